@@ -1,0 +1,40 @@
+"""provenance: the registry that knows where models come from and what they may have inherited.
+
+Reading order, from the words to the door:
+
+- `provenance.errors`: one root for every error, with a hint.
+- `provenance.digests`, `provenance.artifacts`, `provenance.relations`, `provenance.traits`, `provenance.evidence`: the domain, as
+  frozen dataclasses that know nothing of files or databases.
+- `provenance.facts`: what the ledger holds, how a fact is written, and the state of knowledge at a date.
+- `provenance.store`: the append-only, hash-chained ledger in SQLite or PostgreSQL.
+- `provenance.lineage`: the graph of artifacts: ancestors, descendants, exposures, kinship.
+- `provenance.risk`: policy, propagation of flags, explanation, gate.
+- `provenance.weights`: checkpoints as streams of tensors.
+- `provenance.sameinit`: do two checkpoints share an initialisation? Pure statistics, then a verdict.
+- `provenance.canary`: does a hidden trait pass from this teacher to this student? A controlled experiment.
+- `provenance.intake`: what files and folders are, and what they say of their own ancestry.
+- `provenance.audit`: what each edge still needs, and the running of it.
+- `provenance.render`: lineage diagrams.
+- `provenance.mlflow_link`: the projection to MLflow.
+- `provenance.registry`: the one door to all of it.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from provenance.errors import ProvenanceError
+    from provenance.registry import Registry
+
+__version__ = "0.1.0"
+__all__ = ["ProvenanceError", "Registry", "__version__"]
+
+_HOMES = {"ProvenanceError": "provenance.errors", "Registry": "provenance.registry"}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the public name stands for
+    """Hands out the public names when they are first asked for, so that `import provenance` costs next to nothing."""
+    from importlib import import_module
+
+    if name not in _HOMES:
+        raise AttributeError(f"module 'provenance' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,187 @@
+"""Facts: everything that the ledger can hold, how a fact is written, and the state of knowledge at a date.
+
+The kinds of fact stand in `FACT_TYPES`. A fact is written as canonical JSON (sorted keys, no spaces, defaults included), which is
+what its digest covers and what the schemas in ``schemas/`` describe. `Snapshot` holds every fact recorded up to a date;
+lineage and risk are functions of it and of nothing else.
+"""
+
+import json
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
+
+from provenance.artifacts import Artifact, ArtifactId, Location
+from provenance.errors import ContentError
+from provenance.evidence import Evidence
+from provenance.relations import Relation, Unresolved
+from provenance.traits import Block, Clearance, Flag, Trait, Withdrawal
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+Fact: TypeAlias = (
+    Artifact | Location | Relation | Unresolved | Trait | Flag | Withdrawal | Clearance | Block | Evidence
+)
+F_co = TypeVar("F_co", bound=Fact, covariant=True)
+F = TypeVar("F", bound=Fact)
+
+FACT_TYPES: Mapping[str, type[Any]] = {
+    "artifact": Artifact,
+    "location": Location,
+    "relation": Relation,
+    "unresolved": Unresolved,
+    "trait": Trait,
+    "flag": Flag,
+    "withdrawal": Withdrawal,
+    "clearance": Clearance,
+    "block": Block,
+    "evidence": Evidence,
+}
+TYPE_NAMES: Mapping[type[Any], str] = {cls: name for name, cls in FACT_TYPES.items()}
+
+
+@cache
+def adapter(cls: Hashable) -> "TypeAdapter[Any]":
+    """The pydantic adapter of a domain type, built once."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(cls)
+
+
+def canonical_json(value: object) -> str:
+    """JSON with sorted keys and no spaces: the same value always gives the same text.
+
+    Raises:
+        ContentError: The value holds NaN or infinity, which JSON does not know.
+    """
+    try:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        raise ContentError(f"not a JSON value: {error}") from error
+
+
+def to_json(fact: Fact) -> str:
+    """A fact as canonical JSON."""
+    return canonical_json(adapter(type(fact)).dump_python(fact, mode="json"))
+
+
+def from_json(type_name: str, text: str) -> Fact:
+    """Reads a fact back.
+
+    Raises:
+        ContentError: The text is no such fact.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return cast("Fact", adapter(FACT_TYPES[type_name]).validate_json(text))
+    except ValidationError as error:
+        raise ContentError(f"not a valid {type_name}: {error.errors()[0]['msg']}") from error
+
+
+def utc_text(moment: datetime) -> str:
+    """A moment as it stands in the ledger: UTC, microseconds, sortable as text."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def utc_moment(text: str) -> datetime:
+    """Reads `utc_text` back."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded(Generic[F_co]):
+    """A fact with its place in the ledger.
+
+    Args:
+        seq: Position among all facts of the ledger, from 1.
+        fact: What was recorded.
+        actor: Who recorded it.
+        recorded_at: When, aware, UTC.
+    """
+
+    seq: int
+    fact: F_co
+    actor: str
+    recorded_at: datetime
+
+    @property
+    def id(self) -> str:
+        """How people refer to it, such as ``flag-12``."""
+        return f"{TYPE_NAMES[type(self.fact)]}-{self.seq}"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All facts recorded up to a date, in the order of the ledger.
+
+    Args:
+        facts: The facts.
+        as_of: The date that the question is asked for: what expires has expired by then. Aware, UTC.
+    """
+
+    facts: tuple[Recorded[Fact], ...]
+    as_of: datetime
+
+    @classmethod
+    def of(cls, facts: Iterable[Recorded[Fact]], as_of: datetime) -> "Snapshot":
+        """The facts recorded up to ``as_of``."""
+        return cls(tuple(recorded for recorded in facts if recorded.recorded_at <= as_of), as_of)
+
+    @cached_property
+    def _by_type(self) -> Mapping[type[Any], tuple[Recorded[Any], ...]]:
+        grouped: dict[type[Any], list[Recorded[Any]]] = {cls: [] for cls in TYPE_NAMES}
+        for recorded in self.facts:
+            grouped[type(recorded.fact)].append(recorded)
+        return {cls: tuple(entries) for cls, entries in grouped.items()}
+
+    def all(self, cls: type[F]) -> tuple[Recorded[F], ...]:
+        """Every fact of one type."""
+        return self._by_type[cls]
+
+    @cached_property
+    def artifacts(self) -> Mapping[ArtifactId, Recorded[Artifact]]:
+        """Every artifact by identity."""
+        return {recorded.fact.id: recorded for recorded in self.all(Artifact)}
+
+    @cached_property
+    def traits(self) -> Mapping[str, Recorded[Trait]]:
+        """Every trait by name."""
+        return {recorded.fact.name: recorded for recorded in self.all(Trait)}
+
+    @cached_property
+    def standing_flags(self) -> tuple[Recorded[Flag], ...]:
+        """The flags that have not been withdrawn."""
+        withdrawn = {recorded.fact.flag for recorded in self.all(Withdrawal)}
+        return tuple(recorded for recorded in self.all(Flag) if recorded.id not in withdrawn)
+
+    @cached_property
+    def standing_blocks(self) -> tuple[Recorded[Block], ...]:
+        """The blocks that have not expired at the date asked for."""
+        return tuple(recorded for recorded in self.all(Block) if recorded.fact.expires_at > self.as_of)
+
+    @cached_property
+    def locations(self) -> Mapping[ArtifactId, str]:
+        """Where each artifact's content was last seen."""
+        return {recorded.fact.artifact: recorded.fact.path for recorded in self.all(Location)}
+
+    @cached_property
+    def open_names(self) -> tuple[Unresolved, ...]:
+        """The names of ancestors that no recorded relation answers to.
+
+        A relation answers when it is of the same kind and its parent bears the name, or the relation says that it resolves it.
+        """
+        answered = {
+            (recorded.fact.child, recorded.fact.kind, name)
+            for recorded in self.all(Relation)
+            for name in (recorded.fact.parent.name, recorded.fact.resolves)
+        }
+        return tuple(
+            dict.fromkeys(
+                recorded.fact
+                for recorded in self.all(Unresolved)
+                if (recorded.fact.child, recorded.fact.kind, recorded.fact.name) not in answered
+            )
+        )
