@@ -6,10 +6,10 @@ lineage and risk are functions of it and of nothing else.
 """
 
 import json
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
 
 from provenance.artifacts import Artifact, ArtifactId, Location
@@ -42,12 +42,16 @@ FACT_TYPES: Mapping[str, type[Any]] = {
 TYPE_NAMES: Mapping[type[Any], str] = {cls: name for name, cls in FACT_TYPES.items()}
 
 
-@cache
-def adapter(cls: Hashable) -> "TypeAdapter[Any]":
-    """The pydantic adapter of a domain type, built once."""
-    from pydantic import TypeAdapter
+_ADAPTERS: "dict[Any, TypeAdapter[Any]]" = {}
 
-    return TypeAdapter(cls)
+
+def adapter(cls: Any) -> "TypeAdapter[Any]":  # noqa: ANN401 - one adapter for each domain type
+    """The pydantic adapter of a domain type, built once."""
+    if cls not in _ADAPTERS:
+        from pydantic import TypeAdapter
+
+        _ADAPTERS[cls] = TypeAdapter(cls)
+    return _ADAPTERS[cls]
 
 
 def canonical_json(value: object) -> str:
