@@ -1,0 +1,1 @@
+"""Risk: policy, propagation of flags along the lineage, explanation, gate."""

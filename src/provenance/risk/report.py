@@ -1,0 +1,211 @@
+"""What a question about inherited risk is answered with."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from provenance.artifacts import ArtifactId
+from provenance.evidence import Verdict
+from provenance.relations import RelationKind
+from provenance.traits import Severity
+
+
+class Status(StrEnum):
+    """Where an artifact stands with a trait, worst first; the first of several counts."""
+
+    AFFECTED = "affected"
+    EXPOSED = "exposed"
+    SUSPECTED = "suspected"
+    CARRIER = "carrier"
+    UNLIKELY = "unlikely"
+    CLEARED = "cleared"
+    UNKNOWN = "unknown"
+    CLEAR = "clear"
+
+    @property
+    def rank(self) -> int:
+        """0 for the worst to 7 for the best."""
+        return list(Status).index(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One edge of a witness path.
+
+    Args:
+        parent: Where the trait comes from.
+        relation: By which relation.
+        child: Where it goes.
+        factor: What the edge multiplies the score by, in [0, 1].
+        verdict: What was measured that decided the edge, or None where nothing was.
+        evidence: Ids of that evidence.
+        basis: In a few words, what the factor and the standing rest on (``same initialisation by record: model:base@1``).
+    """
+
+    parent: ArtifactId
+    relation: RelationKind
+    child: ArtifactId
+    factor: float
+    verdict: Verdict | None = None
+    evidence: tuple[str, ...] = ()
+    basis: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskEntry:
+    """What an artifact may have inherited from one flag.
+
+    Args:
+        trait: Name of the trait.
+        severity: Its severity.
+        status: Where the artifact stands with it, by this flag.
+        score: Product of the route's factors, in [0, 1]; only for ranking review work.
+        flag: Id of the flag.
+        origin: The flagged artifact.
+        depth: Number of edges from the origin.
+        rule: The rule that decided the status, in words.
+        route: The witness path from the origin; empty when the flag is on the artifact itself.
+    """
+
+    trait: str
+    severity: Severity
+    status: Status
+    score: float
+    flag: str
+    origin: ArtifactId
+    depth: int
+    rule: str
+    route: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """A route that a recorded decision ends: the edge (or the artifact, for a clearance), and by which record.
+
+    Args:
+        parent: Where the stopped edge begins.
+        child: Where it ends.
+        trait: Name of the trait.
+        by: Id of the block or clearance.
+        reason: Its reason, in words.
+    """
+
+    parent: ArtifactId
+    child: ArtifactId
+    trait: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactRisks:
+    """All that one artifact may have inherited.
+
+    Args:
+        artifact: Which.
+        status: The worst over its entries; `UNKNOWN` or `CLEAR` where there are none.
+        risks: One entry for each (flag, source), worst first.
+        unknown: What is missing in its ancestry, in words; always listed beside the status.
+        roots: Where its ancestry ends and trust begins, in words.
+        stopped: Routes to it that blocks or clearances end.
+    """
+
+    artifact: ArtifactId
+    status: Status
+    risks: tuple[RiskEntry, ...] = ()
+    unknown: tuple[str, ...] = ()
+    roots: tuple[str, ...] = ()
+    stopped: tuple[Stopped, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskReport:
+    """The answer to `risks`.
+
+    Args:
+        as_of: The date asked for, aware, UTC.
+        policy_digest: Digest of the policy that was applied.
+        partial: Whether something could not be looked at.
+        artifacts: In the order asked for.
+    """
+
+    as_of: datetime
+    policy_digest: str
+    partial: bool
+    artifacts: tuple[ArtifactRisks, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImpactItem:
+    """One artifact downstream of a source.
+
+    Args:
+        artifact: Which.
+        status: Where it stands (for the trait asked for, or the source's own standing were it flagged).
+        score: As in `RiskEntry`.
+        depth: Number of edges from the source.
+        via: The artifact just before it on the witness path.
+    """
+
+    artifact: ArtifactId
+    status: Status
+    score: float
+    depth: int
+    via: ArtifactId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Impact:
+    """The answer to `impact`: what is downstream of an artifact.
+
+    Args:
+        source: The artifact asked about.
+        trait: The trait asked about, or None for any (judged as a covert trait found on the source).
+        partial: Whether something could not be looked at.
+        items: Worst first, then nearest.
+    """
+
+    source: ArtifactId
+    trait: str | None
+    partial: bool
+    items: tuple[ImpactItem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """Why a gate holds an artifact back.
+
+    Args:
+        kind: ``risk``, ``contradiction``, ``unknown`` or ``partial``.
+        message: One sentence for people.
+        trait: The trait, for a risk.
+        status: Its status, for a risk.
+        severity: Its severity, for a risk.
+        flag: Id of the flag, for a risk.
+    """
+
+    kind: str
+    message: str
+    trait: str | None = None
+    status: Status | None = None
+    severity: Severity | None = None
+    flag: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """The answer to `check`, for one artifact.
+
+    Args:
+        artifact: Which.
+        as_of: The date asked for, aware, UTC.
+        policy_digest: Digest of the policy that was applied.
+        passed: Whether nothing holds it back.
+        violations: What does.
+    """
+
+    artifact: ArtifactId
+    as_of: datetime
+    policy_digest: str
+    passed: bool
+    violations: tuple[Violation, ...]
