@@ -1,0 +1,151 @@
+"""Opening a database by URL: SQLite with write-ahead log and foreign keys, or PostgreSQL; migrations; the writer's lock."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
+
+from provenance.errors import MissingExtraError, RegistryError
+from provenance.store.tables import SCHEMA_REVISION, VERSION_TABLE
+
+SQLITE_BUSY_SECONDS = 60
+_WRITER_LOCK = 7_401_622_963  # any constant of our own: the key of PostgreSQL's advisory lock
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a SQLite file."""
+    return f"sqlite:///{path.resolve()}"
+
+
+def connect(url: str) -> Engine:
+    """An engine for ``sqlite:///file`` or ``postgresql://...``.
+
+    Raises:
+        RegistryError: The URL is of another kind, or malformed.
+        MissingExtraError: PostgreSQL's driver is not installed.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise RegistryError(
+            f"not a database URL: {url!r}", hint="Write sqlite:///FILE or postgresql://USER@HOST/DATABASE."
+        ) from error
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(parsed, connect_args={"timeout": SQLITE_BUSY_SECONDS})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    if parsed.get_backend_name() != "postgresql":
+        raise RegistryError(
+            f"a registry lives in SQLite or PostgreSQL, not in {parsed.get_backend_name()}",
+            hint="Write sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
+        )
+    try:
+        return create_engine(parsed.set(drivername="postgresql+psycopg"))
+    except (ImportError, NoSuchModuleError) as error:
+        raise MissingExtraError(
+            "PostgreSQL's driver is not installed", hint="pip install 'provenance-registry[postgres]'"
+        ) from error
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's connection
+    connection.isolation_level = None  # transactions begin where we say, see _begin_sqlite
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writing = connection.get_execution_options().get("writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A transaction that sees one state of the database."""
+    with _explained(engine), engine.connect() as connection, connection.begin():
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that is the only writer until it ends: what it reads stays true while it appends."""
+    with (
+        _explained(engine),
+        engine.connect().execution_options(writing=True) as connection,
+        connection.begin(),
+    ):
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER_LOCK})
+        yield connection
+
+
+@contextmanager
+def _explained(engine: Engine) -> Iterator[None]:
+    """Turns the database's own errors into one that says what to do; `ProvenanceError` passes through."""
+    try:
+        yield
+    except OperationalError as error:
+        reason = str(error.orig).strip().splitlines()[0]
+        raise RegistryError(
+            f"the database {engine.url.render_as_string(hide_password=True)} does not answer as it should: {reason}",
+            hint="Is the server up, the disk full, or another process holding the file? Nothing was recorded.",
+        ) from error
+    except SQLAlchemyError as error:
+        raise RegistryError(
+            f"the database {engine.url.render_as_string(hide_password=True)} refused: {str(error).splitlines()[0]}",
+            hint="Nothing was recorded. Run `provenance verify`, and report this with the command that led to it.",
+        ) from error
+
+
+def revision(engine: Engine) -> str | None:
+    """The migration that the database stands at, or None where there is no registry."""
+    with reading(engine) as connection:
+        if not inspect(connection).has_table(VERSION_TABLE):
+            return None
+        return connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608 - a constant
+
+
+def ensure_current(engine: Engine, *, create: bool) -> None:
+    """Brings the tables to the newest migration.
+
+    Args:
+        engine: The database.
+        create: Whether a database without a registry becomes one.
+
+    Raises:
+        RegistryError: There is no registry and none may be made, or it was written by a newer version.
+    """
+    found = revision(engine)
+    if found == SCHEMA_REVISION:
+        return
+    where = engine.url.render_as_string(hide_password=True)
+    if found is None and not create:
+        raise RegistryError(f"there is no registry in {where}", hint="Make one with `provenance init`.")
+    if found is not None and found > SCHEMA_REVISION:
+        raise RegistryError(
+            f"the registry in {where} was written by a newer version (migration {found}, this is {SCHEMA_REVISION})",
+            hint="pip install --upgrade provenance-registry",
+        )
+    migrate(engine)
+
+
+def migrate(engine: Engine) -> None:
+    """Runs the migrations that are still missing, in one transaction, under the writer's lock."""
+    from alembic import command
+    from alembic.config import Config
+
+    configuration = Config()
+    configuration.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    configuration.set_main_option("path_separator", "os")
+    with writing(engine) as connection:
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, "head")

@@ -1,0 +1,315 @@
+"""The ledger: facts in, facts out, each transaction chained to the one before.
+
+Reading gives a `Snapshot`, everything recorded up to a date. Writing happens in a `Transaction`, which holds the writer's lock from its
+first look at the registry to its commit, so that what it checked is still true when it appends. A transaction that appends
+nothing leaves no trace.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, insert, select
+
+from provenance.artifacts import Artifact, ArtifactId, ArtifactKind, Reference
+from provenance.facts import TYPE_NAMES, Fact, Recorded, Snapshot, utc_moment, utc_text
+from provenance.relations import Relation
+from provenance.store.database import connect, ensure_current, reading, writing
+from provenance.store.projection import StoredProjection
+from provenance.store.tables import (
+    GENESIS,
+    ArtifactRow,
+    CommitRow,
+    FactRow,
+    RelationRow,
+    artifact_values,
+    commit_digest,
+    fact_values,
+    relation_values,
+    subject_of,
+    to_domain,
+)
+from provenance.store.verification import Verification, verify
+
+_COMMIT: Any = CommitRow.__table__  # type: ignore[attr-defined]  # SQLModel makes these
+_FACT: Any = FactRow.__table__  # type: ignore[attr-defined]
+_ARTIFACT: Any = ArtifactRow.__table__  # type: ignore[attr-defined]
+_RELATION: Any = RelationRow.__table__  # type: ignore[attr-defined]
+_CHUNK = 500  # bound parameters a statement: below every database's limit
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The end of the chain; noted elsewhere, it proves later that nothing before it was changed.
+
+    Args:
+        number: Number of transactions.
+        entries: Number of facts.
+        digest: Digest of the last transaction.
+        recorded_at: When that was, aware, UTC; None for an empty ledger.
+    """
+
+    number: int
+    entries: int
+    digest: str
+    recorded_at: datetime | None
+
+
+class Ledger:
+    """An open ledger. Safe to share between threads; each call is a transaction of its own.
+
+    Args:
+        engine: A database whose tables are current, see `Ledger.open`.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, url: str, *, create: bool = False) -> "Ledger":
+        """Opens the ledger at a database URL, bringing its tables up to date.
+
+        Raises:
+            RegistryError: There is none (and ``create`` is False), it is newer than this program, or can't be reached.
+        """
+        engine = connect(url)
+        ensure_current(engine, create=create)
+        return cls(engine)
+
+    def close(self) -> None:
+        """Gives the database connections back."""
+        self._engine.dispose()
+
+    def head(self) -> Head:
+        """The end of the chain."""
+        with reading(self._engine) as connection:
+            return _head(connection)
+
+    def snapshot(self, as_of: datetime | None = None) -> Snapshot:
+        """All facts recorded up to ``as_of`` (default: now)."""
+        with reading(self._engine) as connection:
+            moment = as_of or _now(_head(connection))
+            return Snapshot(tuple(_facts(connection, moment)), moment)
+
+    def find(self, reference: Reference) -> tuple[ArtifactId, ...]:
+        """The artifacts that a reference may mean, in order; none or several are the caller's to explain."""
+        with reading(self._engine) as connection:
+            keys = connection.execute(
+                select(_ARTIFACT.c.key).where(_ARTIFACT.c.name == reference.name).order_by(_ARTIFACT.c.key)
+            ).scalars()
+            return tuple(found for key in keys if reference.matches(found := ArtifactId.parse(key)))
+
+    def find_digest(self, prefix: str) -> tuple[ArtifactId, ...]:
+        """The artifacts whose content digest begins with ``prefix`` (hexadecimal digits), in order."""
+        beginning = prefix if ":" in prefix else f"%:{prefix}"
+        with reading(self._engine) as connection:
+            keys = connection.execute(
+                select(_ARTIFACT.c.key)
+                .where(_ARTIFACT.c.digest.like(f"{beginning}%"))
+                .order_by(_ARTIFACT.c.key)
+            ).scalars()
+            return tuple(ArtifactId.parse(key) for key in keys)
+
+    def names(self) -> tuple[str, ...]:
+        """The identities of all artifacts, in order."""
+        with reading(self._engine) as connection:
+            return tuple(connection.execute(select(_ARTIFACT.c.key).order_by(_ARTIFACT.c.key)).scalars())
+
+    def verify(self, expected_head: str | None = None) -> Verification:
+        """Recomputes every digest and says what does not hold; see `provenance.store.verification`."""
+        with reading(self._engine) as connection:
+            return verify(connection, expected_head)
+
+    def projection(self, target: str) -> StoredProjection:
+        """The memory of what ``target`` was told."""
+        return StoredProjection(self._engine, target)
+
+    @contextmanager
+    def transaction(self, actor: str) -> Iterator["Transaction"]:
+        """The writer's transaction: all that is appended in it is recorded when it ends well, and nothing otherwise."""
+        with writing(self._engine) as connection:
+            transaction = Transaction(connection, actor)
+            yield transaction
+            transaction.commit()
+
+
+class Transaction:
+    """A look at the registry that stays true, and a list of facts to append; made by `Ledger.transaction`.
+
+    Args:
+        connection: Holds the writer's lock.
+        actor: Who records.
+    """
+
+    def __init__(self, connection: Connection, actor: str) -> None:
+        self._connection = connection
+        self._actor = actor
+        self._head = _head(connection)
+        self._moment = _now(self._head)
+        self._appended: list[Recorded[Fact]] = []
+        self._positions: dict[ArtifactId, int] = {}
+
+    @property
+    def recorded_at(self) -> datetime:
+        """When this transaction's facts are recorded: now, and never before the one before."""
+        return self._moment
+
+    def append(self, fact: Fact) -> str:
+        """Appends a fact, and returns its id."""
+        recorded = Recorded(self._head.entries + len(self._appended) + 1, fact, self._actor, self._moment)
+        self._appended.append(recorded)
+        if isinstance(fact, Artifact):
+            self._positions[fact.id] = recorded.seq
+        return recorded.id
+
+    def snapshot(self) -> Snapshot:
+        """Everything recorded, and everything appended so far."""
+        return Snapshot((*_facts(self._connection, self._moment), *self._appended), self._moment)
+
+    def artifacts(self, ids: Iterable[ArtifactId]) -> dict[ArtifactId, Artifact]:
+        """Those of the artifacts that are recorded."""
+        found: dict[ArtifactId, Artifact] = {}
+        for chunk in _chunks(str(one) for one in ids):
+            query = _select_facts().join(_ARTIFACT, _ARTIFACT.c.seq == _FACT.c.seq)
+            for recorded in _read(self._connection, query.where(_ARTIFACT.c.key.in_(chunk))):
+                if isinstance(recorded.fact, Artifact):
+                    found[recorded.fact.id] = recorded.fact
+                    self._positions[recorded.fact.id] = recorded.seq
+        return found
+
+    def versions(self, kind: ArtifactKind, name: str) -> tuple[Artifact, ...]:
+        """Every recorded version of a name, in the order of their registration."""
+        query = _select_facts().join(_ARTIFACT, _ARTIFACT.c.seq == _FACT.c.seq)
+        query = query.where(_ARTIFACT.c.name == name).order_by(_FACT.c.seq)
+        found = (recorded.fact for recorded in _read(self._connection, query))
+        return tuple(fact for fact in found if isinstance(fact, Artifact) and fact.id.kind is kind)
+
+    def relations_of(self, children: Iterable[ArtifactId]) -> tuple[Relation, ...]:
+        """The recorded relations of some children to their parents, in the order of the ledger."""
+        child = _ARTIFACT.alias("child")
+        relations: list[Relation] = []
+        for chunk in _chunks(str(one) for one in children):
+            query = _select_facts().join(_RELATION, _RELATION.c.seq == _FACT.c.seq)
+            query = query.join(child, child.c.seq == _RELATION.c.child).where(child.c.key.in_(chunk))
+            found = _read(self._connection, query.order_by(_FACT.c.seq))
+            relations.extend(recorded.fact for recorded in found if isinstance(recorded.fact, Relation))
+        return tuple(relations)
+
+    def ancestry(self, ids: Iterable[ArtifactId]) -> tuple[tuple[ArtifactId, ArtifactId], ...]:
+        """The (child, parent) pairs of the recorded lineage above some artifacts, by one recursive query a chunk."""
+        child, parent = _ARTIFACT.alias("child"), _ARTIFACT.alias("parent")
+        pairs: dict[tuple[ArtifactId, ArtifactId], None] = {}
+        for chunk in _chunks(str(one) for one in ids):
+            above = select(_ARTIFACT.c.seq).where(_ARTIFACT.c.key.in_(chunk)).cte("above", recursive=True)
+            above = above.union(select(_RELATION.c.parent).where(_RELATION.c.child == above.c.seq))
+            query = (
+                select(child.c.key, parent.c.key)
+                .select_from(_RELATION)
+                .join(above, above.c.seq == _RELATION.c.child)
+                .join(child, child.c.seq == _RELATION.c.child)
+                .join(parent, parent.c.seq == _RELATION.c.parent)
+            )
+            for lower, upper in self._connection.execute(query):
+                pairs[ArtifactId.parse(lower), ArtifactId.parse(upper)] = None
+        return tuple(pairs)
+
+    def about(self, type_name: str, subjects: Iterable[str]) -> tuple[Recorded[Any], ...]:
+        """The facts of one type about some subjects (see `tables.SUBJECTS`), in order, those appended just now included."""
+        wanted = set(subjects)
+        stored = [
+            recorded
+            for chunk in _chunks(sorted(wanted))
+            for recorded in _read(
+                self._connection,
+                _select_facts()
+                .where(_FACT.c.type == type_name, _FACT.c.subject.in_(chunk))
+                .order_by(_FACT.c.seq),
+            )
+        ]
+        fresh = [
+            recorded
+            for recorded in self._appended
+            if TYPE_NAMES[type(recorded.fact)] == type_name and subject_of(recorded.fact) in wanted
+        ]
+        return (*stored, *fresh)
+
+    def get(self, seq: int) -> Recorded[Fact] | None:
+        """The recorded fact at a position."""
+        return next(_read(self._connection, _select_facts().where(_FACT.c.seq == seq)), None)
+
+    def commit(self) -> None:
+        """Writes what was appended, chained to the transaction before. Called by `Ledger.transaction`."""
+        if not self._appended:
+            return
+        number = self._head.number + 1
+        rows = [fact_values(recorded.seq, number, recorded.fact) for recorded in self._appended]
+        recorded_at = utc_text(self._moment)
+        header = {
+            "number": number,
+            "previous": self._head.digest,
+            "actor": self._actor,
+            "recorded_at": recorded_at,
+            "first_seq": rows[0]["seq"],
+        }
+        digest = commit_digest(**header, fact_digests=[row["digest"] for row in rows])
+        self._connection.execute(insert(_COMMIT), {**header, "last_seq": rows[-1]["seq"], "digest": digest})
+        self._connection.execute(insert(_FACT), rows)
+        self._index()
+
+    def _index(self) -> None:
+        """Writes the index rows of the appended artifacts and relations."""
+        appended = [(recorded.seq, recorded.fact) for recorded in self._appended]
+        relations = [(seq, fact) for seq, fact in appended if isinstance(fact, Relation)]
+        self.artifacts(
+            {end for _, fact in relations for end in (fact.child, fact.parent)} - self._positions.keys()
+        )
+        positions = self._positions
+        rows = {
+            _ARTIFACT: [artifact_values(seq, fact) for seq, fact in appended if isinstance(fact, Artifact)],
+            _RELATION: [
+                relation_values(seq, fact, positions[fact.child], positions[fact.parent])
+                for seq, fact in relations
+            ],
+        }
+        for table, values in rows.items():
+            if values:
+                self._connection.execute(insert(table), values)
+
+
+def _select_facts() -> Any:  # noqa: ANN401 - SQLAlchemy's select of five columns
+    return select(_FACT.c.seq, _FACT.c.type, _FACT.c.body, _COMMIT.c.actor, _COMMIT.c.recorded_at).join(
+        _COMMIT, _COMMIT.c.number == _FACT.c.commit_number
+    )
+
+
+def _read(connection: Connection, query: Any) -> Iterator[Recorded[Fact]]:  # noqa: ANN401 - from _select_facts
+    return (to_domain(*row) for row in connection.execute(query))
+
+
+def _facts(connection: Connection, until: datetime) -> Iterator[Recorded[Fact]]:
+    query = _select_facts().where(_COMMIT.c.recorded_at <= utc_text(until))
+    return _read(connection, query.order_by(_FACT.c.seq))
+
+
+def _now(head: Head) -> datetime:
+    """The present, and never before the last record, should the clock have been set back."""
+    return max(datetime.now(UTC), head.recorded_at) if head.recorded_at else datetime.now(UTC)
+
+
+def _head(connection: Connection) -> Head:
+    row = connection.execute(select(_COMMIT).order_by(_COMMIT.c.number.desc()).limit(1)).one_or_none()
+    if row is None:
+        return Head(number=0, entries=0, digest=GENESIS, recorded_at=None)
+    return Head(
+        number=row.number, entries=row.last_seq, digest=row.digest, recorded_at=utc_moment(row.recorded_at)
+    )
+
+
+def _chunks(items: Iterable[T]) -> Iterator[Sequence[T]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, _CHUNK)):
+        yield chunk

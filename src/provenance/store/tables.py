@@ -1,0 +1,155 @@
+"""The tables. Two hold the ledger, two index it, one remembers what was projected.
+
+``provenance_commit`` and ``provenance_fact`` are the record: each fact as canonical JSON with its digest, each transaction chained to
+the one before. ``provenance_artifact`` and ``provenance_relation`` are indexes of it, written in the same transaction, so that a
+name or a lineage can be found without reading every fact. Triggers refuse every update and delete of these four. Only
+``provenance_projected`` may change: it is a memory of what another system was told, and can be thrown away.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Column, Text
+from sqlmodel import Field, SQLModel
+
+from provenance.artifacts import Artifact, Location
+from provenance.evidence import Evidence
+from provenance.facts import TYPE_NAMES, Fact, Recorded, canonical_json, from_json, to_json, utc_moment
+from provenance.relations import Relation, Unresolved
+from provenance.traits import Block, Clearance, Flag, Trait, Withdrawal
+
+SCHEMA_REVISION = "0001"
+"""The newest migration, so that opening an up-to-date registry need not load alembic."""
+
+VERSION_TABLE = "provenance_alembic_version"
+GENESIS = "0" * 64
+"""What the first commit names as its predecessor."""
+
+
+class CommitRow(SQLModel, table=True):
+    """One transaction: who, when, which facts, and the digest that chains it to the one before."""
+
+    __tablename__ = "provenance_commit"
+
+    number: int = Field(primary_key=True)
+    first_seq: int
+    last_seq: int
+    actor: str
+    recorded_at: str
+    previous: str
+    digest: str
+
+
+class FactRow(SQLModel, table=True):
+    """One fact as canonical JSON."""
+
+    __tablename__ = "provenance_fact"
+
+    seq: int = Field(primary_key=True)
+    commit_number: int = Field(foreign_key="provenance_commit.number")
+    type: str = Field(index=True)
+    subject: str | None = Field(default=None, index=True)
+    body: str = Field(sa_column=Column(Text, nullable=False))
+    digest: str
+
+
+class ArtifactRow(SQLModel, table=True):
+    """Index: the identity and content digest of an artifact."""
+
+    __tablename__ = "provenance_artifact"
+
+    seq: int = Field(primary_key=True, foreign_key="provenance_fact.seq")
+    key: str = Field(unique=True)
+    name: str = Field(index=True)
+    digest: str | None = Field(default=None, index=True)
+
+
+class RelationRow(SQLModel, table=True):
+    """Index: the ends of a relation, as positions of their artifacts."""
+
+    __tablename__ = "provenance_relation"
+
+    seq: int = Field(primary_key=True, foreign_key="provenance_fact.seq")
+    child: int = Field(foreign_key="provenance_artifact.seq", index=True)
+    parent: int = Field(foreign_key="provenance_artifact.seq", index=True)
+    kind: str
+
+
+class ProjectedRow(SQLModel, table=True):
+    """What another system was last told about a subject."""
+
+    __tablename__ = "provenance_projected"
+
+    target: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True)
+    state_digest: str
+    external_id: str
+
+
+SUBJECTS: Mapping[type[Any], str] = {
+    Location: "artifact",
+    Unresolved: "child",
+    Trait: "name",
+    Flag: "artifact",
+    Withdrawal: "flag",
+    Clearance: "artifact",
+    Block: "child",
+    Evidence: "child",
+}
+"""The field that says what a fact is about, for finding it; artifacts and relations have indexes of their own."""
+
+
+def subject_of(fact: Fact) -> str | None:
+    """What a fact is about, as text."""
+    name = SUBJECTS.get(type(fact))
+    return str(getattr(fact, name)) if name else None
+
+
+def fact_values(seq: int, commit_number: int, fact: Fact) -> dict[str, Any]:
+    """The row of a fact at its position."""
+    type_name, body = TYPE_NAMES[type(fact)], to_json(fact)
+    return {
+        "seq": seq,
+        "commit_number": commit_number,
+        "type": type_name,
+        "subject": subject_of(fact),
+        "body": body,
+        "digest": fact_digest(seq, type_name, body),
+    }
+
+
+def fact_digest(seq: int, type_name: str, body: str) -> str:
+    """SHA-256 over position, type and body, so that a fact can be neither changed nor moved."""
+    return hashlib.sha256(f"{seq}\n{type_name}\n{body}".encode()).hexdigest()
+
+
+def commit_digest(  # the arguments are the columns that the digest covers
+    *, number: int, previous: str, actor: str, recorded_at: str, first_seq: int, fact_digests: Sequence[str]
+) -> str:
+    """SHA-256 over who, when, the commit before, and the digests of the facts in their order."""
+    header = {
+        "actor": actor,
+        "facts": list(fact_digests),
+        "first_seq": first_seq,
+        "number": number,
+        "previous": previous,
+        "recorded_at": recorded_at,
+    }
+    return hashlib.sha256(canonical_json(header).encode()).hexdigest()
+
+
+def artifact_values(seq: int, artifact: Artifact) -> dict[str, Any]:
+    """The index row of an artifact."""
+    digest = str(artifact.content.digest) if artifact.content else None
+    return {"seq": seq, "key": str(artifact.id), "name": artifact.id.name, "digest": digest}
+
+
+def relation_values(seq: int, relation: Relation, child: int, parent: int) -> dict[str, Any]:
+    """The index row of a relation between the artifacts at positions ``child`` and ``parent``."""
+    return {"seq": seq, "child": child, "parent": parent, "kind": relation.kind.value}
+
+
+def to_domain(seq: int, type_name: str, body: str, actor: str, recorded_at: str) -> Recorded[Fact]:
+    """A fact row, joined with its commit, as the domain knows it."""
+    return Recorded(seq, from_json(type_name, body), actor, utc_moment(recorded_at))
