@@ -1,0 +1,118 @@
+"""Which safetensors files make up a checkpoint: one file, the shards of an index, or what a model folder holds.
+
+Nothing that an index says is followed out of its folder, and no symbolic link inside a model folder is either. Pickled weights are never opened, since
+unpickling runs whatever the file says.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from provenance.errors import ContentError
+
+SUFFIX = ".safetensors"
+INDEX_SUFFIX = ".safetensors.index.json"
+PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"})
+MAX_INDEX_BYTES = 100_000_000
+PREFERRED = ("model" + INDEX_SUFFIX, "model" + SUFFIX, "adapter_model" + SUFFIX)
+"""What the usual layouts call their weights, in the order in which they are looked for."""
+
+CONVERT_HINT = (
+    "Where you trust its origin, convert it: "
+    "safetensors.torch.save_file(torch.load(FILE, weights_only=True), 'model.safetensors'). Then give the new file."
+)
+
+
+def locate(path: Path) -> tuple[Path, ...] | Mapping[str, Path]:
+    """The files of a checkpoint: all tensors of the files in a tuple, or tensor name to shard where there is an index.
+
+    Args:
+        path: A safetensors file, an index, or a folder that holds one of them (itself or, when there is just one, below).
+
+    Raises:
+        ContentError: There is no such path, it holds no safetensors weights or more than one set, or an index is unsound.
+    """
+    if path.is_dir():
+        path = _weights_of(path)
+    elif not path.exists():
+        raise ContentError(f"there is no file or folder {path}")
+    if path.name.endswith(INDEX_SUFFIX):
+        return read_index(path)
+    if path.suffix in PICKLE_SUFFIXES:
+        raise ContentError(
+            f"{path} holds pickled weights; it is never opened, since unpickling runs code", hint=CONVERT_HINT
+        )
+    if path.suffix != SUFFIX:
+        raise ContentError(
+            f"{path} is not a safetensors file: its name ends in {path.suffix or 'no suffix'!r}",
+            hint="Weights are read from .safetensors files, their index, or a folder that holds them.",
+        )
+    return (path,)
+
+
+def read_index(path: Path) -> Mapping[str, Path]:
+    """Reads an index of shards, checking that every shard lies in the folder of the index and exists.
+
+    Raises:
+        ContentError: The index is no such JSON, an entry leads out of the folder, or a shard is missing.
+    """
+    try:
+        if path.stat().st_size > MAX_INDEX_BYTES:
+            raise ContentError(f"{path} is larger than the {MAX_INDEX_BYTES} bytes that an index may have")
+        weight_map = json.loads(path.read_text("utf-8"))["weight_map"]
+    except OSError as error:
+        raise ContentError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, RecursionError, KeyError, TypeError) as error:
+        raise ContentError(f"{path} is not an index: no JSON object with a weight_map") from error
+    if not isinstance(weight_map, dict) or not all(isinstance(shard, str) for shard in weight_map.values()):
+        raise ContentError(f"{path} is not an index: its weight_map does not map tensor names to file names")
+    shards = {shard: _shard(path, shard) for shard in sorted(set(weight_map.values()))}
+    return {name: shards[shard] for name, shard in weight_map.items()}
+
+
+def _shard(index: Path, name: str) -> Path:
+    pure = PurePosixPath(name)
+    if pure.is_absolute() or ".." in pure.parts or "\\" in name or "\0" in name or pure.suffix != SUFFIX:
+        raise ContentError(
+            f"{index} names the shard {name[:200]!a}, which is not a {SUFFIX} file within its folder"
+        )
+    shard = index.parent / name
+    check_inside(shard, index.parent)
+    if not shard.is_file():
+        raise ContentError(f"{index} names the shard {name!a}, which is missing")
+    return shard
+
+
+def check_inside(path: Path, folder: Path) -> None:
+    """Refuses a path that a symbolic link leads out of its folder.
+
+    Raises:
+        ContentError: It does.
+    """
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ContentError(
+            f"{path} is a link that leads out of {folder}",
+            hint="Copy the file into the folder, or give the file itself.",
+        )
+
+
+def _weights_of(folder: Path) -> Path:
+    for name in PREFERRED:
+        if (folder / name).exists():
+            check_inside(folder / name, folder)
+            return folder / name
+    found = sorted(path for path in folder.rglob("*") if path.name.endswith((SUFFIX, INDEX_SUFFIX)))
+    indexes = [path for path in found if path.name.endswith(INDEX_SUFFIX)]
+    candidates = indexes or found
+    if len(candidates) == 1:
+        check_inside(candidates[0], folder)
+        return candidates[0]
+    if candidates:
+        names = ", ".join(str(path.relative_to(folder)) for path in candidates[:4])
+        raise ContentError(f"{folder} holds more than one set of weights: {names}", hint="Give one of them.")
+    pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLE_SUFFIXES)
+    if pickles:
+        raise ContentError(
+            f"{folder} holds pickled weights only: {', '.join(pickles[:4])}", hint=CONVERT_HINT
+        )
+    raise ContentError(f"{folder} holds no safetensors weights")

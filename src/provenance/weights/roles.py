@@ -1,0 +1,157 @@
+"""The parts that a checkpoint's tensors play in its network, found from their names and shapes alone.
+
+A family is recognised by the tensors that it accounts for; among families with the same names, the shapes decide which axis is which.
+What no family accounts for is tried as a stack of plain layers: matrices that differ only in a number in their names, each of
+which takes what the one before it gives.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+from provenance.weights.families import FAMILIES, Family, Role
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+STACK = Family(name="stack", patterns=())
+_READERS = frozenset({Role.QUERY, Role.KEY, Role.VALUE, Role.GATE, Role.UP, Role.HIDDEN_IN})
+_WRITERS = frozenset({Role.OUTPUT, Role.DOWN, Role.HIDDEN_OUT})
+_GLOBAL = frozenset({Role.EMBEDDING, Role.POSITION, Role.HEAD})
+_NUMBERED = re.compile(r"(.*?)\.?(\d{1,6})\.weight")
+_MATRIX = 2
+
+
+class Slot(NamedTuple):
+    """A place in a network that two models can both fill.
+
+    Args:
+        tower: What sets several alike parts of a model apart (``encoder``), as far as they have to be.
+        index: Layer, and expert where there are any.
+        role: What the tensor does there.
+    """
+
+    tower: str
+    index: tuple[int, ...]
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """What fills a slot: a matrix, or a part of a fused one.
+
+    Args:
+        name: The tensor's name.
+        shape: Its whole shape.
+        out_axis: The axis of its outputs.
+        chunk: ``(k, n)``: the k-th of n equal parts along the output axis.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    out_axis: int = 0
+    chunk: tuple[int, int] = (0, 1)
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs."""
+        return self.shape[self.out_axis] // self.chunk[1]
+
+    @property
+    def inputs(self) -> int:
+        """Number of inputs."""
+        return self.shape[1 - self.out_axis]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A checkpoint's tensors by the part they play.
+
+    Args:
+        family: The family that accounts for them.
+        matrices: Slot to matrix, in order of the slots.
+    """
+
+    family: Family
+    matrices: Mapping[Slot, Matrix]
+
+
+def recognise(shapes: Shapes) -> Layout | None:
+    """Finds the parts that tensors play.
+
+    Args:
+        shapes: Tensor name to shape.
+
+    Returns:
+        The layout of the family that accounts for the most tensors, of a stack of plain layers when there is none, or None
+        when the tensors are neither.
+    """
+    layouts = [layout for family in FAMILIES if (layout := _fit(family, shapes)) is not None]
+    if layouts:
+        return max(layouts, key=lambda layout: len(layout.matrices))
+    return _stack(shapes)
+
+
+def _fit(family: Family, shapes: Shapes) -> Layout | None:
+    found: dict[Slot, Matrix] = {}
+    for name, shape in shapes.items():
+        for pattern in family.patterns:
+            match = pattern.regex.fullmatch(name)
+            if match and len(shape) == _MATRIX and shape[pattern.out_axis] % pattern.chunk[1] == 0:
+                tower, *index = match.groups()
+                slot = Slot(tower or "", tuple(int(number) for number in index), pattern.role)
+                found[slot] = Matrix(name, shape, pattern.out_axis, pattern.chunk)
+    if not any(slot.index for slot in found) or not _is_consistent(found):
+        return None
+    return Layout(family, _normalised(found))
+
+
+def _is_consistent(found: Mapping[Slot, Matrix]) -> bool:
+    """Whether, in each tower, all that read the residual stream and all that write to it agree on its width."""
+    widths: dict[str, set[int]] = defaultdict(set)
+    for slot, matrix in found.items():
+        if slot.role in _READERS:
+            widths[slot.tower].add(matrix.inputs)
+        elif slot.role in _WRITERS:
+            widths[slot.tower].add(matrix.outputs)
+    return all(len(seen) == 1 for seen in widths.values())
+
+
+def _normalised(found: Mapping[Slot, Matrix]) -> Mapping[Slot, Matrix]:
+    """The same slots with as little of a tower's name as sets it apart, so that exports under other prefixes meet."""
+    layers = _short_names({slot.tower for slot in found if slot.role not in _GLOBAL})
+    tables = {role: _short_names({slot.tower for slot in found if slot.role is role}) for role in _GLOBAL}
+    renamed = {
+        slot._replace(tower=(tables[slot.role] if slot.role in _GLOBAL else layers)[slot.tower]): matrix
+        for slot, matrix in found.items()
+    }
+    return dict(sorted(renamed.items()))
+
+
+def _short_names(towers: Iterable[str]) -> Mapping[str, str]:
+    parts = {tower: tower.split(".") for tower in towers}
+    shared = 0
+    for level in zip(*parts.values(), strict=False):
+        if len(set(level)) > 1:
+            break
+        shared += 1
+    return {tower: ".".join(split[shared:]) for tower, split in parts.items()}
+
+
+def _stack(shapes: Shapes) -> Layout | None:
+    numbered: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for name, shape in shapes.items():
+        match = _NUMBERED.fullmatch(name)
+        if match and len(shape) == _MATRIX:
+            numbered[match[1]].append((int(match[2]), name))
+    towers = _short_names(numbered)
+    found: dict[Slot, Matrix] = {}
+    for prefix, layers in numbered.items():
+        names = [name for _, name in sorted(layers)]
+        # By rank and not by number: a saved Sequential counts its activations too.
+        if all(shapes[one][0] == shapes[two][1] for one, two in pairwise(names)):
+            for rank, name in enumerate(names):
+                found[Slot(towers[prefix], (rank,), Role.STACKED)] = Matrix(name, shapes[name])
+    return Layout(STACK, dict(sorted(found.items()))) if found else None
