@@ -1,0 +1,95 @@
+"""Which evidence stands, when a pair of artifacts was tested more than once."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from provenance.artifacts import ArtifactId
+from provenance.evidence import Evidence, TestKind, Verdict
+from provenance.facts import Recorded, Snapshot
+
+# A conclusive verdict outranks an inconclusive one; of two conclusive ones the more worrying stands.
+_WEIGHT = {
+    Verdict.SAME_INIT: 2,
+    Verdict.TRANSFERS: 2,
+    Verdict.INDEPENDENT: 1,
+    Verdict.NOT_DETECTED: 1,
+    Verdict.INCONCLUSIVE: 0,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class EvidenceIndex:
+    """The evidence of a snapshot by pair of artifacts.
+
+    Args:
+        snapshot: What is known.
+    """
+
+    snapshot: Snapshot
+
+    def same_init(self, one: ArtifactId, other: ArtifactId) -> Recorded[Evidence] | None:
+        """The standing same-init test of two models, in whichever order they were tested."""
+        return self._same_init.get(frozenset({one, other}))
+
+    def canary(self, teacher: ArtifactId, student: ArtifactId) -> Recorded[Evidence] | None:
+        """The standing canary from a teacher (or a bare model) to a student."""
+        return self._canary.get((teacher, student))
+
+    @cached_property
+    def canary_teachers(self) -> frozenset[ArtifactId]:
+        """Everything that a canary was ever run from."""
+        return frozenset(teacher for teacher, _ in self._canary)
+
+    @cached_property
+    def measured_kin(self) -> dict[ArtifactId, tuple[Recorded[Evidence], ...]]:
+        """The standing tests of each model that found it to share its initialisation with another, oldest first."""
+        kin: dict[ArtifactId, list[Recorded[Evidence]]] = {}
+        for recorded in sorted(self._same_init.values(), key=_age):
+            if recorded.fact.verdict is Verdict.SAME_INIT:
+                for model in recorded.fact.pair:
+                    kin.setdefault(model, []).append(recorded)
+        return {model: tuple(tests) for model, tests in kin.items()}
+
+    @cached_property
+    def _same_init(self) -> dict[frozenset[ArtifactId], Recorded[Evidence]]:
+        standing: dict[frozenset[ArtifactId], Recorded[Evidence]] = {}
+        for recorded in self._sound(TestKind.SAME_INIT):
+            pair = recorded.fact.pair
+            standing[pair] = _standing(standing.get(pair), recorded)
+        return standing
+
+    @cached_property
+    def _canary(self) -> dict[tuple[ArtifactId, ArtifactId], Recorded[Evidence]]:
+        standing: dict[tuple[ArtifactId, ArtifactId], Recorded[Evidence]] = {}
+        for recorded in self._sound(TestKind.CANARY):
+            pair = (recorded.fact.parent, recorded.fact.child)
+            standing[pair] = _standing(standing.get(pair), recorded)
+        return standing
+
+    def _sound(self, test: TestKind) -> list[Recorded[Evidence]]:
+        """The evidence of one test, less what was measured on other content than the artifacts' own."""
+        return [
+            recorded
+            for recorded in self.snapshot.all(Evidence)
+            if recorded.fact.test is test
+            and all(
+                self._digest(artifact)
+                in {None, recorded.fact.inputs.get(str(artifact), self._digest(artifact))}
+                for artifact in recorded.fact.pair
+            )
+        ]
+
+    def _digest(self, artifact: ArtifactId) -> str | None:
+        recorded = self.snapshot.artifacts.get(artifact)
+        content = recorded.fact.content if recorded is not None else None
+        return None if content is None else str(content.digest)
+
+
+def _standing(one: Recorded[Evidence] | None, other: Recorded[Evidence]) -> Recorded[Evidence]:
+    if one is None:
+        return other
+    return max(one, other, key=lambda recorded: (_WEIGHT[recorded.fact.verdict], _age(recorded)))
+
+
+def _age(recorded: Recorded[Evidence]) -> tuple[object, ...]:
+    return (recorded.fact.tested_at, recorded.seq)

@@ -1,0 +1,133 @@
+"""What is missing in an ancestry, and where trust in it begins.
+
+"Nothing was found" says little of a model whose parents nobody named. A gap is one sentence that names the artifact and what is
+not known of it; an artifact's gaps are its own and those of all its ancestors.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from provenance.artifacts import ArtifactId, ArtifactKind
+from provenance.lineage.graph import Lineage
+from provenance.relations import GENERATING_KINDS, WEIGHT_KINDS, Relation, RelationKind
+
+_TRAINING_DATA = frozenset({RelationKind.TRAINED_ON, RelationKind.DISTILLED_FROM})
+# Choosing rows is no authorship: a dataset that was only selected from says nothing of who wrote it.
+_AUTHORSHIP = (GENERATING_KINDS - {RelationKind.SELECTED_BY}) | {RelationKind.DERIVED_FROM}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """Where trust begins without further questions.
+
+    Args:
+        trusted: Names, or patterns with ``*`` and ``?``, over ``kind:name@version`` or the name alone: their ancestry needs no
+            proof.
+        scratch_needs_data: Whether a model declared to be trained from scratch has to name its training data.
+    """
+
+    trusted: tuple[str, ...] = ()
+    scratch_needs_data: bool = False
+
+    def covers(self, artifact: ArtifactId) -> bool:
+        """Whether an artifact is trusted by name."""
+        return any(
+            fnmatchcase(text, pattern) for pattern in self.trusted for text in (str(artifact), artifact.name)
+        )
+
+
+NO_TRUST = Trust()
+"""Trust nothing by name, and models from scratch by declaration."""
+
+
+def gaps(lineage: Lineage, artifact: ArtifactId, trust: Trust = NO_TRUST) -> tuple[str, ...]:
+    """What is missing in an artifact's ancestry, its own gaps first, in words.
+
+    Raises:
+        UnknownReferenceError: The artifact is not recorded.
+    """
+    return tuple(
+        gap for member in _line(lineage, artifact, trust) for gap in _own_gaps(lineage, member, trust)
+    )
+
+
+def trust_roots(lineage: Lineage, artifact: ArtifactId, trust: Trust = NO_TRUST) -> tuple[str, ...]:
+    """Where an artifact's ancestry ends in something declared or trusted, nearest first, in words.
+
+    Raises:
+        UnknownReferenceError: The artifact is not recorded.
+    """
+    roots = []
+    for member in _line(lineage, artifact, trust):
+        if trust.covers(member):
+            roots.append(f"{member}: trusted by the policy")
+        elif _declared_root(lineage, member):
+            roots.append(f"{member}: {_DECLARED[member.kind]}")
+    return tuple(roots)
+
+
+_DECLARED: Mapping[ArtifactKind, str] = {
+    ArtifactKind.MODEL: "declared to be initialised from scratch",
+    ArtifactKind.DATASET: "declared to be written without a model",
+}
+
+
+def _line(lineage: Lineage, artifact: ArtifactId, trust: Trust) -> Iterator[ArtifactId]:
+    """The artifact and its ancestors, nearest first; above a trusted artifact nothing is asked."""
+    seen = {artifact}
+    frontier = [artifact]
+    while frontier:
+        yield from frontier
+        above = {
+            relation.parent
+            for member in frontier
+            if not trust.covers(member)
+            for relation in lineage.parents(member)
+        }
+        frontier = sorted(above - seen, key=str)
+        seen.update(frontier)
+
+
+def _own_gaps(lineage: Lineage, artifact: ArtifactId, trust: Trust) -> Iterator[str]:
+    if trust.covers(artifact):
+        return
+    yield from _MISSING[artifact.kind](lineage, artifact, trust)
+    for unresolved in lineage.open_names.get(artifact, ()):
+        yield f"{artifact}: {unresolved.kind} {unresolved.name!r}, which is not registered"
+
+
+def _missing_of_model(lineage: Lineage, model: ArtifactId, trust: Trust) -> Iterator[str]:
+    parents = lineage.parents(model)
+    scratch = _declared_root(lineage, model)
+    if not scratch and not _any(parents, WEIGHT_KINDS):
+        yield f"{model}: no starting weights declared"
+    trained = any(relation.kind.rule.trains for relation in parents) or (scratch and trust.scratch_needs_data)
+    if trained and not _any(parents, _TRAINING_DATA):
+        yield f"{model}: no training data declared"
+
+
+def _missing_of_dataset(lineage: Lineage, dataset: ArtifactId, _: Trust) -> Iterator[str]:
+    if not _declared_root(lineage, dataset) and not _any(lineage.parents(dataset), _AUTHORSHIP):
+        yield f"{dataset}: nobody says who wrote it"
+
+
+def _missing_of_teacher(lineage: Lineage, teacher: ArtifactId, _: Trust) -> Iterator[str]:
+    if not _any(lineage.parents(teacher), {RelationKind.EMBODIED_BY}):
+        yield f"{teacher}: nobody says which model it is"
+
+
+_MISSING: Mapping[ArtifactKind, Callable[[Lineage, ArtifactId, Trust], Iterator[str]]] = {
+    ArtifactKind.MODEL: _missing_of_model,
+    ArtifactKind.DATASET: _missing_of_dataset,
+    ArtifactKind.TEACHER: _missing_of_teacher,
+}
+
+
+def _any(parents: tuple[Relation, ...], kinds: frozenset[RelationKind] | set[RelationKind]) -> bool:
+    return any(relation.kind in kinds for relation in parents)
+
+
+def _declared_root(lineage: Lineage, artifact: ArtifactId) -> bool:
+    recorded = lineage.snapshot.artifacts.get(artifact)
+    return recorded is not None and recorded.fact.declared_root

@@ -1,0 +1,152 @@
+"""Kinship by weights: which models share an initialisation, as far as the record and the tests know.
+
+Two models are kin when one set of starting weights is an ancestor of both, or one is an ancestor of the other, along weights
+relations that the weights themselves do not contradict. A test that found two models to share their initialisation joins what
+was never recorded. Sharing an ancestor is not transitive (both parents of a merge are kin to it, and not to each other), so
+kinship is always asked from one model.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from provenance.artifacts import ArtifactId
+from provenance.evidence import Evidence, Verdict
+from provenance.facts import Recorded
+from provenance.lineage.evidence_index import EvidenceIndex
+from provenance.lineage.graph import Lineage
+from provenance.relations import WEIGHT_KINDS, Relation
+
+
+class Kinship(StrEnum):
+    """How close two kin are."""
+
+    SAME = "same"
+    """One is the other, or its ancestor."""
+    DIVERGED = "diverged"
+    """Both come from the same weights and were then trained apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kin:
+    """Why a model counts as kin.
+
+    Args:
+        kinship: How close.
+        through: The weights that both share.
+        measured: The test that joins the two, where no record does.
+    """
+
+    kinship: Kinship
+    through: ArtifactId
+    measured: Recorded[Evidence] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Kindred:
+    """Kinship in a lineage, under the evidence that stands; answers are kept, one table for each model asked about.
+
+    Args:
+        lineage: Who comes from whom.
+        evidence: What was measured.
+    """
+
+    lineage: Lineage
+    evidence: EvidenceIndex
+    _tables: dict[ArtifactId, Mapping[ArtifactId, Kin]] = field(default_factory=dict, init=False, repr=False)
+
+    @classmethod
+    def of(cls, lineage: Lineage) -> "Kindred":
+        """Kinship under all evidence of the lineage's snapshot."""
+        return cls(lineage, EvidenceIndex(lineage.snapshot))
+
+    def contradiction(self, relation: Relation) -> Recorded[Evidence] | None:
+        """The test that found the two ends of a weights relation independent, if there is one."""
+        if relation.kind not in WEIGHT_KINDS:
+            return None
+        found = self.evidence.same_init(relation.parent, relation.child)
+        return found if found is not None and found.fact.verdict is Verdict.INDEPENDENT else None
+
+    def weight_parents(self, model: ArtifactId) -> tuple[Relation, ...]:
+        """The relations to the models that a model has its weights from, contradicted ones included."""
+        return tuple(relation for relation in self.lineage.parents(model) if relation.kind in WEIGHT_KINDS)
+
+    def weight_ancestors(self, model: ArtifactId) -> tuple[ArtifactId, ...]:
+        """The models that a model has its weights from, nearest first, as far as the weights do not contradict it."""
+        return tuple(self._climb([model]))[1:]
+
+    def starting_weights(self, student: ArtifactId) -> tuple[ArtifactId, ...]:
+        """What a training began from: the weights parents, or the model's own weights where it has none."""
+        return tuple(dict.fromkeys(relation.parent for relation in self.weight_parents(student))) or (
+            student,
+        )
+
+    def kin(self, one: ArtifactId, other: ArtifactId) -> Kin | None:
+        """Why two models are kin, or None where nothing says that they are."""
+        return self._table(one).get(other)
+
+    def family(self, model: ArtifactId) -> tuple[ArtifactId, ...]:
+        """Every model that is kin to a model, and itself, in order of their names."""
+        return tuple(sorted(self._table(model), key=str))
+
+    def _table(self, model: ArtifactId) -> Mapping[ArtifactId, Kin]:
+        if model not in self._tables:
+            self._tables[model] = self._relatives(model)
+        return self._tables[model]
+
+    def _relatives(self, model: ArtifactId) -> dict[ArtifactId, Kin]:
+        """Every kin of a model: its line by record, what a test joins to that line, then all that descend from either."""
+        line = self._climb([model])
+        found = {member: Kin(kinship=Kinship.SAME, through=member) for member in line}
+        for descendant in self._descend([model]):
+            found.setdefault(descendant, Kin(kinship=Kinship.SAME, through=model))
+        for ancestor in line:
+            for descendant in self._descend([ancestor], found):
+                found.setdefault(descendant, Kin(kinship=Kinship.DIVERGED, through=ancestor))
+        for ancestor in line:
+            for recorded in self.evidence.measured_kin.get(ancestor, ()):
+                (partner,) = recorded.fact.pair - {ancestor} or {ancestor}
+                for descendant in (partner, *self._descend([partner], found)):
+                    found.setdefault(
+                        descendant, Kin(kinship=Kinship.DIVERGED, through=partner, measured=recorded)
+                    )
+        return found
+
+    def _climb(self, models: Iterable[ArtifactId]) -> dict[ArtifactId, None]:
+        """Models and their weight ancestors, nearest first."""
+        reached = dict.fromkeys(models)
+        frontier = list(reached)
+        while frontier:
+            frontier = sorted(
+                {
+                    relation.parent
+                    for model in frontier
+                    for relation in self.weight_parents(model)
+                    if relation.parent not in reached and self.contradiction(relation) is None
+                },
+                key=str,
+            )
+            reached.update(dict.fromkeys(frontier))
+        return reached
+
+    def _descend(
+        self, models: Iterable[ArtifactId], known: Collection[ArtifactId] = ()
+    ) -> dict[ArtifactId, None]:
+        """What has its weights from models, nearest first; below what is known already, it does not look again."""
+        reached = dict.fromkeys(models)
+        frontier = list(reached)
+        while frontier:
+            frontier = sorted(
+                {
+                    relation.child
+                    for model in frontier
+                    for relation in self.lineage.children(model)
+                    if relation.kind in WEIGHT_KINDS
+                    and relation.child not in reached
+                    and relation.child not in known
+                    and self.contradiction(relation) is None
+                },
+                key=str,
+            )
+            reached.update(dict.fromkeys(frontier))
+        return reached
