@@ -1,0 +1,204 @@
+"""How files are recognised, and what is checked before they are believed.
+
+Recognition goes by names and a few leading bytes. Whatever the format, every safetensors header is read and checked, every index
+of shards is held against the shards, and pickles are never opened: reading one runs whatever it says.
+"""
+
+import codecs
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from provenance.artifacts import ArtifactKind
+from provenance.errors import ContentError
+from provenance.intake.documents import read_json_object, read_yaml_mapping
+from provenance.intake.files import Files, FoundFile, shown
+from provenance.intake.rows import ROW_FORMATS
+from provenance.weights.header import read_header
+
+SAFETENSORS = frozenset({".safetensors"})
+GGUF = frozenset({".gguf"})
+PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".ckpt"})
+INDEX_SUFFIX = ".safetensors.index.json"
+_GGUF_MAGIC = b"GGUF"
+_SNIFFED_BYTES = 65_536
+_NAMED_AT_MOST = 5
+_CONVERT = (
+    "convert it where running it does no harm: "
+    """python -c "import torch, safetensors.torch as s; """
+    """s.save_file(torch.load('model.pt', weights_only=True, map_location='cpu'), 'model.safetensors')\""""
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recognised:
+    """What files turned out to be.
+
+    Args:
+        format: One word, such as ``huggingface`` or ``jsonl``.
+        rows: Rows of a dataset, where they can be counted.
+        warnings: What the registrant should know.
+    """
+
+    format: str
+    rows: int | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def recognise(files: Files, kind: ArtifactKind) -> Recognised:
+    """Says what the files of a model or dataset are, having checked those that can be checked.
+
+    Raises:
+        ContentError: A file is not what its name claims: an unsound safetensors header, missing shards, an index that leads out
+            of its folder, a GGUF without its mark, a line that is no JSON.
+    """
+    for file in files.with_suffix(SAFETENSORS):
+        read_header(file.path)
+    for file in files.with_suffix(GGUF):
+        if _leading_bytes(file, len(_GGUF_MAGIC)) != _GGUF_MAGIC:
+            raise ContentError(
+                f"{shown(file.path)} is not a GGUF file: it does not begin with {_GGUF_MAGIC!r}"
+            )
+    for file in files.found:
+        if file.name.endswith(INDEX_SUFFIX):
+            check_index(file, files)
+    recognised = _recognise_dataset(files) if kind is ArtifactKind.DATASET else _recognise_model(files)
+    pickles = [file.name for file in files.with_suffix(PICKLES)]
+    if not pickles:
+        return recognised
+    warning = f"digested but never opened, since reading a pickle runs what it says: {_enumerated(pickles)}; {_CONVERT}"
+    return Recognised(
+        format=recognised.format, rows=recognised.rows, warnings=(*recognised.warnings, warning)
+    )
+
+
+def check_index(index: FoundFile, files: Files) -> None:
+    """Holds an index of shards against the shards beside it.
+
+    Raises:
+        ContentError: It is no index, names a file outside of its folder, or shards or tensors are missing.
+    """
+    weight_map = read_json_object(index.path).get("weight_map")
+    if not isinstance(weight_map, Mapping) or not weight_map:
+        raise ContentError(f"{shown(index.path)} has no weight_map from tensors to shards")
+    folder = PurePosixPath(index.name).parent
+    present = {file.name: file for file in files.found}
+    tensors_of: dict[str, list[str]] = {}
+    for tensor, shard in weight_map.items():
+        if not isinstance(shard, str) or "/" in shard or "\\" in shard or shard in {"", ".", ".."}:
+            raise ContentError(
+                f"{shown(index.path)}: the shard of {tensor!a} has to be a file name beside the index"
+            )
+        tensors_of.setdefault(shard, []).append(tensor)
+    missing = sorted(shard for shard in tensors_of if str(folder / shard) not in present)
+    if missing:
+        raise ContentError(
+            f"{shown(index.path)} names {len(tensors_of)} shards, {len(missing)} of them missing: {_enumerated(missing)}",
+            hint="Fetch the model again, all of it.",
+        )
+    for shard, tensors in tensors_of.items():
+        held = read_header(present[str(folder / shard)].path).tensors
+        absent = [tensor for tensor in tensors if tensor not in held]
+        if absent:
+            raise ContentError(
+                f"{shown(index.path)} says that {shard!a} holds {_enumerated(absent)}; it does not"
+            )
+
+
+def _has(*names: str) -> Callable[[Files], bool]:
+    return lambda files: files.named(*names) is not None
+
+
+def _any_with(suffixes: frozenset[str]) -> Callable[[Files], bool]:
+    return lambda files: bool(files.with_suffix(suffixes))
+
+
+def _is_hugging_face(files: Files) -> bool:
+    return files.named("config.json") is not None and any(
+        "/" not in file.name and file.name.endswith((".safetensors", INDEX_SUFFIX)) for file in files.found
+    )
+
+
+_MODEL_FOLDERS: Sequence[tuple[str, Callable[[Files], bool]]] = (
+    ("peft-adapter", _has("adapter_config.json")),
+    ("mlflow-model", _has("MLmodel")),
+    ("huggingface", _is_hugging_face),
+    ("safetensors", _any_with(SAFETENSORS)),
+    ("gguf", _any_with(GGUF)),
+    ("pickle", _any_with(PICKLES)),
+)
+"""Formats of model folders, the first that fits counts."""
+
+_DESCRIPTIONS: Mapping[str, Callable[[FoundFile], object]] = {
+    "adapter_config.json": lambda file: read_json_object(file.path),
+    "config.json": lambda file: read_json_object(file.path),
+    "MLmodel": lambda file: read_yaml_mapping(file.path),
+}
+"""The files that a model folder is recognised by: they have to be readable."""
+
+
+def _recognise_model(files: Files) -> Recognised:
+    if not files.is_folder:
+        return _recognise_model_file(files.found[0])
+    for name, read in _DESCRIPTIONS.items():
+        file = files.named(name)
+        if file is not None:
+            read(file)
+    format_ = next((word for word, fits in _MODEL_FOLDERS if fits(files)), None)
+    if format_ is not None:
+        return Recognised(format=format_)
+    return Recognised(format="folder", warnings=(f"no weights were recognised in {shown(files.path)}",))
+
+
+def _recognise_model_file(file: FoundFile) -> Recognised:
+    if file.suffix in SAFETENSORS:
+        return Recognised(format="safetensors")
+    if file.suffix in PICKLES:
+        return Recognised(format="pickle")
+    if _leading_bytes(file, len(_GGUF_MAGIC)) == _GGUF_MAGIC:
+        return Recognised(format="gguf")
+    return Recognised(
+        format="file",
+        warnings=(
+            f"{shown(file.path)} is recorded as a plain file: it is in no format of weights that is known",
+        ),
+    )
+
+
+def _recognise_dataset(files: Files) -> Recognised:
+    if not files.is_folder:
+        return _recognise_data_file(files.found[0])
+    counted = [ROW_FORMATS[file.suffix][1](file.path) for file in files.found if file.suffix in ROW_FORMATS]
+    return Recognised(format="dataset-folder", rows=sum(counted) if counted else None)
+
+
+def _recognise_data_file(file: FoundFile) -> Recognised:
+    if file.suffix in ROW_FORMATS:
+        format_, count = ROW_FORMATS[file.suffix]
+        return Recognised(format=format_, rows=count(file.path))
+    if file.suffix in SAFETENSORS:
+        return Recognised(format="safetensors")
+    return Recognised(format="text" if _is_text(_leading_bytes(file, _SNIFFED_BYTES)) else "file")
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        # Not final: the last character may be cut in two.
+        codecs.getincrementaldecoder("utf-8")().decode(data)
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in data
+
+
+def _leading_bytes(file: FoundFile, count: int) -> bytes:
+    try:
+        with file.path.open("rb") as opened:
+            return opened.read(count)
+    except OSError as error:
+        raise ContentError(f"cannot read {shown(file.path)}: {error.strerror}") from error
+
+
+def _enumerated(names: Sequence[str]) -> str:
+    """The first few names, escaped, and how many more there are."""
+    listed = ", ".join(ascii(name)[1:-1] for name in names[:_NAMED_AT_MOST])
+    return listed if len(names) <= _NAMED_AT_MOST else f"{listed} and {len(names) - _NAMED_AT_MOST} more"
