@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, insert, select
 
-from provenance.artifacts import Artifact, ArtifactId, ArtifactKind, Reference
+from provenance.artifacts import Artifact, ArtifactId, Reference
 from provenance.facts import TYPE_NAMES, Fact, Recorded, Snapshot, utc_moment, utc_text
 from provenance.relations import Relation
 from provenance.store.database import connect, ensure_current, reading, writing
@@ -40,6 +40,7 @@ _ARTIFACT: Any = ArtifactRow.__table__  # type: ignore[attr-defined]
 _RELATION: Any = RelationRow.__table__  # type: ignore[attr-defined]
 _CHUNK = 500  # bound parameters a statement: below every database's limit
 T = TypeVar("T")
+F = TypeVar("F", bound=Fact)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +151,7 @@ class Transaction:
         self._actor = actor
         self._head = _head(connection)
         self._moment = _now(self._head)
-        self._appended: list[Recorded[Fact]] = []
+        self._appended: list[Recorded[Any]] = []
         self._positions: dict[ArtifactId, int] = {}
 
     @property
@@ -158,13 +159,13 @@ class Transaction:
         """When this transaction's facts are recorded: now, and never before the one before."""
         return self._moment
 
-    def append(self, fact: Fact) -> str:
-        """Appends a fact, and returns its id."""
+    def append(self, fact: F) -> Recorded[F]:
+        """Appends a fact, and returns it with its place in the ledger."""
         recorded = Recorded(self._head.entries + len(self._appended) + 1, fact, self._actor, self._moment)
         self._appended.append(recorded)
         if isinstance(fact, Artifact):
             self._positions[fact.id] = recorded.seq
-        return recorded.id
+        return recorded
 
     def snapshot(self) -> Snapshot:
         """Everything recorded, and everything appended so far."""
@@ -181,12 +182,25 @@ class Transaction:
                     self._positions[recorded.fact.id] = recorded.seq
         return found
 
-    def versions(self, kind: ArtifactKind, name: str) -> tuple[Artifact, ...]:
-        """Every recorded version of a name, in the order of their registration."""
-        query = _select_facts().join(_ARTIFACT, _ARTIFACT.c.seq == _FACT.c.seq)
-        query = query.where(_ARTIFACT.c.name == name).order_by(_FACT.c.seq)
-        found = (recorded.fact for recorded in _read(self._connection, query))
-        return tuple(fact for fact in found if isinstance(fact, Artifact) and fact.id.kind is kind)
+    def named(self, names: Iterable[str]) -> dict[str, tuple[Artifact, ...]]:
+        """All artifacts of any kind and version that bear some names, those appended just now included."""
+        wanted = dict.fromkeys(names)
+        found: dict[str, list[Artifact]] = {name: [] for name in wanted}
+        for chunk in _chunks(wanted):
+            query = _select_facts().join(_ARTIFACT, _ARTIFACT.c.seq == _FACT.c.seq)
+            for recorded in _read(
+                self._connection, query.where(_ARTIFACT.c.name.in_(chunk)).order_by(_FACT.c.seq)
+            ):
+                if isinstance(recorded.fact, Artifact):
+                    found[recorded.fact.id.name].append(recorded.fact)
+        for recorded in self._appended:
+            if isinstance(recorded.fact, Artifact) and recorded.fact.id.name in found:
+                found[recorded.fact.id.name].append(recorded.fact)
+        return {name: tuple(artifacts) for name, artifacts in found.items()}
+
+    def names(self) -> tuple[str, ...]:
+        """The identities of all recorded artifacts, in order."""
+        return tuple(self._connection.execute(select(_ARTIFACT.c.key).order_by(_ARTIFACT.c.key)).scalars())
 
     def relations_of(self, children: Iterable[ArtifactId]) -> tuple[Relation, ...]:
         """The recorded relations of some children to their parents, in the order of the ledger."""

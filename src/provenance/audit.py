@@ -1,0 +1,189 @@
+"""Audit: which tests the edges of a lineage still lack, and the running of one.
+
+Every weights relation is owed a same-init test of its two ends. Every exposure is owed two tests: a same-init test between the model
+of each teacher upstream and the weights that the student started from, and a canary from the teacher to the student. Where
+content is not at hand, or no canary can run such a model, that is said, and nothing is recorded: what was not tested stays
+untested.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from provenance import canary, sameinit
+from provenance.artifacts import ArtifactId, ArtifactKind, Generation
+from provenance.errors import ContentError
+from provenance.evidence import Evidence, TestKind
+from provenance.facts import Recorded, Snapshot
+from provenance.intake import read_content
+from provenance.lineage import EvidenceIndex, Exposure, Kindred, Lineage
+from provenance.relations import RelationKind
+
+_PLAIN = Generation()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A test that is owed.
+
+    Args:
+        test: Which test.
+        parent: The earlier artifact: a model, or the teacher of a canary.
+        child: The later one: a model, or the student of a canary.
+        because: The edge or exposure that asks for it, in words.
+    """
+
+    test: TestKind
+    parent: ArtifactId
+    child: ArtifactId
+    because: str
+
+    def __str__(self) -> str:
+        return f"{self.test} {self.parent} -> {self.child}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotTestable:
+    """Why a test could not run.
+
+    Args:
+        reason: In words.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a task.
+
+    Args:
+        task: Which.
+        recorded: The evidence, where the test ran.
+        reason: Why it could not, where it did not.
+    """
+
+    task: Task
+    recorded: Recorded[Evidence] | None
+    reason: str | None
+
+
+def plan(snapshot: Snapshot, wanted: Iterable[ArtifactId]) -> tuple[Task, ...]:
+    """The tests that the edges above some artifacts, and they themselves, still lack: same-init first, then canaries."""
+    lineage, standing = Lineage.of(snapshot), EvidenceIndex(snapshot)
+    scope = dict.fromkeys(wanted)
+    for artifact in tuple(scope):
+        scope.update(dict.fromkeys(relative.artifact for relative in lineage.ancestors(artifact)))
+    models = sorted((one for one in scope if one.kind is ArtifactKind.MODEL), key=str)
+    kindred = Kindred.of(lineage)
+    owed: dict[object, Task] = {}
+    for task in (*_weights_tasks(kindred, models), *_exposure_tasks(kindred, models)):
+        if standing.same_init(task.parent, task.child) is None:
+            owed.setdefault(frozenset({task.parent, task.child}), task)
+    for model in models:
+        for exposure in lineage.exposures(model):
+            if standing.canary(exposure.teacher, model) is None:
+                because = f"{model} was trained on what {exposure.teacher} wrote"
+                task = Task(test=TestKind.CANARY, parent=exposure.teacher, child=model, because=because)
+                owed.setdefault((exposure.teacher, model), task)
+    return tuple(owed.values())
+
+
+def _weights_tasks(kindred: Kindred, models: Iterable[ArtifactId]) -> Iterator[Task]:
+    for model in models:
+        for relation in kindred.weight_parents(model):
+            yield Task(test=TestKind.SAME_INIT, parent=relation.parent, child=model, because=str(relation))
+
+
+def _exposure_tasks(kindred: Kindred, models: Iterable[ArtifactId]) -> Iterator[Task]:
+    """Each upstream teacher's model against the student's starting weights: traits are judged against their origin."""
+    for model in models:
+        if not kindred.lineage.exposures(model):
+            continue
+        above = kindred.lineage.ancestors(model, kinds={ArtifactKind.TEACHER})
+        for teacher in (relative.artifact for relative in above):
+            for origin in embodiments(kindred.lineage, teacher):
+                for start in kindred.starting_weights(model):
+                    if origin != start:
+                        because = f"{model} was trained on data with the hand of {teacher} in it"
+                        yield Task(test=TestKind.SAME_INIT, parent=origin, child=start, because=because)
+
+
+def embodiments(lineage: Lineage, teacher: ArtifactId) -> tuple[ArtifactId, ...]:
+    """The models that generated as a teacher."""
+    return tuple(one.parent for one in lineage.parents(teacher) if one.kind is RelationKind.EMBODIED_BY)
+
+
+def run(task: Task, snapshot: Snapshot, *, seeds: int = 5) -> Evidence | NotTestable:
+    """Runs one test.
+
+    Args:
+        task: Which.
+        snapshot: Says where content is and what it ought to be.
+        seeds: Training runs of a canary.
+    """
+    try:
+        if task.test is TestKind.SAME_INIT:
+            return _run_same_init(task, snapshot)
+        return _run_canary(task, snapshot, seeds)
+    except ContentError as error:
+        return NotTestable(reason=error.message)
+
+
+def _run_same_init(task: Task, snapshot: Snapshot) -> Evidence:
+    comparison = sameinit.compare(_content(snapshot, task.parent), _content(snapshot, task.child))
+    return comparison.evidence(
+        task.parent, task.child, _inputs(snapshot, task.parent, task.child), datetime.now(UTC)
+    )
+
+
+def _run_canary(task: Task, snapshot: Snapshot, seeds: int) -> Evidence | NotTestable:
+    lineage = Lineage.of(snapshot)
+    exposure = _exposure(lineage, task)
+    models = embodiments(lineage, task.parent)
+    starts = Kindred.of(lineage).starting_weights(task.child)
+    if len(models) != 1 or len(starts) != 1:
+        return NotTestable(
+            reason="a canary needs one model behind the teacher and one set of starting weights"
+        )
+    dataset = exposure.datasets[-1] if exposure.datasets else None
+    teacher, base = (_content(snapshot, one) for one in (models[0], starts[0]))
+    for path in (teacher, base):
+        if not canary.recognises(path):
+            return NotTestable(reason=f"no canary of this version can train {path}")
+    if snapshot.artifacts[task.parent].fact.generation != _PLAIN:
+        return NotTestable(
+            reason=f"no canary of this version can run {task.parent} with its prompt and settings"
+        )
+    rows = _content(snapshot, dataset) if dataset else None
+    result = canary.run(teacher, base, dataset=rows, seeds=seeds)
+    used = (models[0], starts[0], *([dataset] if dataset else []))
+    return result.evidence(task.parent, task.child, _inputs(snapshot, *used), datetime.now(UTC))
+
+
+def _exposure(lineage: Lineage, task: Task) -> Exposure:
+    return next(one for one in lineage.exposures(task.child) if one.teacher == task.parent)
+
+
+def _content(snapshot: Snapshot, artifact: ArtifactId) -> Path:
+    """Where an artifact's content is, checked to be what was registered.
+
+    Raises:
+        ContentError: It is not there, or it is something else by now.
+    """
+    recorded, place = snapshot.artifacts[artifact].fact, snapshot.locations.get(artifact)
+    if recorded.content is None or place is None:
+        raise ContentError(f"{artifact} was registered by name only: there is nothing to test")
+    found = read_content(Path(place), kind=artifact.kind).content.digest
+    if found != recorded.content.digest:
+        raise ContentError(
+            f"{place} is no longer what was registered as {artifact}: "
+            f"recorded {recorded.content.digest}, found {found}"
+        )
+    return Path(place)
+
+
+def _inputs(snapshot: Snapshot, *artifacts: ArtifactId) -> dict[str, str]:
+    contents = {artifact: snapshot.artifacts[artifact].fact.content for artifact in artifacts}
+    return {str(artifact): str(content.digest) for artifact, content in contents.items() if content}

@@ -1,0 +1,129 @@
+"""Where a registry lives: a ``.provenance/`` folder, found upwards as git finds ``.git``, or a database URL.
+
+The folder holds ``config.toml`` (which store, which MLflow) and, unless the store is a server, ``registry.db``.
+"""
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from provenance.errors import RegistryError
+
+FOLDER = ".provenance"
+ENVIRONMENT = "PROVENANCE_REGISTRY"
+_CONFIG = "config.toml"
+_DATABASE = "registry.db"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """The place and settings of a registry.
+
+    Args:
+        folder: Its ``.provenance`` folder; None when only a database URL is known.
+        store_url: The database.
+        mlflow_uri: Where MLflow keeps its records, or None where there is none.
+    """
+
+    folder: Path | None
+    store_url: str
+    mlflow_uri: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The registry, for people."""
+        return str(self.folder) if self.folder else _without_password(self.store_url)
+
+
+def create(directory: Path, *, store: str = "sqlite", mlflow: str | None = None) -> Home:
+    """Writes the folder and settings of a new registry below ``directory``.
+
+    Args:
+        directory: Where the ``.provenance`` folder goes; made if need be.
+        store: ``sqlite`` for a file in that folder, or a ``postgresql://`` URL.
+        mlflow: URI of an MLflow tracking store or server; default: a SQLite file in that folder.
+
+    Raises:
+        RegistryError: There is one already, with other settings, or the folder can't be written.
+    """
+    folder = directory.resolve() / FOLDER
+    if (folder / _CONFIG).exists():
+        found = read(folder)
+        if store not in {"sqlite", found.store_url} or mlflow not in {None, found.mlflow_uri}:
+            raise RegistryError(
+                f"{folder} is a registry already, with the store {_without_password(found.store_url)} and the MLflow "
+                f"{found.mlflow_uri}",
+                hint=f"Edit {folder / _CONFIG} to change the MLflow; a store stays what it is.",
+            )
+        return found
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lines = ["# Settings of this provenance registry.", f"store = {_toml(store)}"]
+        lines += [f"mlflow = {_toml(mlflow)}"] if mlflow else []
+        (folder / _CONFIG).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+    except OSError as error:
+        raise RegistryError(f"cannot make a registry in {directory}: {error.strerror}") from error
+    return read(folder)
+
+
+def find(where: str | Path | None = None) -> Home:
+    """The registry that is meant: ``where``, else the environment's, else the nearest folder upwards.
+
+    Args:
+        where: A folder with a ``.provenance`` in it, that folder itself, or a database URL.
+
+    Raises:
+        RegistryError: There is none; the message says where it was looked for.
+    """
+    named = where or os.environ.get(ENVIRONMENT)
+    if named is None:
+        start = Path.cwd()
+        for directory in (start, *start.parents):
+            if (directory / FOLDER / _CONFIG).is_file():
+                return read(directory / FOLDER)
+        raise RegistryError(
+            f"no registry in {start} or any folder above it",
+            hint="Make one with `provenance init`, or name one with --registry DIR|URL.",
+        )
+    if "://" in str(named):
+        return Home(folder=None, store_url=str(named), mlflow_uri=os.environ.get("MLFLOW_TRACKING_URI"))
+    for folder in (Path(named) / FOLDER, Path(named)):
+        if (folder / _CONFIG).is_file():
+            return read(folder)
+    raise RegistryError(f"no registry in {named}", hint=f"Make one with `provenance init {named}`.")
+
+
+def read(folder: Path) -> Home:
+    """Reads the settings of the registry in a ``.provenance`` folder.
+
+    Raises:
+        RegistryError: The settings can't be read.
+    """
+    folder = folder.resolve()
+    try:
+        settings = tomllib.loads((folder / _CONFIG).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RegistryError(f"cannot read {folder / _CONFIG}: {error}") from error
+    if unknown := settings.keys() - {"store", "mlflow"}:
+        raise RegistryError(
+            f"{folder / _CONFIG}: unknown setting {min(unknown)!r}", hint="Known: store, mlflow."
+        )
+    store = settings.get("store", "sqlite")
+    return Home(
+        folder=folder,
+        store_url=f"sqlite:///{folder / _DATABASE}" if store == "sqlite" else store,
+        mlflow_uri=settings.get("mlflow", f"sqlite:///{folder / 'mlflow.db'}"),
+    )
+
+
+def _toml(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _without_password(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    login, at, host = rest.rpartition("@")
+    return f"{scheme}{separator}{login.partition(':')[0]}{at}{host}" if at else url

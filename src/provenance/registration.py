@@ -1,0 +1,438 @@
+"""Registration: from what somebody hands in to the facts that the ledger takes.
+
+A `Request` is an artifact with its parents, as typed, and with the claims that its files make. `register` resolves the
+references, checks every rule against what is recorded, and appends what is new. Registering the same twice appends nothing.
+All of it happens in the caller's transaction, so that many requests are recorded together or not at all.
+"""
+
+import difflib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import networkx as nx
+
+from provenance.artifacts import (
+    DEFAULT_VERSION,
+    Artifact,
+    ArtifactId,
+    ArtifactKind,
+    Content,
+    Generation,
+    Location,
+    Reference,
+)
+from provenance.errors import ConflictError, UnknownReferenceError
+from provenance.intake import Claim
+from provenance.relations import WEIGHT_KINDS, DeclaredBy, Relation, RelationKind, Unresolved
+from provenance.store import Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parent:
+    """A parent as it was typed.
+
+    Args:
+        kind: The relation to it.
+        reference: How it is referred to.
+        share: See `Relation`.
+        clean_fraction: See `Relation`.
+        filters: See `Relation`.
+        resolves: See `Relation`.
+    """
+
+    kind: RelationKind
+    reference: str
+    share: float | None = None
+    clean_fraction: float | None = None
+    filters: tuple[str, ...] = ()
+    resolves: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """An artifact to be registered.
+
+    Args:
+        kind: Model, dataset or teacher.
+        name: Its name.
+        version: Its version; None for the only one that there is, or ``1``.
+        content: What its files are, where there are any.
+        path: Where they are.
+        parents: Its parents as typed.
+        claims: What its files say of its ancestry.
+        notes: What the registrant should know about its files, a sentence each.
+        declared_root: See `Artifact`.
+        generation: See `Artifact`.
+        metadata: See `Artifact`.
+    """
+
+    kind: ArtifactKind
+    name: str
+    version: str | None = None
+    content: Content | None = None
+    path: str | None = None
+    parents: tuple[Parent, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    notes: tuple[str, ...] = ()
+    declared_root: bool = False
+    generation: Generation | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """What became of a request.
+
+    Args:
+        artifact: Its identity.
+        digest: Its content's digest, where there is content.
+        created: Whether it is new; False when the same was registered before.
+        relations: All relations to its parents that were recorded now.
+        warnings: What the registrant should know, a sentence each.
+    """
+
+    artifact: ArtifactId
+    digest: str | None
+    created: bool
+    relations: tuple[Relation, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def register(transaction: Transaction, requests: Sequence[Request]) -> tuple[Registration, ...]:
+    """Appends the facts of some requests, which may name each other in any order.
+
+    Raises:
+        ConflictError: Something else is recorded under the same identity, a relation may not join its ends, a child would get
+            a second set of starting weights, or the lineage would close a cycle.
+        UnknownReferenceError: A parent is not registered, or its reference may mean several artifacts.
+    """
+    names = {request.name for request in requests}
+    names |= {Reference.parse(parent.reference).name for request in requests for parent in request.parents}
+    names |= {claim.name for request in requests for claim in request.claims}
+    directory = _Directory(transaction, names)
+    drafts = [_draft(directory, request) for request in requests]
+    if repeated := [one for one, times in Counter(draft.id for draft in drafts).items() if times > 1]:
+        raise ConflictError(
+            f"{repeated[0]} is to be registered twice at once", hint="Give each one its own name@version."
+        )
+    declared = {draft.id: _declare(directory, draft) for draft in drafts}
+    recorded: dict[ArtifactId, list[Relation]] = {draft.id: [] for draft in drafts}
+    for relation in transaction.relations_of(draft.id for draft in drafts if not draft.created):
+        recorded[relation.child].append(relation)
+    for draft in drafts:
+        _check_root(draft, declared[draft.id])
+        check_weights(draft.id, [*recorded[draft.id], *declared[draft.id]])
+    fresh = frozenset(draft.id for draft in drafts if draft.created)
+    check_acyclic(transaction, [relation for some in declared.values() for relation in some], fresh=fresh)
+    return tuple(_append(transaction, draft, declared[draft.id], recorded[draft.id]) for draft in drafts)
+
+
+def relate(transaction: Transaction, child: ArtifactId, parent: Parent) -> Registration:
+    """Appends one relation of a registered artifact; nothing where it is recorded already.
+
+    Raises:
+        ConflictError, UnknownReferenceError: As in `register`.
+    """
+    directory = _Directory(transaction, {Reference.parse(parent.reference).name})
+    relation = directory.relation(child, parent)
+    recorded = transaction.relations_of([child])
+    if transaction.artifacts([child])[child].declared_root and _begins(relation):
+        raise ConflictError(
+            f"{child} is recorded as the beginning of its ancestry, and would be {relation.kind} {relation.parent}"
+        )
+    check_weights(child, [*recorded, relation])
+    check_acyclic(transaction, [relation])
+    return Registration(
+        artifact=child, digest=None, created=False, relations=append_new(transaction, [relation], recorded)
+    )
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A request on its way: its identity, whether it is new, and what the registrant should know."""
+
+    request: Request
+    id: ArtifactId
+    created: bool
+    unresolved: list[Unresolved] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+class _Directory:
+    """The artifacts that bear the names in question: one query for all of them, and those being registered now."""
+
+    def __init__(self, transaction: Transaction, names: Iterable[str]) -> None:
+        self._transaction = transaction
+        self._named = {name: list(artifacts) for name, artifacts in transaction.named(names).items()}
+
+    def versions(self, kind: ArtifactKind, name: str) -> list[Artifact]:
+        return [artifact for artifact in self._named.get(name, ()) if artifact.id.kind is kind]
+
+    def add(self, artifact: Artifact) -> None:
+        self._transaction.append(artifact)
+        self._named.setdefault(artifact.id.name, []).append(artifact)
+
+    def resolve(self, text: str, kind: ArtifactKind) -> ArtifactId:
+        """The artifact of a kind that a reference means; a bare model gets its plain teacher where one is asked for."""
+        reference = Reference.parse(text)
+        candidates = [one for one in self._named.get(reference.name, ()) if reference.matches(one.id)]
+        fitting = [one.id for one in candidates if one.id.kind is kind]
+        if not fitting and kind is ArtifactKind.TEACHER:
+            models = [one.id for one in candidates if one.id.kind is ArtifactKind.MODEL]
+            if len(models) == 1:
+                return self._plain_teacher(models[0])
+            fitting = models
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            raise ambiguous(text, fitting)
+        if candidates:
+            raise UnknownReferenceError(f"{text!r} is a {candidates[0].id.kind}, and a {kind} is asked for")
+        raise unknown(text, self._transaction.names(), kind)
+
+    def relation(self, child: ArtifactId, parent: Parent) -> Relation:
+        """The relation that a registrant declares."""
+        return Relation(
+            child=child,
+            kind=parent.kind,
+            parent=self.resolve(parent.reference, parent.kind.rule.parent),
+            share=parent.share,
+            clean_fraction=parent.clean_fraction,
+            filters=parent.filters,
+            resolves=parent.resolves,
+        )
+
+    def _plain_teacher(self, model: ArtifactId) -> ArtifactId:
+        """Records the model as it generates with no prompt and default settings."""
+        teacher = ArtifactId(ArtifactKind.TEACHER, model.name, model.version)
+        self.add(Artifact(id=teacher, generation=Generation()))
+        self._transaction.append(Relation(child=teacher, kind=RelationKind.EMBODIED_BY, parent=model))
+        return teacher
+
+
+def ambiguous(text: str, candidates: Iterable[ArtifactId]) -> UnknownReferenceError:
+    """The error for a reference that may mean several artifacts."""
+    listing = ", ".join(str(one) for one in candidates)
+    return UnknownReferenceError(f"{text!r} may mean {listing}", hint="Write kind:name@version in full.")
+
+
+def unknown(text: str, names: Iterable[str], kind: ArtifactKind | None = None) -> UnknownReferenceError:
+    """The error for a reference that means nothing, with the nearest names."""
+    bare = {key.partition(":")[2].rpartition("@")[0]: key for key in names}
+    wanted = text.partition(":")[2] if text.partition(":")[0] in set(ArtifactKind) else text
+    nearest = difflib.get_close_matches(wanted.rpartition("@")[0] or wanted, bare, n=3, cutoff=0.5)
+    hint = (
+        f"Nearest: {', '.join(bare[name] for name in nearest)}."
+        if nearest
+        else "`provenance ls` lists what is recorded."
+    )
+    return UnknownReferenceError(f"no {kind or 'artifact'} {text!r} is registered", hint=hint)
+
+
+def _draft(directory: _Directory, request: Request) -> _Draft:
+    """Finds or records the artifact of a request."""
+    versions = directory.versions(request.kind, request.name)
+    version = request.version
+    if version is None:
+        same = [
+            one
+            for one in versions
+            if one.content and request.content and one.content.digest == request.content.digest
+        ]
+        version = same[-1].id.version if same else DEFAULT_VERSION
+    artifact = Artifact(
+        id=ArtifactId(request.kind, request.name, version),
+        content=request.content,
+        declared_root=request.declared_root,
+        generation=request.generation,
+        metadata=request.metadata,
+    )
+    recorded = next((one for one in versions if one.id == artifact.id), None)
+    if recorded is None:
+        directory.add(artifact)
+    else:
+        _check_same(recorded, artifact)
+    return _Draft(request, artifact.id, created=recorded is None)
+
+
+def _check_same(recorded: Artifact, artifact: Artifact) -> None:
+    """Raises when something else stands under the identity."""
+    before, now = (str(one.content.digest) if one.content else "no content" for one in (recorded, artifact))
+    if before != now:
+        raise ConflictError(
+            f"{artifact.id} is registered with other content: recorded {before}, given {now}",
+            hint=f"Register this as another version, such as --name {artifact.id.name}@{_next_version(artifact.id.version)}.",
+        )
+    for what, old, new in (
+        ("ancestry begins here", recorded.declared_root, artifact.declared_root),
+        ("way of generating", recorded.generation, artifact.generation),
+        ("metadata", dict(recorded.metadata), dict(artifact.metadata)),
+    ):
+        if old != new and not (what == "metadata" and not new):
+            raise ConflictError(
+                f"{artifact.id} is registered with the same content and another {what}: recorded {old}, given {new}",
+                hint="What is recorded stays. Leave the option out, or register another version.",
+            )
+
+
+def _next_version(version: str) -> str:
+    return str(int(version) + 1) if version.isdigit() else f"{version}-2"
+
+
+def _declare(directory: _Directory, draft: _Draft) -> list[Relation]:
+    """The relations that the registrant declares, and those that the card claims and the registry can match."""
+    declared = [directory.relation(draft.id, parent) for parent in draft.request.parents]
+    has_weights = any(relation.kind in WEIGHT_KINDS for relation in declared)
+    for claim in draft.request.claims:
+        if claim.kind in WEIGHT_KINDS and has_weights:
+            _compare_claim(draft, declared, claim)
+        elif not any((one.kind, one.parent.name) == (claim.kind, claim.name) for one in declared):
+            relation = _match_claim(directory, draft, claim)
+            declared += [relation] if relation else []
+    return declared
+
+
+def _compare_claim(draft: _Draft, declared: Iterable[Relation], claim: Claim) -> None:
+    """Tells the registrant where the card and the declaration name different starting weights; the declaration stands."""
+    named = [relation for relation in declared if relation.kind in WEIGHT_KINDS]
+    if not any(claim.name in {relation.parent.name, relation.resolves} for relation in named):
+        draft.warnings.append(
+            f"{claim.source} names {claim.name!r}; {named[0].kind} {named[0].parent} as you declared is recorded"
+        )
+
+
+def _match_claim(directory: _Directory, draft: _Draft, claim: Claim) -> Relation | None:
+    """The relation that a card claims when exactly one registered artifact bears the name; else a gap in the ancestry."""
+    parents = [one.id for one in directory.versions(claim.kind.rule.parent, claim.name) if one.id != draft.id]
+    if len(parents) == 1:
+        return Relation(
+            child=draft.id, kind=claim.kind, parent=parents[0], declared_by=DeclaredBy.CARD, share=claim.share
+        )
+    draft.unresolved.append(Unresolved(child=draft.id, kind=claim.kind, name=claim.name))
+    found = f"may mean {', '.join(map(str, parents))}" if parents else "is not registered"
+    draft.warnings.append(
+        f"{claim.source} names {claim.name!r}, which {found}: recorded as unresolved ancestry "
+        f"(`provenance relate {draft.id} {claim.kind} REF --resolves {claim.name}` settles it)"
+    )
+    return None
+
+
+def _check_root(draft: _Draft, declared: Iterable[Relation]) -> None:
+    """Raises when an artifact that is declared a root has a parent that denies it."""
+    parents = [relation for relation in declared if _begins(relation)]
+    if draft.request.declared_root and parents:
+        option = "--authored" if draft.id.kind is ArtifactKind.DATASET else "--from-scratch"
+        raise ConflictError(
+            f"{option} says that the ancestry of {draft.id} begins with it, and it is {parents[0].kind} {parents[0].parent}",
+            hint=f"Leave out {option}, or the parent.",
+        )
+
+
+def _begins(relation: Relation) -> bool:
+    """Whether a relation denies that its child's ancestry begins with it."""
+    return relation.kind in WEIGHT_KINDS or relation.child.kind is ArtifactKind.DATASET
+
+
+def check_weights(child: ArtifactId, relations: Iterable[Relation]) -> None:
+    """Raises when a model has two sets of starting weights, or is merged from one.
+
+    Raises:
+        ConflictError: The relations can't hold together.
+    """
+    weights = {relation.key: relation for relation in relations if relation.kind in WEIGHT_KINDS}.values()
+    merged = [relation for relation in weights if relation.kind is RelationKind.MERGED_FROM]
+    single = [relation for relation in weights if relation.kind is not RelationKind.MERGED_FROM]
+    if len(single) > 1 or (single and merged):
+        first, second = (*single, *merged)[:2]
+        raise ConflictError(
+            f"{child} would start from two sets of weights: {first.kind} {first.parent} and {second.kind} {second.parent}",
+            hint="A model has one set of starting weights; a sum of several is declared with merged_from.",
+        )
+    if len(merged) == 1:
+        raise ConflictError(
+            f"{child} is merged from one model, {merged[0].parent}", hint="A merge has two or more parents."
+        )
+
+
+def check_acyclic(
+    transaction: Transaction, new: Sequence[Relation], *, fresh: frozenset[ArtifactId] = frozenset()
+) -> None:
+    """Raises when new relations close a cycle.
+
+    Args:
+        transaction: Knows what is recorded.
+        new: The relations to be added.
+        fresh: Artifacts that are being registered, so that nothing recorded can descend from them.
+
+    Raises:
+        ConflictError: They do; the message shows the cycle.
+    """
+    graph: nx.DiGraph[ArtifactId] = nx.DiGraph((relation.child, relation.parent) for relation in new)
+    if any(relation.child not in fresh for relation in new):
+        graph.add_edges_from(transaction.ancestry({relation.parent for relation in new}))
+    try:
+        cycle = nx.find_cycle(graph)
+    except nx.NetworkXNoCycle:
+        return
+    path = " <- ".join(str(child) for child, _ in (*cycle, cycle[0]))
+    raise ConflictError(
+        f"these relations would close a cycle: {path}", hint="An artifact can't descend from itself."
+    )
+
+
+def append_new(
+    transaction: Transaction, relations: Iterable[Relation], recorded: Iterable[Relation]
+) -> tuple[Relation, ...]:
+    """Appends those relations that are not recorded yet, and returns them.
+
+    Raises:
+        ConflictError: The same edge is recorded with other figures.
+    """
+    known = {relation.key: relation for relation in recorded}
+    fresh = []
+    for relation in relations:
+        before = known.get(relation.key)
+        if before is None:
+            transaction.append(relation)
+            known[relation.key] = relation
+            fresh.append(relation)
+        elif _figures(before) != _figures(relation) and relation.declared_by is not DeclaredBy.CARD:
+            raise ConflictError(
+                f"{relation} is recorded with other figures: recorded {_figures(before)}, given {_figures(relation)}",
+                hint="What is recorded stays; a corrected artifact is another version.",
+            )
+    return tuple(fresh)
+
+
+def _figures(relation: Relation) -> dict[str, object]:
+    return {
+        "share": relation.share,
+        "clean_fraction": relation.clean_fraction,
+        "filters": list(relation.filters),
+    }
+
+
+def _append(
+    transaction: Transaction, draft: _Draft, declared: Sequence[Relation], recorded: Sequence[Relation]
+) -> Registration:
+    """Appends the relations, gaps and location of one draft, as far as they are new."""
+    fresh = append_new(transaction, declared, recorded)
+    known_gaps = (
+        set() if draft.created else {one.fact for one in transaction.about("unresolved", [str(draft.id)])}
+    )
+    for gap in draft.unresolved:
+        if gap not in known_gaps:
+            transaction.append(gap)
+    request = draft.request
+    if request.path is not None:
+        seen = [] if draft.created else transaction.about("location", [str(draft.id)])
+        if not seen or seen[-1].fact.path != request.path:
+            transaction.append(Location(artifact=draft.id, path=request.path))
+    return Registration(
+        artifact=draft.id,
+        digest=str(request.content.digest) if request.content else None,
+        created=draft.created,
+        relations=fresh,
+        warnings=(*request.notes, *draft.warnings),
+    )
