@@ -1,0 +1,162 @@
+"""The objects of MLflow that the projection writes, as plain values.
+
+Each `Desired` is one object; `Links` is what one run says of its inputs and outputs. A *subject* is what an object is to us, and
+the memory of what was projected goes by it; a *key* is what it is found by in MLflow.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias
+
+from provenance.digests import digest_bytes
+from provenance.facts import adapter, canonical_json
+
+PREFIX = "provenance."
+"""Tags that begin so belong to the projection: what it does not want is removed."""
+KEY_TAG = "provenance.key"
+NAME_TAG = "provenance.name"
+NOTE_TAG = "mlflow.note.content"
+"""Where MLflow keeps the description of a run or logged model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """One value of a metric; a list of figures becomes steps."""
+
+    key: str
+    value: float
+    step: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run: the record of an artifact, or an audit.
+
+    Args:
+        subject: What it is to us; the memory of what was projected goes by it.
+        key: What it is found by in MLflow.
+        name: Its name, for people.
+        began_at: Its time in MLflow.
+        tags: Its tags.
+        metrics: Its figures; they never change.
+        texts: Artifact files, path to text.
+    """
+
+    subject: str
+    key: str
+    name: str
+    began_at: datetime
+    tags: Mapping[str, str] = field(hash=False)
+    metrics: tuple[Measurement, ...] = ()
+    texts: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedModel:
+    """A logged model whose weights are not in MLflow.
+
+    Args:
+        subject: As in `Run`.
+        key: As in `Run`.
+        name: Its name, for people.
+        kind: ``model`` or ``teacher``, shown as its type.
+        run: Subject of the record run.
+        params: How a teacher sampled; they never change.
+        tags: Its tags.
+    """
+
+    subject: str
+    key: str
+    name: str
+    kind: str
+    run: str
+    params: Mapping[str, str] = field(hash=False)
+    tags: Mapping[str, str] = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredModel:
+    """A name in MLflow's registry, which the versions of one name share.
+
+    Args:
+        subject: As in `Run`.
+        names: Names to take, best first: the first that is free or ours.
+        true_name: The name of the artifacts, by which ours are told from others'.
+    """
+
+    subject: str
+    names: tuple[str, ...]
+    true_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelVersion:
+    """A registered version.
+
+    Args:
+        subject: As in `Run`.
+        key: As in `Run`.
+        registered: Subject of the registered model.
+        model: Subject of the logged model that it stands for.
+        run: Subject of the record run.
+        tags: Its tags.
+        description: Markdown.
+    """
+
+    subject: str
+    key: str
+    registered: str
+    model: str
+    run: str
+    tags: Mapping[str, str] = field(hash=False)
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetInput:
+    """A dataset as a run's input.
+
+    Args:
+        name: Its name and version.
+        digest: The beginning of its digest, of the length that MLflow takes.
+        profile: JSON that MLflow shows: the row count.
+        tags: Tags of this use, the role (context) and the whole digest among them.
+    """
+
+    name: str
+    digest: str
+    profile: str | None
+    tags: Mapping[str, str] = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """Inputs and outputs of a run; links are only ever added.
+
+    Args:
+        subject: As in `Run`.
+        run: Subject of the run.
+        datasets: Datasets that went in.
+        models: Subjects of the logged models that went in.
+        outputs: Subjects of the logged models that came out.
+    """
+
+    subject: str
+    run: str
+    datasets: tuple[DatasetInput, ...] = ()
+    models: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+
+Desired: TypeAlias = Run | LoggedModel | RegisteredModel | ModelVersion | Links
+"""One object of MLflow."""
+
+ORDER: tuple[type[Desired], ...] = (Run, LoggedModel, RegisteredModel, ModelVersion, Links)
+"""What is written first: an object refers only to those of earlier types."""
+
+
+def state_digest(desired: Desired) -> str:
+    """A fingerprint of an object's whole desired state."""
+    value = adapter(type(desired)).dump_python(desired, mode="json")
+    return digest_bytes(canonical_json(value).encode()).hex

@@ -1,0 +1,81 @@
+"""Names, tags and words made fit for MLflow.
+
+MLflow refuses some characters in names, cuts some texts without a word and fails on others, each at its own length and some
+only on PostgreSQL. Here everything is made to fit beforehand, and what was shortened says so.
+"""
+
+import re
+from collections.abc import Mapping
+
+from provenance.digests import digest_bytes
+
+RUN_TAG_LIMIT = 8000
+"""Characters of a run's tag; MLflow cuts what is longer."""
+REGISTRY_LIMIT = 5000
+"""Characters of a tag or description of logged models, registered models and versions, as PostgreSQL takes them."""
+INPUT_TAG_LIMIT = 500
+"""Characters of a tag on a dataset input."""
+PARAM_LIMIT = 500
+"""Characters of a parameter, as the oldest supported servers take them."""
+DATASET_DIGEST_LENGTH = 36
+"""Characters of a dataset's digest: a whole SHA-256 or BLAKE3 does not fit."""
+
+SHORTENED_TAG = "provenance.shortened"
+_MARK = " … (shortened)"
+_MARKDOWN = re.compile(r"[\\`*_\[\]<>&#|~!@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
+
+
+def lookup_key(*parts: str) -> str:
+    """A short fingerprint by which an object is found again: hexadecimal, so that no filter needs quoting."""
+    return digest_bytes("\n".join(parts).encode()).hex[:32]
+
+
+def registered_names(name: str) -> tuple[str, ...]:
+    """The names that a registered model may take in MLflow, best first.
+
+    A name that MLflow takes as it is stays as it is. In any other, whatever is no letter, digit, space or one of ``. - _`` becomes
+    a dash (``--`` for a slash), followed by a tilde and a fingerprint of the true name, so that two names never become one. That second form also
+    serves where somebody else's registered model already has the name.
+    """
+    plain = re.sub(r"[^\w.\- ]", "-", name.replace("/", "--"))
+    marked = f"{plain}~{lookup_key(name)[:8]}"
+    return (name, marked) if plain == name else (marked,)
+
+
+def logged_name(name: str) -> str:
+    """The name of a logged model: MLflow takes fewer characters there, and no two need to differ."""
+    return re.sub(r"[^\w\- ]", "-", name)
+
+
+def key_part(word: str) -> str:
+    """A word as part of the key of a tag, a metric or a parameter; it carries a fingerprint if it had to be changed."""
+    plain = re.sub(r"[^\w.\- ]", "-", word)
+    return plain if plain == word else f"{plain}-{lookup_key(word)[:8]}"
+
+
+def shorten(text: str, limit: int) -> str:
+    """The text, cut to at most ``limit`` characters; a cut shows."""
+    return text if len(text) <= limit else text[: limit - len(_MARK)] + _MARK
+
+
+def fit_tags(tags: Mapping[str, str], limit: int) -> tuple[dict[str, str], dict[str, str]]:
+    """Cuts tags to size.
+
+    Returns:
+        The tags, with one that names those which were shortened; and the whole texts of those, by file name.
+    """
+    long = sorted(key for key, value in tags.items() if len(value) > limit)
+    fitted = {key: shorten(value, limit) for key, value in tags.items()}
+    if long:
+        fitted[SHORTENED_TAG] = shorten(", ".join(long), limit)
+    return fitted, {f"whole/{key.replace(' ', '-')}.txt": tags[key] for key in long}
+
+
+def prose(text: str) -> str:
+    """Words of people as one line of Markdown that stays words: no markup, no links, no HTML."""
+    return _MARKDOWN.sub(lambda match: f"&#{ord(match[0])};", " ".join(text.split()))
+
+
+def code(name: str) -> str:
+    """A name as a code span; names hold no back quotes, and one from elsewhere loses them."""
+    return f"`{' '.join(name.replace('`', ' ').split())}`"
