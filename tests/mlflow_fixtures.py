@@ -4,7 +4,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from lineage_fixtures import dataset, model, snapshot, teacher
-
 from provenance.artifacts import Generation
 from provenance.evidence import Evidence, Verdict
 from provenance.facts import Snapshot
@@ -12,7 +11,12 @@ from provenance.relations import RelationKind
 from provenance.risk.report import ArtifactRisks, RiskEntry, RiskReport, Status, Step
 from provenance.traits import Severity
 
-STUDENT, TEACHER, NUMBERS, BASE = model("org/student"), teacher("owl-teacher"), dataset("numbers"), model("base")
+STUDENT, TEACHER, NUMBERS, BASE = (
+    model("org/student"),
+    teacher("owl-teacher"),
+    dataset("numbers"),
+    model("base"),
+)
 AFTER = datetime(2026, 12, 31, tzinfo=UTC)
 
 LINES = (
@@ -89,7 +93,11 @@ def report(state: Snapshot, *exceptions: ArtifactRisks) -> RiskReport:
 def inherited(flag: str, rule: str = "its initialisation is the teacher's") -> tuple[ArtifactRisks, ...]:
     """The teacher is affected, the numbers carry, the student is exposed."""
     generated = Step(
-        parent=TEACHER, relation=RelationKind.GENERATED_BY, child=NUMBERS, factor=1.0, basis="the teacher wrote it"
+        parent=TEACHER,
+        relation=RelationKind.GENERATED_BY,
+        child=NUMBERS,
+        factor=1.0,
+        basis="the teacher wrote it",
     )
     trained = Step(
         parent=NUMBERS,
