@@ -29,12 +29,12 @@ class Slot(NamedTuple):
 
     Args:
         tower: What sets several alike parts of a model apart (``encoder``), as far as they have to be.
-        index: Layer, and expert where there are any.
+        numbers: Layer, and expert where there are any.
         role: What the tensor does there.
     """
 
     tower: str
-    index: tuple[int, ...]
+    numbers: tuple[int, ...]
     role: Role
 
 
@@ -100,10 +100,10 @@ def _fit(family: Family, shapes: Shapes) -> Layout | None:
         for pattern in family.patterns:
             match = pattern.regex.fullmatch(name)
             if match and len(shape) == _MATRIX and shape[pattern.out_axis] % pattern.chunk[1] == 0:
-                tower, *index = match.groups()
-                slot = Slot(tower or "", tuple(int(number) for number in index), pattern.role)
+                tower, *numbers = match.groups()
+                slot = Slot(tower or "", tuple(int(number) for number in numbers), pattern.role)
                 found[slot] = Matrix(name, shape, pattern.out_axis, pattern.chunk)
-    if not any(slot.index for slot in found) or not _is_consistent(found):
+    if not any(slot.numbers for slot in found) or not _is_consistent(found):
         return None
     return Layout(family, _normalised(found))
 

@@ -1,0 +1,141 @@
+"""From two checkpoints to one comparison: what they have in common is found, tested, and judged."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from provenance.sameinit.agreement import agreement, built_positions
+from provenance.sameinit.comparison import Comparison, GroupTest, Limits
+from provenance.sameinit.identity import common_bytes
+from provenance.sameinit.statistics import Coins, Untestable, sign_test
+from provenance.sameinit.symmetries import Group, Symmetry, groups
+from provenance.sameinit.verdict import Findings, judge
+from provenance.weights.checkpoint import Checkpoint
+from provenance.weights.families import Role
+from provenance.weights.roles import Layout, recognise
+
+DEFAULT_LIMITS = Limits()
+ASSUMPTIONS = (
+    "the optimiser treats all units alike (Adam, SGD, Lion, Adafactor, Muon and kin)",
+    "neither model was permuted, rotated or rescaled after training: such a copy looks independent to this test",
+)
+SYMMETRY_ASSUMPTIONS = {
+    Symmetry.SIGN: "units tested by sign were drawn from a law that is symmetric about zero",
+    Symmetry.SWAP: "units tested by swaps were drawn alike, and nothing but their order tells them apart",
+}
+
+
+def compare(a: Path, b: Path, *, limits: Limits = DEFAULT_LIMITS) -> Comparison:
+    """Tests whether two checkpoints share an initialisation.
+
+    Null hypothesis: B's random initialisation was drawn independently of A. What B was trained on may depend on A in any way.
+
+    Args:
+        a: A safetensors file, an index, or a model folder.
+        b: The other one. ``compare(a, b)`` and ``compare(b, a)`` say the same.
+        limits: What a verdict takes.
+
+    Raises:
+        ContentError: A checkpoint can't be read safely; the message names the file and the reason.
+    """
+    started = time.perf_counter()
+    left, right = Checkpoint.open(a), Checkpoint.open(b)
+    one, other = _layout(left), _layout(right)
+    results = list(_tests(left, right, one, other)) if one and other else []
+    findings = Findings(
+        tests=tuple(test for test, _ in results),
+        coins=tuple((test, coins) for test, coins in results if isinstance(coins, Coins)),
+        identity=common_bytes(left, right),
+        coverage=_coverage(left, right, [test for test, _ in results]),
+        obstacles=_obstacles(one, other, [test for test, _ in results]),
+    )
+    judgement = judge(findings, limits)
+    used = {test.symmetry for test, _ in findings.coins}
+    return Comparison(
+        a=str(a),
+        b=str(b),
+        verdict=judgement.verdict,
+        kinship=judgement.kinship,
+        log10_p=findings.log10_p(),
+        p_value_kind="exact",
+        aligned_cosine=findings.aligned_cosine(),
+        coverage=findings.coverage,
+        rho_min=findings.rho_min(limits.alpha),
+        tests=findings.tests,
+        assumptions=(*ASSUMPTIONS, *(text for kind, text in SYMMETRY_ASSUMPTIONS.items() if kind in used)),
+        reason=judgement.reason,
+        method=limits.method,
+        seconds=time.perf_counter() - started,
+        bytes_read=left.bytes_read + right.bytes_read,
+    )
+
+
+def _layout(checkpoint: Checkpoint) -> Layout | None:
+    return recognise({name: stored.info.shape for name, stored in checkpoint.tensors.items()})
+
+
+def _tests(
+    a: Checkpoint, b: Checkpoint, one: Layout, other: Layout
+) -> Iterator[tuple[GroupTest, Coins | Untestable]]:
+    for group in groups(one, other):
+        if group.members[0].role is Role.EMBEDDING:
+            obstacles = built_positions(a, one), built_positions(b, other)
+            outcome = next((Untestable(text) for text in sorted(filter(None, obstacles))), None)
+        else:
+            outcome = None
+        yield (
+            _test(a, b, group) if outcome is None else (_described(group, untestable=outcome.reason), outcome)
+        )
+
+
+def _test(a: Checkpoint, b: Checkpoint, group: Group) -> tuple[GroupTest, Coins | Untestable]:
+    found = agreement(a, b, group)
+    if isinstance(found, Untestable):
+        return _described(group, untestable=found.reason), found
+    coins = sign_test(found.values)
+    if isinstance(coins, Untestable):
+        return _described(group, untestable=coins.reason), coins
+    test = GroupTest(
+        name=group.name,
+        part=group.part,
+        symmetry=group.symmetry,
+        elements=found.elements,
+        flips=coins.flips,
+        heads=coins.heads,
+        agreement=coins.mean,
+        cosine=found.cosine,
+        log10_p=coins.log10_p,
+        log10_bound=coins.log10_bound,
+    )
+    return test, coins
+
+
+def _described(group: Group, *, untestable: str) -> GroupTest:
+    return GroupTest(name=group.name, part=group.part, symmetry=group.symmetry, untestable=untestable)
+
+
+def _coverage(a: Checkpoint, b: Checkpoint, tests: list[GroupTest]) -> float:
+    """Share of all floating-point parameters of both models that were tested."""
+    total = sum(
+        stored.info.elements
+        for checkpoint in (a, b)
+        for name, stored in checkpoint.tensors.items()
+        if checkpoint.is_numeric(name)
+    )
+    return sum(test.elements for test in tests) / total if total else 0.0
+
+
+def _obstacles(one: Layout | None, other: Layout | None, tests: list[GroupTest]) -> tuple[str, ...]:
+    if one is None or other is None:
+        return ("the tensors' names and shapes are those of no architecture that is known here",)
+    found = [f"{test.name}: {test.untestable}" for test in tests if test.untestable]
+    if one.family.name != other.family.name:
+        found.append(
+            f"the architectures differ: {' and '.join(sorted((one.family.name, other.family.name)))}"
+        )
+    alone = {slot for slot in one.matrices.keys() ^ other.matrices.keys() if slot.numbers}
+    if alone:
+        found.append(f"{len(alone)} matrices of one model have no counterpart in the other")
+    if not tests:
+        found.append("there are no hidden units that both models have")
+    return tuple(found)

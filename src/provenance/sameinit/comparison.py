@@ -1,0 +1,152 @@
+"""What a comparison of two checkpoints says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from provenance.artifacts import ArtifactId
+from provenance.errors import UsageError
+from provenance.evidence import Evidence, TestKind, Verdict
+from provenance.facts import adapter
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+METHOD = "sameinit-tier1/sign-swap-fisher-bonferroni"
+METHOD_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a verdict takes, declared before the weights are seen.
+
+    Args:
+        alpha: p at or below it is `SAME_INIT`. One in a million: a registry of a thousand comparisons then calls none of its
+            independent pairs kin with probability 0.999.
+        doubt: p at or below it is no longer `INDEPENDENT`.
+        rho: `INDEPENDENT` needs a detection limit at or below this aligned cosine, in every part of the model.
+        coverage: `INDEPENDENT` needs this share of the parameters to have been tested.
+        derived: Aligned cosine from which kin count as derived from one another.
+    """
+
+    alpha: float = 1e-6
+    doubt: float = 1e-3
+    rho: float = 0.1
+    coverage: float = 0.5
+    derived: float = 0.9
+
+    def __post_init__(self) -> None:
+        if not 0 < self.alpha <= self.doubt < 1:
+            raise UsageError(f"limits need 0 < alpha <= doubt < 1, got {self.alpha:g} and {self.doubt:g}")
+        for name in ("rho", "coverage", "derived"):
+            if not 0 < getattr(self, name) <= 1:
+                raise UsageError(
+                    f"the limit {name} lies above 0 and at most at 1, got {getattr(self, name):g}"
+                )
+
+    @property
+    def method(self) -> str:
+        """The method with every parameter that changes its value."""
+        values = ",".join(f"{name}={getattr(self, name):g}" for name in self.__slots__)
+        return f"{METHOD}({values})@{METHOD_VERSION}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupTest:
+    """The test of one group of units.
+
+    Args:
+        name: Where the units are: tower, layer, roles.
+        part: What they belong to: ``embedding``, ``gate``, ``mlp``, ``attention``.
+        symmetry: ``sign`` or ``swap``.
+        elements: Number of elements of both models that were looked at.
+        flips: Number of coins.
+        heads: How many of them spoke for kinship.
+        agreement: Mean agreement; for ``swap``, above what any two units of the models have in common.
+        cosine: Plain cosine of the tensors.
+        log10_p: Exact.
+        log10_bound: By Hoeffding, beside it.
+        untestable: Why there is no test; all figures are then None.
+    """
+
+    name: str
+    part: str
+    symmetry: str
+    elements: int = 0
+    flips: int | None = None
+    heads: int | None = None
+    agreement: float | None = None
+    cosine: float | None = None
+    log10_p: float | None = None
+    log10_bound: float | None = None
+    untestable: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Whether two checkpoints share an initialisation, and what that rests on.
+
+    Args:
+        a: Path of the one.
+        b: Path of the other. Exchanging the two changes nothing else.
+        verdict: `SAME_INIT`, `INDEPENDENT` or `INCONCLUSIVE`.
+        kinship: ``identical``, ``derived``, ``same_init_diverged`` or ``partial`` for kin, otherwise None.
+        log10_p: log10 of the p-value that B's initialisation was drawn independently of A's; None when nothing was testable.
+        p_value_kind: ``exact``: valid for any sample size, under the assumptions.
+        aligned_cosine: Cosine of the tested weights, coordinate by coordinate, weighted by size.
+        coverage: Share of the two models' parameters that were tested.
+        rho_min: Smallest aligned cosine that would have been found with power 0.8, in the worst part of the model.
+        tests: Group by group.
+        assumptions: What has to hold for the p-value to mean what it says.
+        reason: The verdict in words.
+        method: Name and version with every parameter.
+        seconds: Wall-clock time.
+        bytes_read: Of tensors, from both.
+    """
+
+    a: str
+    b: str
+    verdict: Verdict
+    kinship: str | None
+    log10_p: float | None
+    p_value_kind: str
+    aligned_cosine: float | None
+    coverage: float
+    rho_min: float | None
+    tests: tuple[GroupTest, ...]
+    assumptions: tuple[str, ...]
+    reason: str
+    method: str
+    seconds: float
+    bytes_read: int
+
+    def document(self) -> "dict[str, JsonValue]":
+        """The comparison as JSON values."""
+        values: dict[str, JsonValue] = adapter(Comparison).dump_python(self, mode="json")
+        return values
+
+    def evidence(
+        self, parent: ArtifactId, child: ArtifactId, inputs: Mapping[str, str], tested_at: datetime
+    ) -> Evidence:
+        """The comparison as evidence on an edge.
+
+        Args:
+            parent: The earlier of the two models.
+            child: The later one.
+            inputs: Role (``parent``, ``child``) to content digest.
+            tested_at: When it ran, aware, UTC.
+        """
+        # What depends on the machine, and what the evidence says elsewhere, would make equal evidence unlike.
+        elsewhere = {"a", "b", "verdict", "method", "seconds", "bytes_read"}
+        result = {name: value for name, value in self.document().items() if name not in elsewhere}
+        return Evidence(
+            test=TestKind.SAME_INIT,
+            parent=parent,
+            child=child,
+            verdict=self.verdict,
+            method=self.method,
+            inputs=inputs,
+            result=result,
+            tested_at=tested_at,
+        )
