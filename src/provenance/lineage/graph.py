@@ -141,10 +141,19 @@ class Lineage:
         """Everything that comes from it, nearest first; arguments and errors as for `ancestors`."""
         return _listed(_breadth_first([artifact], self._down, depth, relations), kinds)
 
+    def line(self, artifacts: Iterable[ArtifactId]) -> frozenset[ArtifactId]:
+        """Artifacts and all their ancestors.
+
+        Raises:
+            UnknownReferenceError: One of them is not recorded.
+        """
+        starts = frozenset(artifacts)
+        return starts.union(relative.artifact for relative in _breadth_first(starts, self._up))
+
     def roots(self, artifact: ArtifactId) -> tuple[ArtifactId, ...]:
         """The artifacts without parents among its ancestors and itself, in order of their names."""
-        line = (artifact, *(relative.artifact for relative in self.ancestors(artifact)))
-        return tuple(sorted((member for member in line if not self.graph.pred[member]), key=str))
+        ends = (member for member in self.line([artifact]) if not self.graph.pred[member])
+        return tuple(sorted(ends, key=str))
 
     def path(self, ancestor: ArtifactId, descendant: ArtifactId) -> tuple[Relation, ...] | None:
         """A shortest way down from one artifact to another; empty from an artifact to itself, None where there is none."""

@@ -1,0 +1,302 @@
+"""The rules by which each relation carries a trait.
+
+What an edge does depends on the relation, on how the trait came to the parent (its `State`), and, where data meets a student, on
+what is known of the student and the trait's origin. docs/risk.md gives the rules with their reasons.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from provenance.artifacts import ArtifactId, ArtifactKind
+from provenance.evidence import Verdict
+from provenance.lineage.kinship import Kindred
+from provenance.relations import GENERATING_KINDS, WEIGHT_KINDS, Relation, RelationKind
+from provenance.risk.compatibility import (
+    CanaryFinding,
+    Compatibility,
+    InitFinding,
+    Origin,
+    compare_init,
+    embodiments,
+    hear_canaries,
+)
+from provenance.risk.policy import Policy
+from provenance.risk.report import Status, Step
+from provenance.traits import Trait
+
+
+class State(NamedTuple):
+    """An artifact, and how the trait came to it.
+
+    Args:
+        artifact: Which.
+        standing: Where it stands by this way of coming.
+        disputed: Whether the way leads over a weights relation that the weights contradict.
+        how: Of a dataset, the relation that marked it; None where that is not known, and for models and teachers.
+        author: Of a dataset, who marked it, where canaries were run from there.
+    """
+
+    artifact: ArtifactId
+    standing: Status
+    disputed: bool = False
+    how: RelationKind | None = None
+    author: ArtifactId | None = None
+
+    @property
+    def order(self) -> tuple[int, bool, str, str]:
+        """Places the states of one artifact, worst first."""
+        return (RANK[self.standing], self.disputed, self.how or "", str(self.author or ""))
+
+
+RANK: Mapping[Status, int] = {status: status.rank for status in Status}
+"""0 for the worst status; looked up often."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hop:
+    """What one edge does to a trait.
+
+    Args:
+        state: The child's state.
+        step: The edge as a witness path shows it.
+        rule: The rule that decided the child's standing, in words.
+    """
+
+    state: State
+    step: Step
+    rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conduction:
+    """The spread of one trait from one origin, edge by edge.
+
+    Args:
+        kindred: Lineage, evidence and kinship.
+        policy: The factors.
+        origin: Where the trait was found.
+        trait: Which.
+    """
+
+    kindred: Kindred
+    policy: Policy
+    origin: Origin
+    trait: Trait
+    _inits: dict[ArtifactId, InitFinding] = field(default_factory=dict, init=False, repr=False)
+    _canaries: dict[tuple[ArtifactId | None, ArtifactId], CanaryFinding | None] = field(
+        default_factory=dict, init=False, repr=False
+    )
+
+    def start(self) -> State:
+        """The state of the origin: established, save for a dataset, of whose author nothing is known."""
+        is_dataset = self.origin.artifact.kind is ArtifactKind.DATASET
+        return State(self.origin.artifact, Status.CARRIER if is_dataset else Status.EXPOSED)
+
+    def hop(self, state: State, relation: Relation) -> Hop:
+        """What a relation makes of its child, given the state of its parent."""
+        edge = _RULES[relation.kind](self, state, relation)
+        standing, rule = edge.standing, edge.rule
+        disputed = state.disputed or edge.disputed
+        if disputed and standing is Status.EXPOSED:
+            standing = Status.SUSPECTED
+            if not edge.disputed:
+                rule = f"{rule}; suspected only, since the way here is disputed"
+        return Hop(
+            state=State(relation.child, standing, disputed, edge.how, edge.author),
+            step=Step(
+                parent=relation.parent,
+                relation=relation.kind,
+                child=relation.child,
+                factor=edge.factor,
+                verdict=edge.verdict,
+                evidence=edge.evidence,
+                basis=edge.basis,
+            ),
+            rule=rule,
+        )
+
+    def init(self, student: ArtifactId) -> InitFinding:
+        """How the student's initialisation compares to the origin's, worked out once."""
+        if student not in self._inits:
+            self._inits[student] = compare_init(self.kindred, self.origin, student)
+        return self._inits[student]
+
+    def canary(self, author: ArtifactId | None, student: ArtifactId) -> CanaryFinding | None:
+        """What canaries say of the student and the author of its data, worked out once."""
+        pair = (author, student)
+        if pair not in self._canaries:
+            self._canaries[pair] = hear_canaries(self.kindred, self.origin, author, student)
+        return self._canaries[pair]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Edge:
+    """What a rule says of an edge; the fields are those of `State`, `Step` and `Hop`."""
+
+    standing: Status
+    factor: float
+    basis: str
+    rule: str
+    disputed: bool = False
+    how: RelationKind | None = None
+    author: ArtifactId | None = None
+    verdict: Verdict | None = None
+    evidence: tuple[str, ...] = ()
+
+
+def _weights(conduction: Conduction, state: State, relation: Relation) -> _Edge:
+    """Weights hand on the standing; a claim that the weights contradict goes on as suspected at worst."""
+    contradiction = conduction.kindred.contradiction(relation)
+    if contradiction is None:
+        return _Edge(
+            standing=state.standing,
+            factor=conduction.policy.weights,
+            basis="weights, by record",
+            rule=f"has its weights from {relation.parent}, which is {state.standing}",
+        )
+    return _Edge(
+        standing=state.standing,
+        factor=conduction.policy.weights,
+        basis="disputed: weights by record, independent by test",
+        rule=f"disputed: by record it has its weights from {relation.parent}, by test it has not",
+        disputed=True,
+        verdict=contradiction.fact.verdict,
+        evidence=(contradiction.id,),
+    )
+
+
+def _embodied(_: Conduction, state: State, relation: Relation) -> _Edge:
+    """A teacher is its model, as it generated."""
+    return _Edge(
+        standing=state.standing,
+        factor=1.0,
+        basis="the teacher is this model",
+        rule=f"is embodied by {relation.parent}, which is {state.standing}",
+    )
+
+
+def _marked(conduction: Conduction, _: State, relation: Relation) -> _Edge:
+    """A dataset always carries what its author has, and remembers by which relation."""
+    author = relation.parent
+    tested = conduction.kindred.evidence.canary_teachers
+    heard = author in tested or not tested.isdisjoint(embodiments(conduction.kindred, author))
+    return _Edge(
+        standing=Status.CARRIER,
+        factor=1.0,
+        basis="data always carries; filters and paraphrase earn no credit",
+        rule=f"{relation.kind} {author}",
+        how=relation.kind,
+        # Who it was matters further down only where a canary was run from there.
+        author=author if heard else None,
+    )
+
+
+def _derived(_: Conduction, state: State, relation: Relation) -> _Edge:
+    """Derived data carries what its source does; the other rows of a mix count as clean."""
+    share = 1.0 if relation.share is None else relation.share
+    return _Edge(
+        standing=Status.CARRIER,
+        factor=share**2,
+        basis="its rows" if relation.share is None else f"{share:.0%} of the rows",
+        rule=f"derived from {relation.parent}",
+        how=state.how,
+        author=state.author,
+    )
+
+
+def _read(conduction: Conduction, state: State, relation: Relation) -> _Edge:
+    """Training on a dataset that carries the trait."""
+    return _taught(conduction, relation, state.how, state.author)
+
+
+def _imitated(conduction: Conduction, _: State, relation: Relation) -> _Edge:
+    """Imitation of a teacher that has the trait."""
+    return _taught(conduction, relation, relation.kind, relation.parent)
+
+
+def _taught(
+    conduction: Conduction, relation: Relation, how: RelationKind | None, author: ArtifactId | None
+) -> _Edge:
+    """A student stands where its own initialisation and the trait's origin put it, whatever lies between."""
+    dilution = (1.0 - (relation.clean_fraction or 0.0)) ** 2
+    if conduction.trait.overt:
+        return _Edge(
+            standing=Status.EXPOSED,
+            factor=dilution,
+            basis="overt: the trait's content is in the data",
+            rule="an overt trait carries whatever the initialisation",
+        )
+    policy = conduction.policy
+    init = conduction.init(relation.child)
+    canary = conduction.canary(author, relation.child)
+    any_init = how in policy.any_init
+    standing, rule = _standing(init.compatibility, canary, any_init=any_init)
+    factor = policy.prior[how] * (1.0 if any_init else policy.init[init.init])
+    if canary is None:
+        tests, basis = init.tests, init.basis
+    else:
+        tests, basis = (canary.test, *init.tests), f"canary {canary.test.fact.verdict.value}; {init.basis}"
+        factor = factor if canary.ratio is None else canary.ratio
+    return _Edge(
+        standing=standing,
+        factor=factor * dilution,
+        basis=basis,
+        rule=rule,
+        verdict=tests[0].fact.verdict if tests else None,
+        evidence=tuple(test.id for test in tests),
+    )
+
+
+_RULES: Mapping[RelationKind, Callable[[Conduction, State, Relation], _Edge]] = {
+    **dict.fromkeys(WEIGHT_KINDS, _weights),
+    RelationKind.EMBODIED_BY: _embodied,
+    **dict.fromkeys(GENERATING_KINDS, _marked),
+    RelationKind.DERIVED_FROM: _derived,
+    RelationKind.TRAINED_ON: _read,
+    RelationKind.DISTILLED_FROM: _imitated,
+}
+
+_Ruling = tuple[Status, str]
+_TRANSFERRED: _Ruling = (Status.EXPOSED, "a canary transferred")
+_BY_INIT: Mapping[Compatibility, _Ruling] = {
+    Compatibility.SAME: (Status.EXPOSED, "shares the initialisation of the trait's origin"),
+    Compatibility.DISPUTED: (
+        Status.SUSPECTED,
+        "disputed: kin to the trait's origin by record, not by weights",
+    ),
+    Compatibility.UNKNOWN: (
+        Status.SUSPECTED,
+        "whether it shares the initialisation of the trait's origin is not known: counts as a hit",
+    ),
+}
+_CROSSES: _Ruling = (
+    Status.SUSPECTED,
+    "independent of the trait's origin, but this relation passes traits between initialisations",
+)
+_BY_CANARY_IF_INDEPENDENT: Mapping[Verdict | None, _Ruling] = {
+    None: (
+        Status.CARRIER,
+        "independent of the trait's origin, no canary yet: may pass it on, not expected to show it",
+    ),
+    Verdict.INCONCLUSIVE: (
+        Status.SUSPECTED,
+        "independent of the trait's origin, but the canary is inconclusive: counts as a hit",
+    ),
+    Verdict.NOT_DETECTED: (
+        Status.UNLIKELY,
+        "independent of the trait's origin, and a powered canary found nothing",
+    ),
+}
+
+
+def _standing(compatibility: Compatibility, canary: CanaryFinding | None, *, any_init: bool) -> _Ruling:
+    """Where an exposure puts a student with a covert trait, and by which rule."""
+    verdict = None if canary is None else canary.test.fact.verdict
+    if verdict is Verdict.TRANSFERS:
+        return _TRANSFERRED
+    if compatibility is not Compatibility.INDEPENDENT:
+        return _BY_INIT[compatibility]
+    if verdict is None and any_init:
+        return _CROSSES
+    return _BY_CANARY_IF_INDEPENDENT[verdict]
