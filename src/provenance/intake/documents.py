@@ -57,29 +57,20 @@ def read_text(path: Path, limit: int = MAX_DOCUMENT_BYTES) -> str:
     return _decode(_read_bytes(path, limit), path)
 
 
-def read_json(path: Path) -> Value:
-    """The value of a JSON file.
+def read_json_object(path: Path, limit: int = MAX_DOCUMENT_BYTES) -> Mapping[str, Value]:
+    """The object that a JSON file holds.
 
     Raises:
-        ContentError: It can't be read, is too long or too deep, or is no JSON.
+        ContentError: It can't be read, is longer than ``limit`` bytes, too deep, no JSON, or holds something else.
     """
-    text = read_text(path)
+    text = read_text(path, limit)
     try:
         value: Value = json.loads(text)
     except RecursionError as error:
         raise ContentError(f"{shown(path)} is nested too deeply") from error
     except ValueError as error:
         raise ContentError(f"{shown(path)} is not valid JSON: {error}") from error
-    return value
-
-
-def read_json_object(path: Path) -> Mapping[str, Value]:
-    """The object that a JSON file holds.
-
-    Raises:
-        ContentError: As `read_json`, or it holds something else.
-    """
-    return _mapping(read_json(path), path)
+    return _mapping(value, path)
 
 
 def read_yaml_mapping(path: Path, limit: int = MAX_DOCUMENT_BYTES) -> Mapping[str, Value]:

@@ -6,7 +6,7 @@ of shards is held against the shards, and pickles are never opened: reading one 
 
 import codecs
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from provenance.artifacts import ArtifactKind
@@ -14,20 +14,14 @@ from provenance.errors import ContentError
 from provenance.intake.documents import read_json_object, read_yaml_mapping
 from provenance.intake.files import Files, FoundFile, shown
 from provenance.intake.rows import ROW_FORMATS
-from provenance.weights.header import read_header
+from provenance.weights.folder import CONVERT_HINT, INDEX_SUFFIX, MAX_INDEX_BYTES, PICKLE_SUFFIXES, SUFFIX
+from provenance.weights.header import Header, read_header
 
-SAFETENSORS = frozenset({".safetensors"})
+SAFETENSORS = frozenset({SUFFIX})
 GGUF = frozenset({".gguf"})
-PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".ckpt"})
-INDEX_SUFFIX = ".safetensors.index.json"
 _GGUF_MAGIC = b"GGUF"
 _SNIFFED_BYTES = 65_536
 _NAMED_AT_MOST = 5
-_CONVERT = (
-    "convert it where running it does no harm: "
-    """python -c "import torch, safetensors.torch as s; """
-    """s.save_file(torch.load('model.pt', weights_only=True, map_location='cpu'), 'model.safetensors')\""""
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +46,7 @@ def recognise(files: Files, kind: ArtifactKind) -> Recognised:
         ContentError: A file is not what its name claims: an unsound safetensors header, missing shards, an index that leads out
             of its folder, a GGUF without its mark, a line that is no JSON.
     """
-    for file in files.with_suffix(SAFETENSORS):
-        read_header(file.path)
+    headers = {file.name: read_header(file.path) for file in files.with_suffix(SAFETENSORS)}
     for file in files.with_suffix(GGUF):
         if _leading_bytes(file, len(_GGUF_MAGIC)) != _GGUF_MAGIC:
             raise ContentError(
@@ -61,47 +54,38 @@ def recognise(files: Files, kind: ArtifactKind) -> Recognised:
             )
     for file in files.found:
         if file.name.endswith(INDEX_SUFFIX):
-            check_index(file, files)
+            _check_index(file, headers)
     recognised = _recognise_dataset(files) if kind is ArtifactKind.DATASET else _recognise_model(files)
-    pickles = [file.name for file in files.with_suffix(PICKLES)]
+    pickles = [file.name for file in files.with_suffix(PICKLE_SUFFIXES)]
     if not pickles:
         return recognised
-    warning = f"digested but never opened, since reading a pickle runs what it says: {_enumerated(pickles)}; {_CONVERT}"
-    return Recognised(
-        format=recognised.format, rows=recognised.rows, warnings=(*recognised.warnings, warning)
-    )
+    warning = f"digested, never opened, since unpickling runs code: {_enumerated(pickles)}. {CONVERT_HINT}"
+    return replace(recognised, warnings=(*recognised.warnings, warning))
 
 
-def check_index(index: FoundFile, files: Files) -> None:
-    """Holds an index of shards against the shards beside it.
-
-    Raises:
-        ContentError: It is no index, names a file outside of its folder, or shards or tensors are missing.
-    """
-    weight_map = read_json_object(index.path).get("weight_map")
+def _check_index(index: FoundFile, headers: Mapping[str, Header]) -> None:
+    """Holds an index of shards against the headers of the shards that were found."""
+    weight_map = read_json_object(index.path, MAX_INDEX_BYTES).get("weight_map")
     if not isinstance(weight_map, Mapping) or not weight_map:
         raise ContentError(f"{shown(index.path)} has no weight_map from tensors to shards")
     folder = PurePosixPath(index.name).parent
-    present = {file.name: file for file in files.found}
     tensors_of: dict[str, list[str]] = {}
     for tensor, shard in weight_map.items():
-        if not isinstance(shard, str) or "/" in shard or "\\" in shard or shard in {"", ".", ".."}:
-            raise ContentError(
-                f"{shown(index.path)}: the shard of {tensor!a} has to be a file name beside the index"
-            )
-        tensors_of.setdefault(shard, []).append(tensor)
-    missing = sorted(shard for shard in tensors_of if str(folder / shard) not in present)
+        pure = PurePosixPath(shard) if isinstance(shard, str) else None
+        if pure is None or pure.is_absolute() or ".." in pure.parts or "\\" in str(pure):
+            raise ContentError(f"{shown(index.path)} places {tensor!a} in no file within its folder")
+        tensors_of.setdefault(str(folder / pure), []).append(tensor)
+    missing = sorted(tensors_of.keys() - headers.keys())
     if missing:
         raise ContentError(
             f"{shown(index.path)} names {len(tensors_of)} shards, {len(missing)} of them missing: {_enumerated(missing)}",
             hint="Fetch the model again, all of it.",
         )
     for shard, tensors in tensors_of.items():
-        held = read_header(present[str(folder / shard)].path).tensors
-        absent = [tensor for tensor in tensors if tensor not in held]
+        absent = [tensor for tensor in tensors if tensor not in headers[shard].tensors]
         if absent:
             raise ContentError(
-                f"{shown(index.path)} says that {shard!a} holds {_enumerated(absent)}; it does not"
+                f"{shown(index.path)} says that {shown(shard)} holds {_enumerated(absent)}; it does not"
             )
 
 
@@ -125,7 +109,7 @@ _MODEL_FOLDERS: Sequence[tuple[str, Callable[[Files], bool]]] = (
     ("huggingface", _is_hugging_face),
     ("safetensors", _any_with(SAFETENSORS)),
     ("gguf", _any_with(GGUF)),
-    ("pickle", _any_with(PICKLES)),
+    ("pickle", _any_with(PICKLE_SUFFIXES)),
 )
 """Formats of model folders, the first that fits counts."""
 
@@ -153,7 +137,7 @@ def _recognise_model(files: Files) -> Recognised:
 def _recognise_model_file(file: FoundFile) -> Recognised:
     if file.suffix in SAFETENSORS:
         return Recognised(format="safetensors")
-    if file.suffix in PICKLES:
+    if file.suffix in PICKLE_SUFFIXES:
         return Recognised(format="pickle")
     if _leading_bytes(file, len(_GGUF_MAGIC)) == _GGUF_MAGIC:
         return Recognised(format="gguf")

@@ -271,10 +271,8 @@ class _Parser:
                 else:
                     yield from self._parents(key, fraction_key, item, place)
         elif isinstance(value, YamlMapping) and "ref" in value:
-            known = {"ref", fraction_key} - {None}
-            Fields(value, self._problems).check_keys(
-                [name for name in known if name], f"beside a reference of {key}"
-            )
+            known = ("ref", fraction_key) if fraction_key else ("ref",)
+            Fields(value, self._problems).check_keys(known, f"beside a reference of {key}")
             yield value["ref"], value.get(fraction_key or ""), line
         elif isinstance(value, YamlMapping) and fraction_key == "share":
             yield from ((reference, share, value.lines[reference]) for reference, share in value.items())
