@@ -1,0 +1,24 @@
+"""Diagrams: a picture of a lineage with its tests and risks, and its writing as DOT, Mermaid, SVG, PNG and PDF.
+
+In reading order: `pictures` (what a picture is), `selection` (what is in it), `composition` (from facts to a picture), `styles`
+and `legend`, `dot` and `mermaid` (a picture in a language), `drawing` (a picture as a file).
+"""
+
+from provenance.render.composition import picture
+from provenance.render.dot import to_dot
+from provenance.render.drawing import FORMATS, draw, render
+from provenance.render.mermaid import to_mermaid
+from provenance.render.pictures import Picture
+from provenance.render.selection import Direction, selected
+
+__all__ = [
+    "FORMATS",
+    "Direction",
+    "Picture",
+    "draw",
+    "picture",
+    "render",
+    "selected",
+    "to_dot",
+    "to_mermaid",
+]

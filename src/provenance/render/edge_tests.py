@@ -1,0 +1,99 @@
+"""Edge tests: what was measured on each relation, or that nothing was.
+
+A weights relation is tested by comparing its two models. A relation that trains a student on data is tested by what lies
+behind it, its exposures: every teacher that left its mark on the data, against the student.
+"""
+
+from dataclasses import dataclass
+
+from provenance.artifacts import ArtifactId
+from provenance.lineage.evidence_index import EvidenceIndex
+from provenance.lineage.graph import Lineage
+from provenance.lineage.kinship import Kindred
+from provenance.relations import WEIGHT_KINDS, Relation, RelationKind
+from provenance.render.pictures import Finding, Tone
+from provenance.render.wording import finding, shortened
+
+_SHOWN_TEACHERS = 3
+_TEACHER_COLUMNS = 24
+_UNTESTED = Finding(text="untested", tone=Tone.OPEN)
+_CANARY_UNTESTED = Finding(text="canary untested", tone=Tone.OPEN)
+_SAME_BY_RECORD = Finding(text="same init by record", tone=Tone.CARRIES)
+_URGENCY = tuple(Tone)
+
+
+@dataclass(frozen=True, eq=False)
+class EdgeTests:
+    """Says what was tested on a relation.
+
+    Args:
+        lineage: Who comes from whom.
+        index: Which evidence stands.
+        kindred: Which models share an initialisation, as far as is known.
+    """
+
+    lineage: Lineage
+    index: EvidenceIndex
+    kindred: Kindred
+
+    def findings(self, relation: Relation) -> tuple[Finding, ...]:
+        """One line or more for a relation that has something to test; none for one that hasn't."""
+        if relation.kind in WEIGHT_KINDS:
+            return (self._weights(relation),)
+        if relation.kind is RelationKind.DISTILLED_FROM:
+            return self._exposure(relation.parent, relation.child)
+        if relation.kind is RelationKind.TRAINED_ON:
+            return self._exposures(relation)
+        return ()
+
+    def _weights(self, relation: Relation) -> Finding:
+        recorded = self.index.same_init(relation.parent, relation.child)
+        if recorded is None:
+            return _UNTESTED
+        found = finding(recorded.fact)
+        if self.kindred.contradiction(relation) is None:
+            return found
+        return Finding(text=f"DISPUTED: {found.text}", tone=Tone.DISPUTES)
+
+    def _exposures(self, relation: Relation) -> tuple[Finding, ...]:
+        """The findings on every teacher behind a dataset, the most worrying first."""
+        teachers = {
+            exposure.teacher
+            for exposure in self.lineage.exposures(relation.parent)
+            if exposure.student == relation.child
+        }
+        if len(teachers) == 1:
+            return self._exposure(teachers.pop(), relation.child)
+        each = [(teacher, self._exposure(teacher, relation.child)) for teacher in sorted(teachers, key=str)]
+        each.sort(key=lambda pair: min(_URGENCY.index(found.tone) for found in pair[1]))
+        lines = [
+            Finding(text=f"{shortened(teacher.name, _TEACHER_COLUMNS)}: {found.text}", tone=found.tone)
+            for teacher, findings in each[:_SHOWN_TEACHERS]
+            for found in findings
+        ]
+        if len(each) > _SHOWN_TEACHERS:
+            lines.append(Finding(text=f"and {len(each) - _SHOWN_TEACHERS} more teachers", tone=Tone.OPEN))
+        return tuple(lines)
+
+    def _exposure(self, teacher: ArtifactId, student: ArtifactId) -> tuple[Finding, ...]:
+        """What is known of one teacher's way into one student: initialisation first, then the canary."""
+        init = self._initialisation(teacher, student)
+        canary = self.index.canary(teacher, student)
+        if canary is not None:
+            return (*init, finding(canary.fact))
+        return (*init, _CANARY_UNTESTED) if init else (_UNTESTED,)
+
+    def _initialisation(self, teacher: ArtifactId, student: ArtifactId) -> tuple[Finding, ...]:
+        """A test of the teacher's model against the student or what it started from; else what the record says."""
+        models = [
+            edge.parent for edge in self.lineage.parents(teacher) if edge.kind is RelationKind.EMBODIED_BY
+        ]
+        starts = self.kindred.starting_weights(student)
+        pairs = [(model, other) for model in models for other in dict.fromkeys((student, *starts))]
+        for model, other in pairs:
+            if (measured := self.index.same_init(model, other)) is not None:
+                return (finding(measured.fact),)
+        for model, other in pairs:
+            if (kin := self.kindred.kin(model, other)) is not None:
+                return (_SAME_BY_RECORD if kin.measured is None else finding(kin.measured.fact),)
+        return ()

@@ -1,0 +1,34 @@
+"""Legend: what the signs of a picture mean, and only those that occur in it."""
+
+from collections.abc import Sequence
+
+from provenance.relations import Channel
+from provenance.render.pictures import Edge, LegendEntry, Mark, Node, NodeKind
+from provenance.render.styles import LINES, MARKS, PAINTS, SHAPES
+from provenance.risk.report import Status
+
+
+def legend(nodes: Sequence[Node], edges: Sequence[Edge]) -> tuple[LegendEntry, ...]:
+    """Shapes, then statuses from the worst, then lines, then marks."""
+    kinds = {node.kind for node in nodes}
+    statuses = {node.status for node in nodes}
+    channels = {edge.kind.rule.channel for edge in edges if edge.kind is not None}
+    marks = {
+        Mark.ASKED: any(node.asked for node in nodes),
+        Mark.ROUTE: any(edge.on_route for edge in edges),
+        Mark.BLOCKED: any(edge.blocks for edge in edges),
+    }
+    return (
+        *(LegendEntry(sign=kind, meaning=SHAPES[kind].meaning) for kind in NodeKind if kind in kinds),
+        *(
+            LegendEntry(sign=status, meaning=PAINTS[status].meaning)
+            for status in Status
+            if status in statuses
+        ),
+        *(
+            LegendEntry(sign=channel, meaning=LINES[channel].meaning)
+            for channel in Channel
+            if channel in channels
+        ),
+        *(LegendEntry(sign=mark, meaning=MARKS[mark][1]) for mark in Mark if marks[mark]),
+    )

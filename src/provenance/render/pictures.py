@@ -1,0 +1,131 @@
+"""Pictures: what a diagram shows, before any format's syntax. A picture is plain data, in a settled order."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from provenance.relations import Channel, RelationKind
+from provenance.risk.report import Status
+
+
+class NodeKind(StrEnum):
+    """What a node stands for."""
+
+    MODEL = "model"
+    DATASET = "dataset"
+    TEACHER = "teacher"
+    UNKNOWN = "unknown ancestry"
+
+
+class Tone(StrEnum):
+    """What a finding means for a trait on its way along the edge, most worrying first."""
+
+    DISPUTES = "disputes"
+    CARRIES = "carries"
+    OPEN = "open"
+    EASES = "eases"
+
+
+class Mark(StrEnum):
+    """Signs that a picture uses beside shapes, statuses and lines."""
+
+    ASKED = "asked"
+    ROUTE = "route"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line about the tests of an edge.
+
+    Args:
+        text: Verdict and short figures, such as ``canary TRANSFERS +3.1 [2.8, 3.4]``.
+        tone: What it means.
+    """
+
+    text: str
+    tone: Tone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """An artifact, or ancestry that is known to be missing.
+
+    Args:
+        id: Unique within the picture, readable, without colons.
+        kind: What it stands for.
+        name: In full.
+        label: The name for the eye: shortened, one line each.
+        status: Where it stands with the traits asked about; None where that was not assessed.
+        standing: The status in words with its trait, one line each, worst first.
+        notes: What else to know: flagged here, trusted root, parents not drawn.
+        asked: Whether the question was about this artifact.
+    """
+
+    id: str
+    kind: NodeKind
+    name: str
+    label: tuple[str, ...]
+    status: Status | None = None
+    standing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    asked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """A relation, from parent to child.
+
+    Args:
+        parent: Id of the node where it begins.
+        child: Id of the node where it ends.
+        kind: The relation; None where an undeclared ancestor would join.
+        label: The relation's word, with share or clean fraction.
+        findings: What was tested on it, or that nothing was.
+        blocks: Decisions that end a trait's way here, in words.
+        on_route: Whether a trait's witness path to a drawn artifact goes along it.
+    """
+
+    parent: str
+    child: str
+    kind: RelationKind | None
+    label: str
+    findings: tuple[Finding, ...] = ()
+    blocks: tuple[str, ...] = ()
+    on_route: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegendEntry:
+    """A sign and what it means.
+
+    Args:
+        sign: What is explained: a shape, a status, a channel's line, or a mark.
+        meaning: In words.
+    """
+
+    sign: NodeKind | Status | Channel | Mark
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A diagram without a format.
+
+    Args:
+        title: What it is about.
+        summary: What is in it, in one or two lines, worst first.
+        nodes: By id.
+        edges: By parent, child, relation.
+        legend: What the signs that occur mean.
+        as_of: The date that the question was asked for, aware, UTC.
+        footer: As-of date, head of the ledger, digest of the policy.
+    """
+
+    title: str
+    summary: tuple[str, ...]
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    legend: tuple[LegendEntry, ...]
+    as_of: datetime
+    footer: str
