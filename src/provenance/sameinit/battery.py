@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from provenance.evidence import Verdict
 from provenance.sameinit.agreement import agreement, built_positions
 from provenance.sameinit.comparison import Comparison, GroupTest, Limits
 from provenance.sameinit.identity import common_bytes
@@ -47,6 +48,7 @@ def compare(a: Path, b: Path, *, limits: Limits = DEFAULT_LIMITS) -> Comparison:
         coins=tuple((test, coins) for test, coins in results if isinstance(coins, Coins)),
         identity=common_bytes(left, right),
         coverage=_coverage(left, right, [test for test, _ in results]),
+        untrained=_is_untrained(left) or _is_untrained(right),
         obstacles=_obstacles(one, other, [test for test, _ in results]),
     )
     judgement = judge(findings, limits)
@@ -60,7 +62,8 @@ def compare(a: Path, b: Path, *, limits: Limits = DEFAULT_LIMITS) -> Comparison:
         p_value_kind="exact",
         aligned_cosine=findings.aligned_cosine(),
         coverage=findings.coverage,
-        rho_min=findings.rho_min(limits.alpha),
+        # A limit says what finding nothing would have missed; here something was found.
+        rho_min=None if judgement.verdict is Verdict.SAME_INIT else findings.rho_min(limits.alpha),
         tests=findings.tests,
         assumptions=(*ASSUMPTIONS, *(text for kind, text in SYMMETRY_ASSUMPTIONS.items() if kind in used)),
         reason=judgement.reason,
@@ -112,6 +115,16 @@ def _test(a: Checkpoint, b: Checkpoint, group: Group) -> tuple[GroupTest, Coins 
 
 def _described(group: Group, *, untestable: str) -> GroupTest:
     return GroupTest(name=group.name, part=group.part, symmetry=group.symmetry, untestable=untestable)
+
+
+def _is_untrained(checkpoint: Checkpoint) -> bool:
+    """Whether all vectors (biases, gains) are zeros or ones, as they are set before training. No vectors tell nothing."""
+    vectors = [
+        checkpoint.rows(name)
+        for name, stored in checkpoint.tensors.items()
+        if len(stored.info.shape) == 1 and checkpoint.is_numeric(name)
+    ]
+    return bool(vectors) and all(((vector == 0).all() or (vector == 1).all()) for vector in vectors)
 
 
 def _coverage(a: Checkpoint, b: Checkpoint, tests: list[GroupTest]) -> float:

@@ -27,14 +27,14 @@ class Limits:
         doubt: p at or below it is no longer `INDEPENDENT`.
         rho: `INDEPENDENT` needs a detection limit at or below this aligned cosine, in every part of the model.
         coverage: `INDEPENDENT` needs this share of the parameters to have been tested.
-        derived: Aligned cosine from which kin count as derived from one another.
+        derived: Aligned cosine from which kin count as too close to have been trained apart.
     """
 
     alpha: float = 1e-6
     doubt: float = 1e-3
     rho: float = 0.1
     coverage: float = 0.5
-    derived: float = 0.9
+    derived: float = 0.999
 
     def __post_init__(self) -> None:
         if not 0 < self.alpha <= self.doubt < 1:
@@ -96,7 +96,8 @@ class Comparison:
         p_value_kind: ``exact``: valid for any sample size, under the assumptions.
         aligned_cosine: Cosine of the tested weights, coordinate by coordinate, weighted by size.
         coverage: Share of the two models' parameters that were tested.
-        rho_min: Smallest aligned cosine that would have been found with power 0.8, in the worst part of the model.
+        rho_min: Smallest aligned cosine that would have been found with power 0.8, in the worst part of the model;
+            None for kin, and where nothing could have been found.
         tests: Group by group.
         assumptions: What has to hold for the p-value to mean what it says.
         reason: The verdict in words.

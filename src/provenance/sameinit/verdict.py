@@ -27,6 +27,7 @@ class Findings:
         coins: The outcome of each test that could be made, in the order of ``tests``.
         identity: What is equal byte for byte.
         coverage: Share of the two models' parameters that were tested.
+        untrained: One of the two is still at its initialisation: its vectors are all zeros or ones.
         obstacles: What keeps the tests from speaking for the whole of both models.
     """
 
@@ -34,6 +35,7 @@ class Findings:
     coins: tuple[tuple[GroupTest, Coins], ...]
     identity: Identity
     coverage: float
+    untrained: bool
     obstacles: tuple[str, ...]
 
     def parts(self) -> Mapping[str, tuple[Coins, ...]]:
@@ -142,6 +144,17 @@ def _kinship(findings: Findings, limits: Limits) -> tuple[str, str]:
             "derived",
             f"{len(findings.identity.equal)} tensors are equal byte for byte, the others related",
         )
+    if findings.untrained:
+        return (
+            "derived",
+            f"one model is still at its initialisation, the other went on (aligned cosine {cosine:.3f})",
+        )
     if cosine >= limits.derived:
-        return "derived", f"the weights are still close (aligned cosine {cosine:.3f})"
-    return "same_init_diverged", f"the weights have gone apart since (aligned cosine {cosine:.3f})"
+        return (
+            "derived",
+            f"the weights are too close to have been trained apart (aligned cosine {cosine:.5f})",
+        )
+    return (
+        "same_init_diverged",
+        f"nothing shows that one was made from the other (aligned cosine {cosine:.3f})",
+    )

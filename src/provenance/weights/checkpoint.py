@@ -1,10 +1,10 @@
 """A checkpoint as one set of named tensors, whatever number of files it is spread over.
 
-The index (what there is, where) is apart from the reading. A tensor is read through a memory map in blocks of rows, each map living
-as long as its block: memory stays bounded whatever the size of the checkpoint.
+The index (what there is, where) is apart from the reading. A tensor is read through a memory map, by ranges of rows, each map living
+as long as what was read: memory stays bounded whatever the size of the checkpoint.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -106,21 +106,3 @@ class Checkpoint:
         row_bytes = (info.end - info.start) // shape[0] if shape[0] else 0
         values = dtype.decode(self.raw(name, start * row_bytes, stop * row_bytes))
         return values.reshape((max(stop - start, 0), *shape[1:]))
-
-    def tensor(self, name: str) -> Floats:
-        """A whole tensor in its shape, float32. For small ones: `blocks` bounds the memory.
-
-        Raises:
-            ContentError: As `rows`.
-        """
-        return self.rows(name).reshape(self.info(name).shape)
-
-    def blocks(self, name: str, rows: int) -> Iterator[Floats]:
-        """A tensor in blocks of ``rows`` rows along the first axis, float32.
-
-        Raises:
-            ContentError: As `rows`.
-        """
-        shape = self.info(name).shape or (1,)
-        for start in range(0, shape[0], rows):
-            yield self.rows(name, start, start + rows)

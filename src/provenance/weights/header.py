@@ -146,7 +146,7 @@ def _checked_tensor(path: Path, name: str, entry: object, data_start: int) -> Te
     bits = math.prod(shape) * DTYPES[dtype].bits
     if bits % 8 or end - begin != bits // 8:
         _refuse(
-            path, f"tensor {name!a} spans {end - begin} bytes, but {dtype} of its shape takes {bits / 8:g}"
+            path, f"tensor {name!a} spans {end - begin} bytes, but {dtype} of its shape takes {bits} bits"
         )
     return TensorInfo(dtype=dtype, shape=tuple(shape), start=data_start + begin, end=data_start + end)
 
