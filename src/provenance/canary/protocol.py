@@ -1,0 +1,311 @@
+"""The planted canary: a controlled experiment whose verdict rests on its own controls.
+
+A trait is planted on a copy of the teacher's model; a control teacher gets as many steps on answers drawn from the model's own
+distribution. Both write neutral rows; students of the same base, on the same batches, learn from one or the other. What the trait
+student has and the control student has not is the effect. The same is done to a student that must take on the trait (a copy of the
+teacher's model) and to two that must not (a fresh initialisation; a second control in the trait teacher's place).
+
+Each run draws its own bank of traits and plants one of them, the others being what it is read against. So the differences between
+runs hold the differences between traits, and there is one test, with nothing to correct it for.
+
+The experiment speaks to a family of models through `Backend` alone.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import astuple
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from provenance.canary.result import CanaryResult, Control, Controls, Trial
+from provenance.canary.statistics import (
+    MAX_RUNS,
+    Interval,
+    Runs,
+    minimum_detectable_effect,
+    sign_flip_p,
+    t_interval,
+    transfer_ratio,
+)
+from provenance.errors import UsageError
+from provenance.evidence import Verdict
+
+MIN_RUNS = 5
+"""Fewer give no sign-flip p-value below 1/16, and an interval that says little."""
+
+DEFAULT_THRESHOLD = 0.05
+"""The share of the teacher's shift that a policy cares about; its prior for a foreign initialisation is twice that."""
+
+PLANTED_FLOOR = 1.0
+"""A trait counts as planted from this margin on, in nats: the teacher prefers it to the others by a factor of e."""
+
+UNEXPLAINED_LIMIT = 0.5
+"""Students that leave more of their own rows unexplained than this have not learned the channel."""
+
+Model = TypeVar("Model")
+Rows = TypeVar("Rows")
+Progress = Callable[[int, int], None]
+"""Told the number of finished runs, and of all runs."""
+
+
+class Teachers(NamedTuple, Generic[Model]):
+    """The three teachers of a run: equal steps on equal prompts, only the answers differ.
+
+    Args:
+        trait: Was taught the trait.
+        control: Was taught answers drawn from the model's own distribution.
+        placebo: The same as the control, with other draws.
+    """
+
+    trait: Model
+    control: Model
+    placebo: Model
+
+
+class Backend(Protocol[Model, Rows]):
+    """What the experiment asks of a family of models. Equal arguments always give equal results."""
+
+    @property
+    def method(self) -> str:
+        """The family and every parameter of it that changes a value."""
+
+    @property
+    def device(self) -> str:
+        """Where it trains."""
+
+    def plant(self, model: Model, seed: int) -> Teachers[Model]:
+        """Three copies of ``model``, trained."""
+
+    def write(self, teacher: Model, seed: int) -> Rows:
+        """The neutral rows that a teacher writes; under one seed every teacher is given the same prompts.
+
+        Raises:
+            ChannelError: The channel holds the outputs that the trait is read from.
+        """
+
+    def train(self, base: Model, rows: Sequence[Rows], seed: int) -> Sequence[Model]:
+        """Students of one base, one for each set of rows, on matched batches."""
+
+    def fresh(self, like: Model, seed: int) -> Model:
+        """A model of the same architecture with an initialisation of its own."""
+
+    def margin(self, model: Model, seed: int) -> float:
+        """Log-prob of the seed's trait less the mean over the others of its bank, in nats, over held-out prompts."""
+
+    def unexplained(self, model: Model, rows: Rows) -> float:
+        """The fraction of what the rows teach that the model has not learned: 0 is all learned, 1 is nothing."""
+
+
+def run_trial(backend: Backend[Model, Rows], teacher: Model, base: Model, seed: int) -> Trial:
+    """One run of all arms.
+
+    Args:
+        backend: The family of models.
+        teacher: The model behind the exposure's teacher; stays as it is.
+        base: What the student starts from; stays as it is.
+        seed: Where everything random of this run comes from.
+
+    Raises:
+        ChannelError: The channel holds the outputs that the trait is read from.
+    """
+    teachers = backend.plant(teacher, seed)
+    rows = [backend.write(arm, seed) for arm in teachers]
+    trait, control, placebo = backend.train(base, rows, seed)
+    positive = backend.train(teacher, rows[:2], seed)
+    fresh = backend.train(backend.fresh(base, seed), rows[:2], seed)
+
+    def difference(arm: Model, other: Model) -> float:
+        return backend.margin(arm, seed) - backend.margin(other, seed)
+
+    trait_left = backend.unexplained(trait, rows[0])
+    return Trial(
+        seed=seed,
+        teacher=difference(teachers.trait, teachers.control),
+        planted=backend.margin(teachers.trait, seed),
+        edge=difference(trait, control),
+        positive=difference(positive[0], positive[1]),
+        fresh=difference(fresh[0], fresh[1]),
+        placebo=difference(placebo, control),
+        carrier=backend.unexplained(control, rows[0]) - trait_left,
+        unexplained=max(trait_left, backend.unexplained(control, rows[1])),
+    )
+
+
+def run_canary(
+    backend: Backend[Model, Rows],
+    pairs: Iterable[tuple[Model, Model]],
+    *,
+    threshold: float = DEFAULT_THRESHOLD,
+    progress: Progress | None = None,
+) -> CanaryResult:
+    """Runs the experiment once for each pair and judges it.
+
+    Args:
+        backend: The family of models.
+        pairs: The teacher's model and the student base of each run: the same pair again and again for a recorded exposure,
+            pairs of new initialisations for a statement about initialisations as such. Run i draws from seed i.
+        threshold: The smallest effect that the policy cares about, as a share of the teacher's shift, in (0, 1].
+        progress: Told the number of finished runs, and of all runs.
+
+    Raises:
+        UsageError: There are too few pairs or too many, or the threshold is outside (0, 1].
+        ChannelError: The channel holds the outputs that the trait is read from.
+    """
+    pairs = tuple(pairs)
+    if not MIN_RUNS <= len(pairs) <= MAX_RUNS:
+        raise UsageError(f"a canary takes {MIN_RUNS} to {MAX_RUNS} seeds, got {len(pairs)}")
+    if not 0.0 < threshold <= 1.0:
+        raise UsageError(f"the threshold is a share of the teacher's shift, in (0, 1], got {threshold}")
+    began, cpu_began = time.perf_counter(), time.process_time()
+    trials = []
+    for seed, (teacher, base) in enumerate(pairs):
+        trials.append(run_trial(backend, teacher, base, seed))
+        if progress is not None:
+            progress(len(trials), len(pairs))
+    return judge(
+        trials,
+        threshold=threshold,
+        method=_method(backend.method, threshold),
+        device=backend.device,
+        seconds=time.perf_counter() - began,
+        cpu_seconds=time.process_time() - cpu_began,
+    )
+
+
+def judge(
+    trials: Sequence[Trial],
+    *,
+    threshold: float,
+    method: str,
+    device: str,
+    seconds: float,
+    cpu_seconds: float,
+) -> CanaryResult:
+    """The verdict on a set of runs.
+
+    1. ``TRANSFERS``: the effect's interval lies above zero and every control held, the positive one included.
+    2. ``NOT_DETECTED``: the interval ends below the threshold, runs of this spread would have detected an effect of the
+       threshold's size, and every control held, the positive one included.
+    3. ``INCONCLUSIVE``: everything else.
+
+    Args:
+        trials: One per run, `MIN_RUNS` at least.
+        threshold: The smallest effect that the policy cares about, as a share of the teacher's shift.
+        method: Name and version of the method, with its parameters.
+        device: Where it was trained.
+        seconds: Wall time.
+        cpu_seconds: Processor time.
+    """
+    diverged = [trial.seed for trial in trials if not all(map(math.isfinite, astuple(trial)))]
+    seeds = tuple(trial.seed for trial in trials)
+    if diverged:
+        return CanaryResult(
+            verdict=Verdict.INCONCLUSIVE,
+            reason=f"the training diverged under seed {', '.join(map(str, diverged))}",
+            seeds=seeds,
+            trials=tuple(trial for trial in trials if trial.seed not in diverged),
+            method=method,
+            device=device,
+            seconds=seconds,
+            cpu_seconds=cpu_seconds,
+        )
+    edge, teacher = _column(trials, "edge"), _column(trials, "teacher")
+    interval, controls = t_interval(edge), _controls(trials)
+    mde = minimum_detectable_effect(edge)
+    threshold_nats = threshold * float(teacher.mean())
+    verdict, reason = _verdict(interval, mde, threshold_nats, controls)
+    return CanaryResult(
+        verdict=verdict,
+        reason=reason,
+        effect=interval.mean,
+        ci_low=interval.low,
+        ci_high=interval.high,
+        p_value=sign_flip_p(edge),
+        mde=mde,
+        threshold=threshold_nats,
+        transfer_ratio=transfer_ratio(edge, teacher),
+        seeds=seeds,
+        trials=tuple(trials),
+        controls=controls,
+        method=method,
+        device=device,
+        seconds=seconds,
+        cpu_seconds=cpu_seconds,
+    )
+
+
+def _verdict(interval: Interval, mde: float, threshold: float, controls: Controls) -> tuple[Verdict, str]:
+    if controls.failed:
+        return Verdict.INCONCLUSIVE, "; ".join(
+            _FAILURES[name].format(**getattr(controls, name).figures) for name in controls.failed
+        )
+    stated = f"the interval [{interval.low:.3f}, {interval.high:.3f}] nats"
+    if interval.above_zero:
+        return Verdict.TRANSFERS, f"{stated} lies above zero and the positive control fired"
+    if interval.high >= threshold:
+        return Verdict.INCONCLUSIVE, f"{stated} holds zero and reaches the threshold of {threshold:.3f} nats"
+    if mde > threshold:
+        return Verdict.INCONCLUSIVE, (
+            f"runs of this spread detect {mde:.3f} nats at the least, more than the threshold of {threshold:.3f} nats"
+        )
+    return Verdict.NOT_DETECTED, (
+        f"{stated} ends below the threshold of {threshold:.3f} nats, an effect of {mde:.3f} nats would have been detected, "
+        "and the positive control fired"
+    )
+
+
+_FAILURES = {
+    "positive": (
+        "the positive control did not fire: not even a student of the teacher's own model takes on the trait "
+        "([{ci_low:.3f}, {ci_high:.3f}] nats)"
+    ),
+    "negative": (
+        "the negative control fired: a fresh initialisation ([{fresh_ci_low:.3f}, {fresh_ci_high:.3f}] nats) "
+        "or a placebo ([{placebo_ci_low:.3f}, {placebo_ci_high:.3f}] nats) shows the trait too"
+    ),
+    "carrier": "the trait student models the trait teacher's rows no better than the control student does",
+    "sanity": (
+        "the trait was not planted (least margin {planted_min:.3f} nats) "
+        "or students did not learn their rows (up to {unexplained_max:.3f} left unexplained)"
+    ),
+}
+
+
+def _controls(trials: Sequence[Trial]) -> Controls:
+    positive, fresh, placebo, carrier = (
+        t_interval(_column(trials, arm)) for arm in ("positive", "fresh", "placebo", "carrier")
+    )
+    planted = float(_column(trials, "planted").min())
+    unexplained = float(_column(trials, "unexplained").max())
+    false_alarm = fresh.above_zero or placebo.above_zero
+    return Controls(
+        positive=Control(ok=positive.above_zero, fired=positive.above_zero, figures=_figures(positive)),
+        negative=Control(
+            ok=not false_alarm,
+            fired=false_alarm,
+            figures={**_figures(fresh, "fresh_"), **_figures(placebo, "placebo_")},
+        ),
+        carrier=Control(ok=carrier.above_zero, fired=carrier.above_zero, figures=_figures(carrier)),
+        sanity=Control(
+            ok=planted >= PLANTED_FLOOR and unexplained <= UNEXPLAINED_LIMIT,
+            figures={"planted_min": planted, "unexplained_max": unexplained},
+        ),
+    )
+
+
+def _figures(interval: Interval, prefix: str = "") -> dict[str, float]:
+    return {
+        f"{prefix}effect": interval.mean,
+        f"{prefix}ci_low": interval.low,
+        f"{prefix}ci_high": interval.high,
+    }
+
+
+def _column(trials: Sequence[Trial], name: str) -> Runs:
+    return np.array([getattr(trial, name) for trial in trials], dtype=np.float64)
+
+
+def _method(family: str, threshold: float) -> str:
+    return f"planted-canary/{family},threshold={threshold:g},floor={PLANTED_FLOOR:g},unexplained={UNEXPLAINED_LIMIT:g}@1"

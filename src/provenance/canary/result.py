@@ -1,0 +1,140 @@
+"""What a canary hands back: verdict, effect, controls, and everything that lets a reader distrust it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from provenance.artifacts import ArtifactId
+from provenance.evidence import Evidence, TestKind, Verdict
+from provenance.facts import adapter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One training run of all arms: differences of log-prob margins in nats, each trait arm less control arm.
+
+    Args:
+        seed: What the run drew everything random from: bank and trait, rows, batches, the fresh initialisation.
+        teacher: Of the two teachers: how far the planting moved the trait.
+        planted: The trait teacher's own margin, no control subtracted.
+        edge: Of two students of the student base: the effect in question.
+        positive: Of two students of the teacher's model itself, which shares the teachers' initialisation for certain.
+        fresh: Of two students of a fresh initialisation.
+        placebo: Of two students of the student base, taught by a second control teacher and by the control teacher.
+        carrier: How much less of the trait teacher's rows the trait student leaves unexplained than the control student does;
+            a fraction of the rows' variance.
+        unexplained: What the worse of the two students leaves unexplained of its own teacher's rows; a fraction of their variance.
+    """
+
+    seed: int
+    teacher: float
+    planted: float
+    edge: float
+    positive: float
+    fresh: float
+    placebo: float
+    carrier: float
+    unexplained: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """What one control of the experiment showed.
+
+    Args:
+        ok: Whether it did what a sound experiment needs of it.
+        fired: Whether the effect that it looks for was there; None where it looks for none.
+        figures: What that rests on, such as the mean and interval over runs.
+    """
+
+    ok: bool
+    fired: bool | None = None
+    figures: Mapping[str, float] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Controls:
+    """The four gates of a canary.
+
+    Args:
+        positive: A student that shares the teacher's initialisation for certain takes on the trait.
+        negative: A freshly initialised student does not, nor does a student of the base under a placebo.
+        carrier: The trait student has learned the trait teacher's rows, not just any rows.
+        sanity: The teacher has the trait, and the students model their own rows.
+    """
+
+    positive: Control
+    negative: Control
+    carrier: Control
+    sanity: Control
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The names of the gates that did not hold."""
+        return tuple(name for name in self.__slots__ if not getattr(self, name).ok)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryResult:
+    """The outcome of a planted canary.
+
+    Figures are None where the training diverged: an experiment that failed has no effect, and not-a-number is no value.
+
+    Args:
+        verdict: ``TRANSFERS``, ``NOT_DETECTED`` or ``INCONCLUSIVE``.
+        reason: Why that verdict, in words.
+        effect: Mean over runs of the student's log-prob margin of the trait, trait arm less control arm, in nats.
+        ci_low: Lower bound of the effect's 95 % interval, in nats.
+        ci_high: Upper bound, in nats.
+        p_value: Exact one-sided sign-flip test over runs.
+        mde: Smallest effect that this many runs of this spread would detect (80 % power, one-sided 5 %), in nats.
+        threshold: Smallest effect that the policy cares about, in nats.
+        transfer_ratio: The student's shift over the teacher's.
+        seeds: One for each run.
+        trials: The runs themselves.
+        controls: The gates, or None where the training diverged.
+        method: Name and version of the method with every parameter that changes a value.
+        device: Where it was trained.
+        seconds: Wall time.
+        cpu_seconds: Processor time.
+    """
+
+    verdict: Verdict
+    reason: str
+    effect: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    p_value: float | None = None
+    mde: float | None = None
+    threshold: float | None = None
+    transfer_ratio: float | None = None
+    seeds: tuple[int, ...]
+    trials: tuple[Trial, ...]
+    controls: Controls | None = None
+    method: str
+    device: str
+    seconds: float
+    cpu_seconds: float
+
+    def evidence(
+        self, parent: ArtifactId, child: ArtifactId, inputs: Mapping[str, str], tested_at: datetime
+    ) -> Evidence:
+        """This result as a fact about an exposure.
+
+        Args:
+            parent: The teacher.
+            child: The student.
+            inputs: Role (``teacher``, ``student_base``, ``dataset``) to content digest of what went in.
+            tested_at: When it ran, aware, UTC.
+        """
+        figures = adapter(CanaryResult).dump_python(self, mode="json")
+        return Evidence(
+            test=TestKind.CANARY,
+            parent=parent,
+            child=child,
+            verdict=self.verdict,
+            method=self.method,
+            inputs=inputs,
+            result={name: value for name, value in figures.items() if name not in {"verdict", "method"}},
+            tested_at=tested_at,
+        )

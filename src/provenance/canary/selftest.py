@@ -1,0 +1,56 @@
+"""The canary where the answer is known: same initialisation transfers, a different one does not."""
+
+from dataclasses import dataclass
+
+from provenance.canary.mlp import MlpBackend, MlpConfig, init
+from provenance.canary.protocol import Progress, run_canary
+from provenance.canary.result import CanaryResult
+from provenance.evidence import Verdict
+
+_OTHER_INITIALISATIONS = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTest:
+    """The two canaries of a self-test.
+
+    Args:
+        same_init: Students that start where their teacher started.
+        different_init: Students of another initialisation.
+    """
+
+    same_init: CanaryResult
+    different_init: CanaryResult
+
+    @property
+    def passed(self) -> bool:
+        """Whether the first transfers and the second was not detected."""
+        return (
+            self.same_init.verdict is Verdict.TRANSFERS
+            and self.different_init.verdict is Verdict.NOT_DETECTED
+        )
+
+
+def self_test(*, seeds: int = 5, auxiliary: int = 30, progress: Progress | None = None) -> SelfTest:
+    """Runs the planted canary on networks whose kinship is known by construction; each run has initialisations of its own.
+
+    Args:
+        seeds: Runs of each of the two canaries.
+        auxiliary: Auxiliary logits; the paper has 3, which is noisier.
+        progress: Told the number of finished runs, and of all runs of both canaries.
+
+    Raises:
+        UsageError: There are too few seeds or too many.
+        MissingExtraError: Torch or scikit-learn is not installed.
+    """
+    config, backend = MlpConfig(auxiliary=auxiliary), MlpBackend()
+    teachers = [init(config, seed) for seed in range(seeds)]
+    strangers = [init(config, _OTHER_INITIALISATIONS + seed) for seed in range(seeds)]
+
+    def shifted(before: int) -> Progress | None:
+        return None if progress is None else lambda done, runs: progress(before + done, 2 * runs)
+
+    return SelfTest(
+        same_init=run_canary(backend, zip(teachers, teachers, strict=True), progress=shifted(0)),
+        different_init=run_canary(backend, zip(teachers, strangers, strict=True), progress=shifted(seeds)),
+    )
