@@ -146,7 +146,7 @@ def test_a_store_that_stops_answering_half_way_keeps_what_was_written(
     state, memory = _little(2000), Memory()
     with monkeypatch.context() as patch:
         _dying(patch, 6, MlflowException("gone for lunch", error_code=TEMPORARILY_UNAVAILABLE))
-        with pytest.raises(MlflowError, match="stopped answering .* gone for lunch"):
+        with pytest.raises(MlflowError, match=r"stopped answering .* gone for lunch"):
             sync(state, report(state), uri=embedded, state=memory)
     assert 0 < len(memory.told) < 14
     rest = sync(state, report(state), uri=embedded, state=memory)

@@ -3,7 +3,10 @@
 import json
 import logging
 import os
+import threading
 import warnings
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import mlflow
@@ -193,7 +196,9 @@ def test_a_server_that_is_down_is_said_and_nothing_is_remembered() -> None:
     assert memory.told == {}
 
 
-@pytest.mark.parametrize("place", ["ftp://host/x", "mlruns", "sqlite://", "http://", "postgresql://host/x"])
+@pytest.mark.parametrize(
+    "place", ["ftp://host/x", "mlruns", "sqlite://", "sqlite:///a%20b.db", "http://", "postgresql://host/x"]
+)
 def test_a_uri_of_another_kind_is_refused(place: str) -> None:
     with pytest.raises(UsageError, match="not an MLflow that can be written to"):
         sync(STORY, FLAGGED, uri=place, state=Memory())
@@ -205,6 +210,28 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) ->
     with pytest.raises(MlflowError, match="is no SQLite database"):
         sync(STORY, FLAGGED, uri=f"sqlite:///{file}", state=Memory())
     assert file.read_text() == "notes " * 100
+
+
+def test_a_store_that_cannot_be_opened_is_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(MlflowError, match=r"cannot open the MLflow store .*: Is a directory"):
+        sync(STORY, FLAGGED, uri=f"sqlite:///{tmp_path}", state=Memory())
+    (tmp_path / "file").touch()
+    with pytest.raises(MlflowError, match="cannot open the MLflow store"):
+        sync(STORY, FLAGGED, uri=f"sqlite:///{tmp_path}/file/mlflow.db", state=Memory())
+
+
+def test_a_place_that_answers_but_is_no_mlflow_is_said(tmp_path: Path) -> None:
+    handler = partial(_SilentHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        with pytest.raises(MlflowError, match=r"can't be opened: .* 404"):
+            sync(STORY, FLAGGED, uri=f"http://127.0.0.1:{other.server_port}", state=Memory())
+        other.shutdown()
+
+
+class _SilentHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *words: object) -> None:
+        pass
 
 
 def test_nothing_to_say_needs_no_mlflow() -> None:

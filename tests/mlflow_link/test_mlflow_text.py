@@ -68,6 +68,10 @@ def test_what_is_cut_says_so_and_fits() -> None:
     assert shorten("short", 100) == "short"
 
 
+def test_control_characters_and_reversed_text_show() -> None:
+    assert shorten("a\0b\x1b[31m\u202ec\nd", 100) == "a\ufffdb\ufffd[31m\ufffdc\nd"
+
+
 @pytest.mark.parametrize(
     "hostile",
     [

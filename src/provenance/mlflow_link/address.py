@@ -1,7 +1,7 @@
 """Where an MLflow is: an embedded SQLite store or a server."""
 
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from provenance.errors import ProvenanceError, UsageError
 
@@ -15,27 +15,38 @@ class MlflowError(ProvenanceError):
 def artifact_location(uri: str) -> str | None:
     """Where an embedded store keeps its files: beside the database, not in whatever folder the process stands.
 
+    The database is opened once here, since MLflow would try for minutes to open one that can't be.
+
     Returns:
         A file URI; None for a server, which decides itself.
 
     Raises:
         UsageError: The URI is neither of an embedded store nor of a server.
-        MlflowError: The file of the embedded store is no SQLite database.
+        MlflowError: The embedded store can't be opened, or is no SQLite database.
     """
     parts = urlsplit(uri)
     if parts.scheme in {"http", "https"} and parts.hostname:
         return None
-    if parts.scheme != "sqlite" or parts.netloc or len(parts.path) < 2:  # noqa: PLR2004 - a slash and a name
+    name = parts.path.removeprefix("/")
+    if parts.scheme != "sqlite" or parts.netloc or not name or "%" in name:
         raise UsageError(
             f"not an MLflow that can be written to: {shown(uri)}",
-            hint="Give sqlite:///path/to/mlflow.db for an embedded store, or http(s)://host for a server.",
+            hint="Give sqlite:///path/to/mlflow.db for an embedded store (the path as it is, nothing percent-encoded), "
+            "or http(s)://host for a server.",
         )
-    database = Path(unquote(parts.path[1:])).absolute()
-    if database.is_file():
-        with database.open("rb") as file:
+    database = Path(name).absolute()
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        with database.open("a+b") as file:  # An empty file is a new database to SQLite.
+            file.seek(0)
             header = file.read(len(_SQLITE_HEADER))
-        if header not in {b"", _SQLITE_HEADER}:
-            raise MlflowError(f"{database} is no SQLite database", hint="Name the file of an MLflow store.")
+    except OSError as error:
+        raise MlflowError(
+            f"cannot open the MLflow store {database}: {error.strerror}",
+            hint="Check the path and its permissions.",
+        ) from error
+    if header not in {b"", _SQLITE_HEADER}:
+        raise MlflowError(f"{database} is no SQLite database", hint="Name the file of an MLflow store.")
     return (database.parent / "mlflow-artifacts").as_uri()
 
 

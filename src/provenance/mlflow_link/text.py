@@ -22,6 +22,8 @@ DATASET_DIGEST_LENGTH = 36
 
 SHORTENED_TAG = "provenance.shortened"
 _MARK = " … (shortened)"
+# Control characters, of which PostgreSQL refuses one, and the marks that reverse the direction of what follows on a screen.
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _MARKDOWN = re.compile(r"[\\`*_\[\]<>&#|~!@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 
 
@@ -54,8 +56,9 @@ def key_part(word: str) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """The text, cut to at most ``limit`` characters; a cut shows."""
-    return text if len(text) <= limit else text[: limit - len(_MARK)] + _MARK
+    """The text, cut to at most ``limit`` characters; a cut shows, and so does each control character."""
+    seen = _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text)
+    return seen if len(seen) <= limit else seen[: limit - len(_MARK)] + _MARK
 
 
 def fit_tags(tags: Mapping[str, str], limit: int) -> tuple[dict[str, str], dict[str, str]]:
