@@ -12,15 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from provenance import canary, sameinit
-from provenance.artifacts import ArtifactId, ArtifactKind, Generation
-from provenance.errors import ContentError
+from provenance.artifacts import ArtifactId, ArtifactKind
+from provenance.errors import ContentError, UnknownReferenceError
 from provenance.evidence import Evidence, TestKind
 from provenance.facts import Recorded, Snapshot
 from provenance.intake import read_content
 from provenance.lineage import EvidenceIndex, Exposure, Kindred, Lineage
+from provenance.references import PLAIN
 from provenance.relations import RelationKind
-
-_PLAIN = Generation()
+from provenance.store import Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +84,29 @@ def plan(snapshot: Snapshot, wanted: Iterable[ArtifactId]) -> tuple[Task, ...]:
     for model in models:
         for exposure in lineage.exposures(model):
             if standing.canary(exposure.teacher, model) is None:
-                because = f"{model} was trained on what {exposure.teacher} wrote"
-                task = Task(test=TestKind.CANARY, parent=exposure.teacher, child=model, because=because)
-                owed.setdefault((exposure.teacher, model), task)
+                owed.setdefault((exposure.teacher, model), _canary_task(exposure))
     return tuple(owed.values())
+
+
+def canary_task(snapshot: Snapshot, teacher: ArtifactId, student: ArtifactId) -> Task:
+    """The canary of one exposure.
+
+    Raises:
+        UnknownReferenceError: The student was not trained on what the teacher wrote.
+    """
+    exposures = Lineage.of(snapshot).exposures(student)
+    found = next((one for one in exposures if one.teacher == teacher), None)
+    if found is None:
+        teachers = ", ".join(str(one.teacher) for one in exposures) or "none"
+        raise UnknownReferenceError(
+            f"no data leads from {teacher} to {student}", hint=f"The teachers of {student}: {teachers}."
+        )
+    return _canary_task(found)
+
+
+def _canary_task(exposure: Exposure) -> Task:
+    because = f"{exposure.student} was trained on what {exposure.teacher} wrote"
+    return Task(test=TestKind.CANARY, parent=exposure.teacher, child=exposure.student, because=because)
 
 
 def _weights_tasks(kindred: Kindred, models: Iterable[ArtifactId]) -> Iterator[Task]:
@@ -152,7 +171,7 @@ def _run_canary(task: Task, snapshot: Snapshot, seeds: int) -> Evidence | NotTes
     for path in (teacher, base):
         if not canary.recognises(path):
             return NotTestable(reason=f"no canary of this version can train {path}")
-    if snapshot.artifacts[task.parent].fact.generation != _PLAIN:
+    if snapshot.artifacts[task.parent].fact.generation != PLAIN:
         return NotTestable(
             reason=f"no canary of this version can run {task.parent} with its prompt and settings"
         )
@@ -187,3 +206,14 @@ def _content(snapshot: Snapshot, artifact: ArtifactId) -> Path:
 def _inputs(snapshot: Snapshot, *artifacts: ArtifactId) -> dict[str, str]:
     contents = {artifact: snapshot.artifacts[artifact].fact.content for artifact in artifacts}
     return {str(artifact): str(content.digest) for artifact, content in contents.items() if content}
+
+
+def content_problems(snapshot: Snapshot) -> tuple[Problem, ...]:
+    """The artifacts whose files are no longer what was registered, or no longer there; every file is digested again."""
+    problems = []
+    for artifact in sorted(snapshot.locations):
+        try:
+            _content(snapshot, artifact)
+        except ContentError as error:
+            problems.append(Problem(where=str(artifact), what=error.message))
+    return tuple(problems)

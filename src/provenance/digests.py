@@ -7,7 +7,7 @@ renaming, adding or removing a file does.
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -130,7 +130,3 @@ def digest_listing(entries: Iterable[tuple[str, Digest]]) -> Digest:
     algorithm = listing[0][1].algorithm if listing else DigestAlgorithm.BLAKE3
     lines = "".join(f"{digest.hex}  {path}\n" for path, digest in listing)
     return digest_bytes(lines.encode("utf-8", "surrogateescape"), algorithm)
-
-
-Progress = Callable[[int], None]
-"""Told the number of further bytes, as work on content goes on."""

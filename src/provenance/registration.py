@@ -5,9 +5,8 @@ references, checks every rule against what is recorded, and appends what is new.
 All of it happens in the caller's transaction, so that many requests are recorded together or not at all.
 """
 
-import difflib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import networkx as nx
@@ -17,67 +16,15 @@ from provenance.artifacts import (
     Artifact,
     ArtifactId,
     ArtifactKind,
-    Content,
-    Generation,
     Location,
     Reference,
 )
-from provenance.errors import ConflictError, UnknownReferenceError
+from provenance.errors import ConflictError
 from provenance.intake import Claim
+from provenance.references import PLAIN, choose
 from provenance.relations import WEIGHT_KINDS, DeclaredBy, Relation, RelationKind, Unresolved
+from provenance.request import Parent, Request, at
 from provenance.store import Transaction
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parent:
-    """A parent as it was typed.
-
-    Args:
-        kind: The relation to it.
-        reference: How it is referred to.
-        share: See `Relation`.
-        clean_fraction: See `Relation`.
-        filters: See `Relation`.
-        resolves: See `Relation`.
-    """
-
-    kind: RelationKind
-    reference: str
-    share: float | None = None
-    clean_fraction: float | None = None
-    filters: tuple[str, ...] = ()
-    resolves: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """An artifact to be registered.
-
-    Args:
-        kind: Model, dataset or teacher.
-        name: Its name.
-        version: Its version; None for the only one that there is, or ``1``.
-        content: What its files are, where there are any.
-        path: Where they are.
-        parents: Its parents as typed.
-        claims: What its files say of its ancestry.
-        notes: What the registrant should know about its files, a sentence each.
-        declared_root: See `Artifact`.
-        generation: See `Artifact`.
-        metadata: See `Artifact`.
-    """
-
-    kind: ArtifactKind
-    name: str
-    version: str | None = None
-    content: Content | None = None
-    path: str | None = None
-    parents: tuple[Parent, ...] = ()
-    claims: tuple[Claim, ...] = ()
-    notes: tuple[str, ...] = ()
-    declared_root: bool = False
-    generation: Generation | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,18 +58,25 @@ def register(transaction: Transaction, requests: Sequence[Request]) -> tuple[Reg
     names |= {Reference.parse(parent.reference).name for request in requests for parent in request.parents}
     names |= {claim.name for request in requests for claim in request.claims}
     directory = _Directory(transaction, names)
-    drafts = [_draft(directory, request) for request in requests]
+    drafts = []
+    for request in requests:
+        with at(request.place):
+            drafts.append(_draft(directory, request))
     if repeated := [one for one, times in Counter(draft.id for draft in drafts).items() if times > 1]:
         raise ConflictError(
             f"{repeated[0]} is to be registered twice at once", hint="Give each one its own name@version."
         )
-    declared = {draft.id: _declare(directory, draft) for draft in drafts}
+    declared: dict[ArtifactId, list[Relation]] = {}
+    for draft in drafts:
+        with at(draft.request.place):
+            declared[draft.id] = _declare(directory, draft)
     recorded: dict[ArtifactId, list[Relation]] = {draft.id: [] for draft in drafts}
     for relation in transaction.relations_of(draft.id for draft in drafts if not draft.created):
         recorded[relation.child].append(relation)
     for draft in drafts:
-        _check_root(draft, declared[draft.id])
-        check_weights(draft.id, [*recorded[draft.id], *declared[draft.id]])
+        with at(draft.request.place):
+            _check_root(draft, declared[draft.id])
+            check_weights(draft.id, [*recorded[draft.id], *declared[draft.id]])
     fresh = frozenset(draft.id for draft in drafts if draft.created)
     check_acyclic(transaction, [relation for some in declared.values() for relation in some], fresh=fresh)
     return tuple(_append(transaction, draft, declared[draft.id], recorded[draft.id]) for draft in drafts)
@@ -176,20 +130,13 @@ class _Directory:
     def resolve(self, text: str, kind: ArtifactKind) -> ArtifactId:
         """The artifact of a kind that a reference means; a bare model gets its plain teacher where one is asked for."""
         reference = Reference.parse(text)
-        candidates = [one for one in self._named.get(reference.name, ()) if reference.matches(one.id)]
-        fitting = [one.id for one in candidates if one.id.kind is kind]
-        if not fitting and kind is ArtifactKind.TEACHER:
-            models = [one.id for one in candidates if one.id.kind is ArtifactKind.MODEL]
-            if len(models) == 1:
-                return self._plain_teacher(models[0])
-            fitting = models
-        if len(fitting) == 1:
-            return fitting[0]
-        if fitting:
-            raise ambiguous(text, fitting)
-        if candidates:
-            raise UnknownReferenceError(f"{text!r} is a {candidates[0].id.kind}, and a {kind} is asked for")
-        raise unknown(text, self._transaction.names(), kind)
+        named = self._named.get(reference.name, [])
+        fitting = [one for one in named if reference.matches(one.id)]
+        if kind is ArtifactKind.TEACHER and not any(one.id.kind is kind for one in fitting):
+            models = [one for one in fitting if one.id.kind is ArtifactKind.MODEL]
+            if models:
+                return self._plain_teacher(choose(text, models, self._transaction.names))
+        return choose(text, fitting, self._transaction.names, kind)
 
     def relation(self, child: ArtifactId, parent: Parent) -> Relation:
         """The relation that a registrant declares."""
@@ -206,28 +153,9 @@ class _Directory:
     def _plain_teacher(self, model: ArtifactId) -> ArtifactId:
         """Records the model as it generates with no prompt and default settings."""
         teacher = ArtifactId(ArtifactKind.TEACHER, model.name, model.version)
-        self.add(Artifact(id=teacher, generation=Generation()))
+        self.add(Artifact(id=teacher, generation=PLAIN))
         self._transaction.append(Relation(child=teacher, kind=RelationKind.EMBODIED_BY, parent=model))
         return teacher
-
-
-def ambiguous(text: str, candidates: Iterable[ArtifactId]) -> UnknownReferenceError:
-    """The error for a reference that may mean several artifacts."""
-    listing = ", ".join(str(one) for one in candidates)
-    return UnknownReferenceError(f"{text!r} may mean {listing}", hint="Write kind:name@version in full.")
-
-
-def unknown(text: str, names: Iterable[str], kind: ArtifactKind | None = None) -> UnknownReferenceError:
-    """The error for a reference that means nothing, with the nearest names."""
-    bare = {key.partition(":")[2].rpartition("@")[0]: key for key in names}
-    wanted = text.partition(":")[2] if text.partition(":")[0] in set(ArtifactKind) else text
-    nearest = difflib.get_close_matches(wanted.rpartition("@")[0] or wanted, bare, n=3, cutoff=0.5)
-    hint = (
-        f"Nearest: {', '.join(bare[name] for name in nearest)}."
-        if nearest
-        else "`provenance ls` lists what is recorded."
-    )
-    return UnknownReferenceError(f"no {kind or 'artifact'} {text!r} is registered", hint=hint)
 
 
 def _draft(directory: _Directory, request: Request) -> _Draft:

@@ -14,26 +14,30 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from provenance import home
-from provenance.artifacts import Artifact, ArtifactId, ArtifactKind, Generation, Reference
-from provenance.errors import ConflictError, ContentError, UnknownReferenceError, UsageError
-from provenance.evidence import Evidence
-from provenance.facts import Recorded, Snapshot
+from provenance.artifacts import ArtifactId, ArtifactKind, Generation
+from provenance.errors import ContentError, UsageError
+from provenance.evidence import Evidence, TestKind
+from provenance.facts import Fact, Recorded
+from provenance.references import choose
 from provenance.relations import RelationKind
 from provenance.traits import Block, Clearance, Flag, Severity, Trait, Withdrawal
 
 if TYPE_CHECKING:
     from provenance.audit import Outcome, Task
-    from provenance.digests import Progress
-    from provenance.lineage import Lineage
+    from provenance.findings import Finding
+    from provenance.intake import ContentProgress
     from provenance.mlflow_link import SyncReport
-    from provenance.registration import Parent, Registration, Request
-    from provenance.render import Picture
-    from provenance.risk import Check, Impact, Policy, RiskReport
+    from provenance.registration import Registration
+    from provenance.request import Parent, Request
+    from provenance.risk import ArtifactRisks, Check, Policy, RiskReport
+    from provenance.status import RegistryStatus
     from provenance.store import Head, Ledger, Transaction, Verification
+    from provenance.view import View
 
+F = TypeVar("F", bound=Fact)
 Ref = str | ArtifactId
 """An artifact, as typed (``name``, ``kind:name@version``, beginning of a digest) or as known."""
 
@@ -100,7 +104,7 @@ class Registry:
         from_scratch: bool = False,
         metadata: Mapping[str, str] | None = None,
         sha256: bool = False,
-        progress: "Progress | None" = None,
+        progress: "ContentProgress | None" = None,
     ) -> "Registration":
         """Records a model: its files' content (or its name alone), its parents, and what its card says of its ancestry.
 
@@ -111,12 +115,18 @@ class Registry:
             from_scratch: Its weights were initialised at random: ancestry by weights begins here.
             metadata: Free words.
             sha256: Whether to digest by SHA-256 too.
-            progress: Told how many further bytes were read.
+            progress: Told how many bytes were read, of how many.
         """
-        request = self._request(
-            ArtifactKind.MODEL, path, name, parents, from_scratch, metadata, sha256, progress
+        from provenance.request import Request
+
+        request = Request.named(
+            ArtifactKind.MODEL,
+            name,
+            parents=tuple(parents),
+            declared_root=from_scratch,
+            metadata=dict(metadata or {}),
         )
-        return self.register([request])[0]
+        return self.register([request.reading(path, sha256=sha256, progress=progress)])[0]
 
     def register_dataset(
         self,
@@ -127,13 +137,19 @@ class Registry:
         authored: bool = False,
         metadata: Mapping[str, str] | None = None,
         sha256: bool = False,
-        progress: "Progress | None" = None,
+        progress: "ContentProgress | None" = None,
     ) -> "Registration":
         """Records a dataset; ``authored`` says that no model had a part in it. For the rest see `register_model`."""
-        request = self._request(
-            ArtifactKind.DATASET, path, name, parents, authored, metadata, sha256, progress
+        from provenance.request import Request
+
+        request = Request.named(
+            ArtifactKind.DATASET,
+            name,
+            parents=tuple(parents),
+            declared_root=authored,
+            metadata=dict(metadata or {}),
         )
-        return self.register([request])[0]
+        return self.register([request.reading(path, sha256=sha256, progress=progress)])[0]
 
     def register_teacher(
         self,
@@ -146,20 +162,24 @@ class Registry:
         metadata: Mapping[str, str] | None = None,
     ) -> "Registration":
         """Records a teacher: a model as it generated, with its prompt, adapters and decoding settings."""
-        from provenance.registration import Parent, Request
+        from provenance.request import Parent, Request
 
-        bare, version = _name_and_version(name)
-        embodied = tuple(Parent(kind=RelationKind.EMBODIED_BY, reference=one) for one in (model, *adapters))
-        generation = Generation(system_prompt=system_prompt, sampling=dict(sampling or {}))
-        request = Request(
-            kind=ArtifactKind.TEACHER,
-            name=bare,
-            version=version,
-            parents=embodied,
-            generation=generation,
+        request = Request.named(
+            ArtifactKind.TEACHER,
+            name,
+            parents=tuple(Parent(kind=RelationKind.EMBODIED_BY, reference=one) for one in (model, *adapters)),
+            generation=Generation(system_prompt=system_prompt, sampling=dict(sampling or {})),
             metadata=dict(metadata or {}),
         )
         return self.register([request])[0]
+
+    def register_manifest(
+        self, path: str | Path, *, progress: "ContentProgress | None" = None
+    ) -> "tuple[Registration, ...]":
+        """Records what a manifest lists, all or nothing; see docs/manifest.md."""
+        from provenance.request import requests_of
+
+        return self.register(requests_of(Path(path), progress=progress))
 
     def register(self, requests: Sequence["Request"]) -> "tuple[Registration, ...]":
         """Records many at once, all or nothing; they may name each other in any order."""
@@ -181,10 +201,11 @@ class Registry:
     ) -> "Registration":
         """Adds a relation between registered artifacts."""
         from provenance import registration
+        from provenance.request import Parent
 
         verb = _relation_kind(kind)
         lower = self.resolve(child, verb.rule.child)
-        request = registration.Parent(
+        request = Parent(
             kind=verb,
             reference=str(parent),
             share=share,
@@ -200,195 +221,175 @@ class Registry:
     def add_trait(
         self, name: str, *, severity: Severity | str, description: str = "", overt: bool = False
     ) -> Recorded[Trait]:
-        """Records a trait, or returns the one recorded with the same words.
+        """Records a trait, or returns the one recorded in the same words."""
+        from provenance import findings
 
-        Raises:
-            ConflictError: The name stands for something else already.
-        """
         trait = Trait(name=name, severity=Severity(severity), description=description, overt=overt)
         with self._ledger.transaction(self.actor) as transaction:
-            known = transaction.about("trait", [name])
-            if known and known[0].fact != trait:
-                raise ConflictError(
-                    f"the trait {name} is recorded with severity {known[0].fact.severity}, overt {known[0].fact.overt} "
-                    f"and the description {known[0].fact.description!r}",
-                    hint="What is recorded stays; give the other trait another name.",
-                )
-            return known[0] if known else transaction.append(trait)
+            return findings.add_trait(transaction, trait)
 
-    def flag(self, ref: Ref, trait: str, *, evidence: str, confidence: float = 1.0) -> Recorded[Flag]:
-        """Records that an artifact was found to have a trait; the same finding twice is one flag."""
+    def flag(
+        self, ref: Ref, trait: str, *, evidence: str, confidence: float = 1.0, dry_run: bool = False
+    ) -> "Finding[Flag]":
+        """Records that an artifact was found to have a trait; all its descendants hear of it."""
+        from provenance import findings
+
         flag = Flag(artifact=self.resolve(ref), trait=trait, evidence=evidence, confidence=confidence)
-        with self._ledger.transaction(self.actor) as transaction:
-            _require_trait(transaction, trait)
-            same = [one for one in transaction.about("flag", [str(flag.artifact)]) if one.fact == flag]
-            standing = [one for one in same if not transaction.about("withdrawal", [one.id])]
-            return standing[-1] if standing else transaction.append(flag)
+        return self._find(findings.flag, flag, flag.artifact, dry_run=dry_run)
 
-    def withdraw(self, flag: str, *, reason: str) -> Recorded[Withdrawal]:
-        """Takes a flag back. Withdrawing it again returns the first withdrawal.
+    def withdraw(self, flag: str, *, reason: str, dry_run: bool = False) -> "Finding[Withdrawal]":
+        """Takes a flag back; what derived from it is gone, unless another source or route remains."""
+        from provenance import findings
 
-        Raises:
-            UnknownReferenceError: There is no such flag.
-        """
-        withdrawal = Withdrawal(flag=flag, reason=reason)
-        with self._ledger.transaction(self.actor) as transaction:
-            digits = flag.removeprefix("flag-")
-            found = transaction.get(int(digits)) if digits.isdigit() and len(digits) < 12 else None  # noqa: PLR2004
-            if found is None or found.id != flag:
-                standing = [one.id for one in transaction.snapshot().standing_flags]
-                listing = f"Standing flags: {', '.join(standing)}." if standing else "No flag stands."
-                raise UnknownReferenceError(f"there is no flag {flag!r}", hint=listing)
-            known = transaction.about("withdrawal", [flag])
-            return known[0] if known else transaction.append(withdrawal)
+        return self._find(findings.withdraw, Withdrawal(flag=flag, reason=reason), None, dry_run=dry_run)
 
-    def clear(self, ref: Ref, trait: str, *, evidence: str, stops_here: bool = False) -> Recorded[Clearance]:
+    def clear(
+        self, ref: Ref, trait: str, *, evidence: str, stops_here: bool = False, dry_run: bool = False
+    ) -> "Finding[Clearance]":
         """Records a test that found an artifact free of a trait."""
+        from provenance import findings
+
         clearance = Clearance(
             artifact=self.resolve(ref), trait=trait, evidence=evidence, stops_here=stops_here
         )
-        with self._ledger.transaction(self.actor) as transaction:
-            _require_trait(transaction, trait)
-            return transaction.append(clearance)
+        return self._find(findings.clear, clearance, clearance.artifact, dry_run=dry_run)
 
     def block(
-        self, parent: Ref, child: Ref, trait: str, *, evidence: str, reason: str, expires_at: datetime
-    ) -> Recorded[Block]:
-        """Records that the edges from ``parent`` to ``child`` do not carry a trait, until a date.
+        self,
+        parent: Ref,
+        child: Ref,
+        trait: str,
+        *,
+        evidence: str,
+        reason: str,
+        expires_at: datetime,
+        dry_run: bool = False,
+    ) -> "Finding[Block]":
+        """Records that the edges from ``parent`` to ``child`` do not carry a trait, until a date."""
+        from provenance import findings
 
-        Raises:
-            ConflictError: There is no such edge.
-        """
-        upper, lower = self.resolve(parent), self.resolve(child)
         block = Block(
-            parent=upper, child=lower, trait=trait, evidence=evidence, reason=reason, expires_at=expires_at
+            parent=self.resolve(parent),
+            child=self.resolve(child),
+            trait=trait,
+            evidence=evidence,
+            reason=reason,
+            expires_at=expires_at,
         )
-        with self._ledger.transaction(self.actor) as transaction:
-            _require_trait(transaction, trait)
-            edges = transaction.relations_of([lower])
-            if not any(relation.parent == upper for relation in edges):
-                parents = ", ".join(str(relation.parent) for relation in edges) or "none"
-                raise ConflictError(
-                    f"no relation leads from {upper} to {lower}",
-                    hint=f"The recorded parents of {lower}: {parents}.",
-                )
-            return transaction.append(block)
+        return self._find(findings.block, block, block.child, dry_run=dry_run)
 
     def record(self, evidence: Evidence) -> Recorded[Evidence]:
         """Records the result of a test that was run elsewhere."""
+        from provenance import findings
+
         with self._ledger.transaction(self.actor) as transaction:
-            known = transaction.artifacts({evidence.parent, evidence.child})
-            for end in (evidence.parent, evidence.child):
-                if end not in known:
-                    raise UnknownReferenceError(f"{end} is not registered")
-            return transaction.append(evidence)
+            return findings.record(transaction, evidence)
+
+    def _find(
+        self,
+        append: "Callable[[Transaction, F], Recorded[F]]",
+        fact: F,
+        subject: ArtifactId | None,
+        *,
+        dry_run: bool,
+    ) -> "Finding[F]":
+        """Appends a finding, and says what it changes: at its subject and below, or anywhere."""
+        from provenance.findings import Finding
+        from provenance.lineage import Lineage
+        from provenance.risk import Policy, assess, changes
+
+        with self._ledger.transaction(self.actor) as transaction:
+            before = transaction.snapshot()
+            recorded = append(transaction, fact)
+            after = transaction.snapshot()
+            if dry_run:
+                transaction.discard()
+        lineage, policy = Lineage.of(after), Policy.default()
+        below = [one.artifact for one in lineage.descendants(subject)] if subject else sorted(after.artifacts)
+        touched = [subject, *below] if subject else below
+        now = assess(after, lineage, policy, touched)
+        then = assess(before, Lineage.of(before), policy, touched)
+        reached = [
+            one.artifact for one in now.artifacts if any(risk.flag == recorded.id for risk in one.risks)
+        ]
+        return Finding(
+            recorded=recorded,
+            changed=changes(then, now),
+            reached=tuple(one for one in reached if one != subject),
+        )
 
     # --- asking --------------------------------------------------------------------------------------------------------
 
-    def resolve(self, ref: Ref, kind: ArtifactKind | None = None) -> ArtifactId:
-        """The artifact that a reference means.
+    def view(self, *, as_of: datetime | None = None, policy: "Policy | None" = None) -> "View":
+        """All that was known at a date (default: now), under a policy (default: the one that ships), to be asked anything."""
+        from provenance.risk import Policy
+        from provenance.view import View
 
-        Where a model and the plain teacher that the registry made of it share a name, the model is meant.
+        return View(self._ledger.snapshot(as_of), policy or Policy.default(), self.head().digest)
+
+    def resolve(self, ref: Ref, kind: ArtifactKind | None = None) -> ArtifactId:
+        """The artifact that a reference means now.
 
         Raises:
             UnknownReferenceError: None, or several; the message lists the nearest names.
         """
-        from provenance.registration import ambiguous, unknown
+        return choose(str(ref), self._ledger.find(str(ref)), self._ledger.names, kind)
 
-        if isinstance(ref, ArtifactId):
-            ref = str(ref)
-        found = self._ledger.find(Reference.parse(ref)) if not _is_digest(ref) else ()
-        found = tuple(one for one in found if kind in {None, one.kind})
-        if len(found) > 1:
-            models = {(one.name, one.version) for one in found if one.kind is ArtifactKind.MODEL}
-            found = tuple(
-                one
-                for one in found
-                if not ((one.name, one.version) in models and self._is_plain_teacher(one))
-            )
-        if not found and len(ref) >= _SHORTEST_PREFIX:
-            found = self._ledger.find_digest(ref)
-        if len(found) == 1:
-            return found[0]
-        raise ambiguous(ref, found) if found else unknown(ref, self._ledger.names(), kind)
+    def risks(self, refs: Iterable[Ref] | None = None) -> "RiskReport":
+        """What artifacts may have inherited, as known now; all of them when ``refs`` is None. See `View.risks`."""
+        return self.view().risks(refs)
 
-    def snapshot(self, as_of: datetime | None = None) -> Snapshot:
-        """Every fact recorded up to a date."""
-        return self._ledger.snapshot(as_of)
+    def why(self, ref: Ref, trait: str) -> "ArtifactRisks":
+        """Where an artifact stands with one trait, with the witness paths. See `View.why`."""
+        return self.view().why(ref, trait)
 
-    def get(self, ref: Ref) -> Recorded[Artifact]:
-        """One artifact, as recorded."""
-        return self.snapshot().artifacts[self.resolve(ref)]
-
-    def lineage(self, as_of: datetime | None = None) -> "Lineage":
-        """The graph of all artifacts and relations recorded up to a date."""
-        from provenance.lineage import Lineage
-
-        return Lineage.of(self.snapshot(as_of))
-
-    def risks(
-        self,
-        refs: Iterable[Ref] | None = None,
-        *,
-        policy: "Policy | None" = None,
-        as_of: datetime | None = None,
-    ) -> "RiskReport":
-        """What artifacts may have inherited; all of them when ``refs`` is None."""
-        from provenance.lineage import Lineage
-        from provenance.risk import Policy, assess
-
-        snapshot = self.snapshot(as_of)
-        wanted = sorted(snapshot.artifacts) if refs is None else self._known(snapshot, refs)
-        return assess(snapshot, Lineage.of(snapshot), policy or Policy.default(), wanted)
-
-    def impact(
-        self,
-        ref: Ref,
-        *,
-        trait: str | None = None,
-        policy: "Policy | None" = None,
-        as_of: datetime | None = None,
-    ) -> "Impact":
-        """What is downstream of an artifact, and where it would stand were the artifact flagged."""
-        from provenance.lineage import Lineage
-        from provenance.risk import Policy, impact
-
-        snapshot = self.snapshot(as_of)
-        (source,) = self._known(snapshot, [ref])
-        return impact(snapshot, Lineage.of(snapshot), policy or Policy.default(), source, trait)
-
-    def check(
-        self, refs: Iterable[Ref], *, policy: "Policy | None" = None, as_of: datetime | None = None
-    ) -> "tuple[Check, ...]":
-        """The release gate: whether anything holds each artifact back."""
-        from provenance.lineage import Lineage
-        from provenance.risk import Policy, assess, check
-
-        snapshot, chosen = self.snapshot(as_of), policy or Policy.default()
-        lineage = Lineage.of(snapshot)
-        report = assess(snapshot, lineage, chosen, self._known(snapshot, refs))
-        return check(report, snapshot, lineage, chosen)
-
-    def verify(self, expected_head: str | None = None) -> "Verification":
-        """Walks the ledger's chain; see `provenance.store.verification`."""
-        return self._ledger.verify(expected_head)
+    def check(self, refs: Iterable[Ref]) -> "tuple[Check, ...]":
+        """The release gate, as known now. See `View.check`."""
+        return self.view().check(refs)
 
     def head(self) -> "Head":
         """The end of the ledger's chain."""
         return self._ledger.head()
 
+    def verify(self, expected_head: str | None = None, *, content: bool = False) -> "Verification":
+        """Walks the ledger's chain; with ``content``, digests the artifacts' files again. See `provenance.store.verification`."""
+        from provenance.audit import content_problems
+        from provenance.store import Verification
+
+        found = self._ledger.verify(expected_head)
+        if not content:
+            return found
+        problems = (*found.problems, *content_problems(self._ledger.snapshot()))
+        return Verification(ok=not problems, entries=found.entries, head=found.head, problems=problems)
+
+    def status(self) -> "RegistryStatus":
+        """How the registry stands: what it holds, what is owed, what MLflow was not told yet."""
+        from provenance.status import RegistryStatus
+
+        view, head = self.view(), self.head()
+        return RegistryStatus.of(
+            view.snapshot,
+            name=self.home.name,
+            head=head,
+            tests_owed=len(self.audit_plan()),
+            mlflow=self.home.mlflow_uri,
+            mlflow_pending=self.mlflow_pending() if self.home.mlflow_uri else 0,
+        )
+
     # --- testing edges -------------------------------------------------------------------------------------------------
 
-    def audit_plan(self, refs: Iterable[Ref] | None = None) -> "tuple[Task, ...]":
+    def audit_plan(
+        self, refs: Iterable[Ref] | None = None, *, only: TestKind | None = None
+    ) -> "tuple[Task, ...]":
         """The tests that the edges above some artifacts (all, by default) still lack."""
         from provenance import audit
 
-        snapshot = self.snapshot()
-        wanted = sorted(snapshot.artifacts) if refs is None else self._known(snapshot, refs)
-        return audit.plan(snapshot, wanted)
+        view = self.view()
+        wanted = sorted(view.snapshot.artifacts) if refs is None else [view.resolve(ref) for ref in refs]
+        return tuple(task for task in audit.plan(view.snapshot, wanted) if only in {None, task.test})
 
     def audit(
-        self, tasks: Iterable["Task"], *, seeds: int = 5, done: Callable[["Outcome"], None] | None = None
+        self, tasks: Iterable["Task"], *, seeds: int = 5, done: "Callable[[Outcome], None] | None" = None
     ) -> "tuple[Outcome, ...]":
         """Runs tests and records each result as soon as it is there.
 
@@ -399,19 +400,36 @@ class Registry:
         """
         from provenance import audit
 
-        snapshot = self.snapshot()
+        snapshot = self._ledger.snapshot()
         outcomes = []
         for task in tasks:
-            evidence = audit.run(task, snapshot, seeds=seeds)
-            outcome = audit.Outcome(
-                task=task,
-                recorded=self.record(evidence) if isinstance(evidence, Evidence) else None,
-                reason=None if isinstance(evidence, Evidence) else evidence.reason,
-            )
+            found = audit.run(task, snapshot, seeds=seeds)
+            if isinstance(found, audit.NotTestable):
+                outcome = audit.Outcome(task=task, recorded=None, reason=found.reason)
+            else:
+                outcome = audit.Outcome(task=task, recorded=self.record(found), reason=None)
             outcomes.append(outcome)
             if done:
                 done(outcome)
         return tuple(outcomes)
+
+    def run_canary(self, teacher: Ref, student: Ref, *, seeds: int = 5) -> Recorded[Evidence]:
+        """Runs the canary of one exposure, whether or not it was run before, and records it.
+
+        Raises:
+            ContentError: It can't be run; the message says why.
+            UnknownReferenceError: The student was not trained on what the teacher wrote.
+        """
+        from provenance import audit
+
+        view = self.view()
+        task = audit.canary_task(
+            view.snapshot, view.resolve(teacher, ArtifactKind.TEACHER), view.resolve(student)
+        )
+        (outcome,) = self.audit([task], seeds=seeds)
+        if outcome.recorded is None:
+            raise ContentError(f"{task} can't be run: {outcome.reason}")
+        return outcome.recorded
 
     def location(self, ref: Ref) -> Path:
         """Where an artifact's content was last seen.
@@ -420,7 +438,7 @@ class Registry:
             ContentError: It has none, or it is no longer there.
         """
         artifact = self.resolve(ref)
-        path = self.snapshot().locations.get(artifact)
+        path = self._ledger.snapshot().locations.get(artifact)
         if path is None or not Path(path).exists():
             where = f"was last seen in {path}" if path else "was registered by name only"
             raise ContentError(
@@ -429,119 +447,32 @@ class Registry:
             )
         return Path(path)
 
-    # --- handing on ----------------------------------------------------------------------------------------------------
-
-    def picture(
-        self,
-        refs: Iterable[Ref],
-        *,
-        direction: str = "both",
-        depth: int | None = None,
-        trait: str | None = None,
-        policy: "Policy | None" = None,
-        as_of: datetime | None = None,
-    ) -> "Picture":
-        """The diagram of the lineage around some artifacts; see `provenance.render`."""
-        from provenance.lineage import Lineage
-        from provenance.render import Direction, picture
-        from provenance.risk import Policy, assess
-
-        snapshot = self.snapshot(as_of)
-        lineage = Lineage.of(snapshot)
-        report = assess(snapshot, lineage, policy or Policy.default(), sorted(snapshot.artifacts))
-        return picture(
-            snapshot,
-            lineage,
-            report,
-            self._known(snapshot, refs),
-            direction=Direction(direction),
-            depth=depth,
-            trait=trait,
-            head=self.head().digest,
-        )
+    # --- MLflow --------------------------------------------------------------------------------------------------------
 
     def mlflow_sync(
-        self, uri: str | None = None, progress: Callable[[int, int], None] | None = None
+        self, uri: str | None = None, *, progress: Callable[[int, int], None] | None = None
     ) -> "SyncReport":
         """Projects everything that MLflow was not told yet; see `provenance.mlflow_link`."""
-        from provenance.lineage import Lineage
-        from provenance.mlflow_link import sync
+        from provenance.mlflow_link.sync import sync
 
-        target, snapshot = self.mlflow_uri(uri), self.snapshot()
+        target, view = self._mlflow_uri(uri), self.view()
         state = self._ledger.projection(target)
-        return sync(snapshot, Lineage.of(snapshot), self.risks(), uri=target, state=state, progress=progress)
+        return sync(view.snapshot, view.risks(), uri=target, state=state, progress=progress)
 
     def mlflow_pending(self, uri: str | None = None) -> int:
         """How many objects MLflow was not told of in their present state. Does not load mlflow."""
-        from provenance.mlflow_link import plan
+        from provenance.mlflow_link.plan import plan
 
-        return len(plan(self.snapshot(), self.risks(), self._ledger.projection(self.mlflow_uri(uri))))
+        view = self.view()
+        return len(plan(view.snapshot, view.risks(), self._ledger.projection(self._mlflow_uri(uri))))
 
-    def mlflow_uri(self, uri: str | None = None) -> str:
-        """The MLflow that is meant.
-
-        Raises:
-            UsageError: None is configured.
-        """
+    def _mlflow_uri(self, uri: str | None) -> str:
         found = uri or self.home.mlflow_uri
         if found is None:
             raise UsageError(
                 f"the registry {self.home.name} has no MLflow", hint="Name one with --mlflow URI."
             )
         return found
-
-    # --- inside --------------------------------------------------------------------------------------------------------
-
-    def _known(self, snapshot: Snapshot, refs: Iterable[Ref]) -> tuple[ArtifactId, ...]:
-        found = tuple(self.resolve(ref) for ref in refs)
-        for artifact in found:
-            if artifact not in snapshot.artifacts:
-                raise UnknownReferenceError(
-                    f"{artifact} was not registered yet on {snapshot.as_of:%Y-%m-%d %H:%M} UTC"
-                )
-        return found
-
-    def _is_plain_teacher(self, artifact: ArtifactId) -> bool:
-        if artifact.kind is not ArtifactKind.TEACHER:
-            return False
-        return self.snapshot().artifacts[artifact].fact.generation == Generation()
-
-    def _request(  # the options of both kinds of artifact that have content
-        self,
-        kind: ArtifactKind,
-        path: str | Path | None,
-        name: str,
-        parents: Sequence["Parent"],
-        declared_root: bool,
-        metadata: Mapping[str, str] | None,
-        sha256: bool,
-        progress: "Progress | None",
-    ) -> "Request":
-        from provenance.intake import read_content
-        from provenance.registration import Request
-
-        bare, version = _name_and_version(name)
-        intake = (
-            read_content(Path(path), kind=kind, sha256=sha256, progress=progress)
-            if path is not None
-            else None
-        )
-        return Request(
-            kind=kind,
-            name=bare,
-            version=version,
-            content=intake.content if intake else None,
-            path=str(Path(path).resolve()) if path is not None else None,
-            parents=tuple(parents),
-            claims=intake.claims if intake else (),
-            notes=intake.warnings if intake else (),
-            declared_root=declared_root,
-            metadata=dict(metadata or {}),
-        )
-
-
-_SHORTEST_PREFIX = 6
-"""Fewer digits of a digest are taken for a name mistyped."""
 
 
 def _login() -> str:
@@ -551,17 +482,6 @@ def _login() -> str:
         return "unknown"
 
 
-def _name_and_version(text: str) -> tuple[str, str | None]:
-    reference = Reference.parse(text)
-    if reference.kind is not None:
-        raise UsageError(f"a name has no kind before it: {text!r}", hint=f"Write {text.partition(':')[2]!r}.")
-    return reference.name, reference.version
-
-
-def _is_digest(text: str) -> bool:
-    return text.startswith(("blake3:", "sha256:"))
-
-
 def _relation_kind(kind: RelationKind | str) -> RelationKind:
     try:
         return RelationKind(kind)
@@ -569,12 +489,3 @@ def _relation_kind(kind: RelationKind | str) -> RelationKind:
         raise UsageError(
             f"there is no relation {kind!r}", hint=f"Relations: {', '.join(RelationKind)}."
         ) from error
-
-
-def _require_trait(transaction: "Transaction", trait: str) -> None:
-    if not transaction.about("trait", [trait]):
-        known = ", ".join(transaction.snapshot().traits) or "none"
-        raise UnknownReferenceError(
-            f"there is no trait {trait!r}",
-            hint=f"Make it with `provenance trait add {trait} --severity ...`. Known: {known}.",
-        )

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, insert, select
 
 from provenance.artifacts import Artifact, ArtifactId, Reference
 from provenance.facts import TYPE_NAMES, Fact, Recorded, Snapshot, utc_moment, utc_text
+from provenance.references import SHORTEST_PREFIX, is_digest
 from provenance.relations import Relation
 from provenance.store.database import connect, ensure_current, reading, writing
 from provenance.store.projection import StoredProjection
@@ -96,29 +97,24 @@ class Ledger:
             moment = as_of or _now(_head(connection))
             return Snapshot(tuple(_facts(connection, moment)), moment)
 
-    def find(self, reference: Reference) -> tuple[ArtifactId, ...]:
-        """The artifacts that a reference may mean, in order; none or several are the caller's to explain."""
-        with reading(self._engine) as connection:
-            keys = connection.execute(
-                select(_ARTIFACT.c.key).where(_ARTIFACT.c.name == reference.name).order_by(_ARTIFACT.c.key)
-            ).scalars()
-            return tuple(found for key in keys if reference.matches(found := ArtifactId.parse(key)))
+    def find(self, reference: str) -> tuple[Artifact, ...]:
+        """The artifacts that bear a reference's name; or else those whose content digest begins with it.
 
-    def find_digest(self, prefix: str) -> tuple[ArtifactId, ...]:
-        """The artifacts whose content digest begins with ``prefix`` (hexadecimal digits), in order."""
-        beginning = prefix if ":" in prefix else f"%:{prefix}"
+        None or several are the caller's to explain, see `provenance.references`.
+        """
         with reading(self._engine) as connection:
-            keys = connection.execute(
-                select(_ARTIFACT.c.key)
-                .where(_ARTIFACT.c.digest.like(f"{beginning}%"))
-                .order_by(_ARTIFACT.c.key)
-            ).scalars()
-            return tuple(ArtifactId.parse(key) for key in keys)
+            found: list[Artifact] = []
+            if not is_digest(reference):
+                found = _artifacts(connection, _ARTIFACT.c.name == Reference.parse(reference).name)
+            if not found and len(reference.rpartition(":")[2]) >= SHORTEST_PREFIX:
+                prefix = reference if is_digest(reference) else f"blake3:{reference}"
+                found = _artifacts(connection, _ARTIFACT.c.digest.startswith(prefix, autoescape=True))
+            return tuple(found)
 
-    def names(self) -> tuple[str, ...]:
+    def names(self) -> tuple[ArtifactId, ...]:
         """The identities of all artifacts, in order."""
         with reading(self._engine) as connection:
-            return tuple(connection.execute(select(_ARTIFACT.c.key).order_by(_ARTIFACT.c.key)).scalars())
+            return _names(connection)
 
     def verify(self, expected_head: str | None = None) -> Verification:
         """Recomputes every digest and says what does not hold; see `provenance.store.verification`."""
@@ -184,23 +180,18 @@ class Transaction:
 
     def named(self, names: Iterable[str]) -> dict[str, tuple[Artifact, ...]]:
         """All artifacts of any kind and version that bear some names, those appended just now included."""
-        wanted = dict.fromkeys(names)
-        found: dict[str, list[Artifact]] = {name: [] for name in wanted}
-        for chunk in _chunks(wanted):
-            query = _select_facts().join(_ARTIFACT, _ARTIFACT.c.seq == _FACT.c.seq)
-            for recorded in _read(
-                self._connection, query.where(_ARTIFACT.c.name.in_(chunk)).order_by(_FACT.c.seq)
-            ):
-                if isinstance(recorded.fact, Artifact):
-                    found[recorded.fact.id.name].append(recorded.fact)
+        found: dict[str, list[Artifact]] = {name: [] for name in names}
+        for chunk in _chunks(tuple(found)):
+            for artifact in _artifacts(self._connection, _ARTIFACT.c.name.in_(chunk)):
+                found[artifact.id.name].append(artifact)
         for recorded in self._appended:
             if isinstance(recorded.fact, Artifact) and recorded.fact.id.name in found:
                 found[recorded.fact.id.name].append(recorded.fact)
         return {name: tuple(artifacts) for name, artifacts in found.items()}
 
-    def names(self) -> tuple[str, ...]:
+    def names(self) -> tuple[ArtifactId, ...]:
         """The identities of all recorded artifacts, in order."""
-        return tuple(self._connection.execute(select(_ARTIFACT.c.key).order_by(_ARTIFACT.c.key)).scalars())
+        return _names(self._connection)
 
     def relations_of(self, children: Iterable[ArtifactId]) -> tuple[Relation, ...]:
         """The recorded relations of some children to their parents, in the order of the ledger."""
@@ -255,6 +246,11 @@ class Transaction:
         """The recorded fact at a position."""
         return next(_read(self._connection, _select_facts().where(_FACT.c.seq == seq)), None)
 
+    def discard(self) -> None:
+        """Forgets what was appended; a look at what would be."""
+        self._appended.clear()
+        self._positions.clear()
+
     def commit(self) -> None:
         """Writes what was appended, chained to the transaction before. Called by `Ledger.transaction`."""
         if not self._appended:
@@ -292,6 +288,17 @@ class Transaction:
         for table, values in rows.items():
             if values:
                 self._connection.execute(insert(table), values)
+
+
+def _names(connection: Connection) -> tuple[ArtifactId, ...]:
+    keys = connection.execute(select(_ARTIFACT.c.key).order_by(_ARTIFACT.c.key)).scalars()
+    return tuple(ArtifactId.parse(key) for key in keys)
+
+
+def _artifacts(connection: Connection, condition: Any) -> list[Artifact]:  # noqa: ANN401 - an SQL expression
+    query = _select_facts().join(_ARTIFACT, _ARTIFACT.c.seq == _FACT.c.seq).where(condition)
+    found = (recorded.fact for recorded in _read(connection, query.order_by(_FACT.c.seq)))
+    return [fact for fact in found if isinstance(fact, Artifact)]
 
 
 def _select_facts() -> Any:  # noqa: ANN401 - SQLAlchemy's select of five columns

@@ -1,0 +1,127 @@
+"""The command `provenance`: a table of commands, each loaded when it is asked for, and the one place that catches errors.
+
+Exit codes: 0 done; 1 a gate or a verification found a violation; 2 usage; 3 inconclusive, unknown or partial where a yes was
+needed; 4 an operational error.
+"""
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+
+import click
+
+from provenance import __version__
+from provenance.errors import ProvenanceError
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "init": ("setup", "Make a registry in a folder."),
+    "register": ("register", "Record models, datasets and teachers."),
+    "relate": ("register", "Add a relation between registered artifacts."),
+    "ls": ("lineage", "List what is recorded."),
+    "show": ("lineage", "Show one artifact with all that is recorded of it."),
+    "ancestors": ("lineage", "List what an artifact comes from."),
+    "descendants": ("lineage", "List what comes from an artifact."),
+    "roots": ("lineage", "List where an artifact's ancestry begins."),
+    "path": ("lineage", "Show the shortest path from one artifact down to another."),
+    "exposures": ("lineage", "List whose hand was in a model's data, or whom a teacher reached."),
+    "family": ("lineage", "List the models that share an initialisation with one."),
+    "trait": ("findings", "Name the properties that may be inherited."),
+    "flag": ("findings", "Record that an artifact has a trait."),
+    "withdraw": ("findings", "Take a flag back."),
+    "clear": ("findings", "Record a test that found an artifact free of a trait."),
+    "block": ("findings", "Record that an edge does not carry a trait, until a date."),
+    "risks": ("risk", "Say what artifacts may have inherited."),
+    "why": ("risk", "Print the witness path of a risk, edge by edge."),
+    "impact": ("risk", "List what is downstream of an artifact."),
+    "check": ("risk", "The release gate: fail when anything holds an artifact back."),
+    "compare": ("tests", "Test whether two checkpoints share an initialisation."),
+    "audit": ("tests", "Run the tests that edges still lack, and record them."),
+    "canary": ("tests", "Run a transfer canary."),
+    "diagram": ("diagram", "Draw the lineage around artifacts."),
+    "mlflow": ("mlflow", "Project the registry to MLflow."),
+    "status": ("setup", "Say how the registry stands."),
+    "verify": ("setup", "Walk the ledger's chain and say what does not hold."),
+    "demo": ("demo", "Tell the owl story on real data and real training."),
+    "completion": ("setup", "Print the line that turns on completion in your shell."),
+}
+"""Command to (module, one line of help), in the order of a first session."""
+
+
+class CommandTable(click.Group):
+    """A group that knows its commands by name and loads the module of one only when it runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """All commands, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Loads one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"provenance_cli.{COMMANDS[cmd_name][0]}")
+        command = getattr(module, cmd_name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{cmd_name} is no command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Finds the command, or says which ones come near."""
+        import difflib
+
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, n=3, cutoff=0.5)
+            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            raise click.UsageError(f"There is no command {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Prints the table without loading a command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(
+    cls=CommandTable, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
+@click.version_option(__version__, prog_name="provenance")
+@click.option(
+    "--registry", metavar="DIR|URL", help="Which registry; default: the nearest .provenance upwards."
+)
+@click.option("--actor", metavar="NAME", help="Who is recorded with every fact; default: the login name.")
+@click.option("--traceback", is_flag=True, help="Show where in the program an error came from.")
+@click.pass_context
+def provenance(ctx: click.Context, registry: str | None, actor: str | None, traceback: bool) -> None:
+    """The registry that knows where models come from and what they may have inherited.
+
+    A first session: provenance init, then register models, datasets and teachers; flag what you find; audit the edges; ask for
+    risks. `provenance demo` tells the whole story on real training in two minutes.
+    """
+    ctx.obj = {"registry": registry, "actor": actor, "traceback": traceback}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line and exits with its code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        provenance.main(args=words, prog_name="provenance", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.Abort:
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except ProvenanceError as error:
+        if "--traceback" in words:
+            raise
+        click.echo(f"error: {error.message}", err=True)
+        if error.hint:
+            click.echo(f"hint: {error.hint}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

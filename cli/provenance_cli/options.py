@@ -1,0 +1,116 @@
+"""Options that many commands share, and the registry that they choose."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from provenance.errors import UsageError
+
+if TYPE_CHECKING:
+    from provenance.registry import Registry
+    from provenance.risk import Policy
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Moment(click.ParamType):
+    """A date or a moment in ISO form; without a zone it is UTC, and a bare date means its last microsecond."""
+
+    name = "DATE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:  # noqa: ANN401
+        """Reads it."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no date; write 2026-11-22 or 2026-11-22T10:00:00Z.", param, ctx)
+        if len(value) == len("2026-11-22"):
+            moment = moment.replace(hour=23, minute=59, second=59, microsecond=999_999)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def registry_options(function: F) -> F:
+    """Adds the options that choose the registry and the actor."""
+    function = click.option(
+        "--registry", metavar="DIR|URL", help="Which registry; default: the nearest .provenance upwards."
+    )(function)
+    function = click.option("--actor", metavar="NAME", help="Who is recorded; default: the login name.")(
+        function
+    )
+    return click.option(
+        "--traceback", is_flag=True, expose_value=False, help="Show where an error came from."
+    )(function)
+
+
+def json_option(function: F) -> F:
+    """Adds ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON; its schema is in schemas/.")(
+        function
+    )
+
+
+def as_of_option(function: F) -> F:
+    """Adds ``--as-of``."""
+    return click.option(
+        "--as-of", type=Moment(), help="Answer as of this date: only what was recorded by then."
+    )(function)
+
+
+def policy_option(function: F) -> F:
+    """Adds ``--policy``."""
+    return click.option(
+        "--policy",
+        type=click.Path(exists=True, dir_okay=False),
+        help="A policy file; default: the one that ships.",
+    )(function)
+
+
+def open_registry(registry: str | None, actor: str | None) -> "Registry":
+    """The registry that the options choose: those of the command before those given ahead of it."""
+    from provenance.registry import Registry
+
+    ahead = click.get_current_context().find_root().obj or {}
+    return Registry.open(registry or ahead.get("registry"), actor=actor or ahead.get("actor"))
+
+
+def read_policy(path: str | None) -> "Policy | None":
+    """The policy file that was named, or None for the default."""
+    from pathlib import Path
+
+    from provenance.risk import Policy
+
+    return Policy.load(Path(path)) if path else None
+
+
+def read_text(value: str) -> str:
+    """Text as typed, or the content of the file named after ``@``.
+
+    Raises:
+        UsageError: The file can't be read.
+    """
+    if not value.startswith("@"):
+        return value
+    try:
+        with open(value[1:], encoding="utf-8") as file:  # noqa: PTH123 - a name as the user typed it
+            return file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the file {value[1:]!r}: {error}") from error
+
+
+def key_values(pairs: tuple[str, ...], option: str) -> dict[str, str]:
+    """Reads ``K=V`` words.
+
+    Raises:
+        UsageError: A word has no ``=``, or a key comes twice.
+    """
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, separator, value = pair.partition("=")
+        if not separator or not key or key in found:
+            raise UsageError(f"{option} takes KEY=VALUE, each key once; got {pair!r}")
+        found[key] = value
+    return found

@@ -1,0 +1,70 @@
+"""How answers are printed: the report on stdout, everything for people on stderr."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from provenance.facts import adapter
+
+if TYPE_CHECKING:
+    from provenance.intake import ContentProgress
+
+
+def as_data(value: object) -> Any:  # noqa: ANN401 - whatever JSON the type has
+    """A domain object as plain data."""
+    return adapter(type(value)).dump_python(value, mode="json")
+
+
+def print_json(value: object) -> None:
+    """Prints a domain object, or plain data, as JSON."""
+    data = value if isinstance(value, dict | list) else as_data(value)
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Prints columns as wide as their widest cell."""
+    lines = [[str(cell) for cell in row] for row in (headers, *rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
+    for line in lines:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def note(text: str) -> None:
+    """Tells people something beside the report."""
+    click.echo(text, err=True)
+
+
+def warn(text: str) -> None:
+    """Tells people what they should look at."""
+    click.echo(f"warning: {text}", err=True)
+
+
+def size(count: float) -> str:
+    """A number of bytes, for people."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:  # noqa: PLR2004 - the step between units
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+@contextmanager
+def byte_progress(label: str) -> "Iterator[ContentProgress]":
+    """Tells of bytes read, once it has taken over a second, and only on a terminal."""
+    began, shown = time.monotonic(), 0.0
+
+    def advance(done: int, total: int) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if sys.stderr.isatty() and now - began > 1 and now - shown > 0.2:  # noqa: PLR2004 - seconds
+            shown = now
+            click.echo(f"\r{label}: {size(done)} of {size(total)} ", nl=False, err=True)
+
+    yield advance
+    if shown:
+        click.echo("\r\033[K", nl=False, err=True)

@@ -1,0 +1,195 @@
+"""risks, why, impact, check."""
+
+import csv
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from provenance.errors import UsageError
+from provenance_cli.options import (
+    as_of_option,
+    json_option,
+    open_registry,
+    policy_option,
+    read_policy,
+    registry_options,
+)
+from provenance_cli.output import as_data, note, print_json, print_table
+
+if TYPE_CHECKING:
+    from provenance.risk import ArtifactRisks, RiskEntry
+
+
+@click.command()
+@click.argument("refs", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Of every artifact.")
+@click.option("--trait", metavar="T", help="Only this trait.")
+@click.option("--status", "statuses", multiple=True, metavar="S", help="Only this status.")
+@policy_option
+@registry_options
+@as_of_option
+@json_option
+def risks(
+    refs: tuple[str, ...],
+    everything: bool,
+    trait: str | None,
+    statuses: tuple[str, ...],
+    policy: str | None,
+    registry: str | None,
+    actor: str | None,
+    as_of: datetime | None,
+    as_json: bool,
+) -> None:
+    """Say what REFS may have inherited, and what is not known. Python: Registry.risks()."""
+    from provenance.risk import Status, narrowed
+
+    if bool(refs) == everything:
+        raise UsageError("name artifacts, or say --all")
+    if wrong := [word for word in statuses if word not in set(Status)]:
+        raise UsageError(f"there is no status {wrong[0]!r}", hint=f"Statuses: {', '.join(Status)}.")
+    with open_registry(registry, actor) as opened:
+        found = opened.view(as_of=as_of, policy=read_policy(policy)).risks(None if everything else refs)
+    found = narrowed(found, trait=trait, statuses={Status(word) for word in statuses})
+    if as_json:
+        print_json(found)
+        return
+    rows = [row for one in found.artifacts for row in _risk_rows(one)]
+    print_table(("artifact", "trait", "status", "score", "severity", "from", "flag", "steps"), rows)
+    for one in found.artifacts:
+        for missing in one.unknown:
+            note(f"not known of {one.artifact}: {missing}")
+        for stop in one.stopped:
+            note(
+                f"stopped before {one.artifact}: {stop.trait} on {stop.parent} -> {stop.child} by {stop.by} ({stop.reason})"
+            )
+    note(f"as of {found.as_of:%Y-%m-%d %H:%M} UTC, policy {found.policy_digest[:19]}")
+
+
+def _risk_rows(one: "ArtifactRisks") -> list[tuple[object, ...]]:
+    if not one.risks:
+        return [(one.artifact, "-", one.status, "-", "-", "-", "-", "-")]
+    return [
+        (
+            one.artifact,
+            risk.trait,
+            risk.status,
+            f"{risk.score:.2f}",
+            risk.severity,
+            risk.origin,
+            risk.flag,
+            risk.depth,
+        )
+        for risk in one.risks
+    ]
+
+
+@click.command()
+@click.argument("ref")
+@click.argument("trait")
+@policy_option
+@registry_options
+@as_of_option
+@json_option
+def why(
+    ref: str,
+    trait: str,
+    policy: str | None,
+    registry: str | None,
+    actor: str | None,
+    as_of: datetime | None,
+    as_json: bool,
+) -> None:
+    """Print, edge by edge, how TRAIT may have come to REF. Python: Registry.why()."""
+    with open_registry(registry, actor) as opened:
+        found = opened.view(as_of=as_of, policy=read_policy(policy)).why(ref, trait)
+    if as_json:
+        print_json(found)
+        return
+    if not found.risks:
+        click.echo(f"{found.artifact}: {trait} is {found.status}; no flag reaches it")
+    for risk in found.risks:
+        _print_route(found, risk)
+    for stop in found.stopped:
+        click.echo(f"stopped here because of {stop.by}: {stop.parent} -> {stop.child} ({stop.reason})")
+    for missing in found.unknown:
+        click.echo(f"not known: {missing}")
+    for root in found.roots:
+        click.echo(f"trust begins: {root}")
+
+
+def _print_route(found: "ArtifactRisks", risk: "RiskEntry") -> None:
+    click.echo(f"{found.artifact} is {risk.status} to {risk.trait} ({risk.severity}), score {risk.score:.2f}")
+    click.echo(f"  because: {risk.rule}")
+    click.echo(f"  {risk.origin}  {risk.flag}")
+    for step in risk.route:
+        measured = f"  [{step.verdict.value}, {', '.join(step.evidence)}]" if step.verdict is not None else ""
+        click.echo(f"    | {step.relation}, x{step.factor:.2f}: {step.basis}{measured}")
+        click.echo(f"  {step.child}")
+
+
+@click.command()
+@click.argument("ref")
+@click.option(
+    "--trait", metavar="T", help="A trait: its flags as they stand, or as if REF were flagged with it."
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@policy_option
+@registry_options
+@as_of_option
+@json_option
+def impact(
+    ref: str,
+    trait: str | None,
+    as_csv: bool,
+    policy: str | None,
+    registry: str | None,
+    actor: str | None,
+    as_of: datetime | None,
+    as_json: bool,
+) -> None:
+    """List what is downstream of REF, worst first: whom to recall. Python: View.impact()."""
+    with open_registry(registry, actor) as opened:
+        found = opened.view(as_of=as_of, policy=read_policy(policy)).impact(ref, trait)
+    headers = ("artifact", "status", "score", "depth", "via")
+    rows = [(one.artifact, one.status, f"{one.score:.2f}", one.depth, one.via) for one in found.items]
+    if as_json:
+        print_json(found)
+    elif as_csv:
+        csv.writer(sys.stdout).writerows([headers, *rows])
+    else:
+        print_table(headers, rows)
+        note(f"{len(rows)} artifacts downstream of {found.source}")
+
+
+@click.command()
+@click.argument("refs", nargs=-1, required=True)
+@policy_option
+@registry_options
+@as_of_option
+@json_option
+def check(
+    refs: tuple[str, ...],
+    policy: str | None,
+    registry: str | None,
+    actor: str | None,
+    as_of: datetime | None,
+    as_json: bool,
+) -> None:
+    """The release gate: exit 0 when nothing holds REFS back, 1 on a violation, 3 when too little is known.
+
+    Python: Registry.check().
+    """
+    with open_registry(registry, actor) as opened:
+        found = opened.view(as_of=as_of, policy=read_policy(policy)).check(refs)
+    if as_json:
+        data = [as_data(one) for one in found]
+        print_json(data[0] if len(data) == 1 else data)
+    else:
+        for one in found:
+            click.echo(f"{'passed' if one.passed else 'HELD BACK'}  {one.artifact}")
+            for violation in one.violations:
+                click.echo(f"  {violation.kind}: {violation.message}")
+    kinds = {violation.kind for one in found for violation in one.violations}
+    raise click.exceptions.Exit(0 if not kinds else 3 if kinds <= {"unknown", "partial"} else 1)

@@ -1,0 +1,78 @@
+"""init, status, verify, completion."""
+
+import click
+
+from provenance_cli.options import json_option, open_registry, registry_options
+from provenance_cli.output import note, print_json
+
+
+@click.command()
+@click.argument("directory", default=".", type=click.Path(file_okay=False))
+@click.option(
+    "--store",
+    default="sqlite",
+    metavar="sqlite|URL",
+    help="Where facts are kept: a file, or postgresql://...",
+)
+@click.option(
+    "--mlflow", metavar="URI", help="MLflow store or server; default: a SQLite file beside the registry."
+)
+@click.option("--actor", metavar="NAME", help="Who is recorded; default: the login name.")
+def init(directory: str, store: str, mlflow: str | None, actor: str | None) -> None:
+    """Make a registry in DIRECTORY (default: here), or confirm the one that is there. Python: Registry.init()."""
+    from provenance.registry import Registry
+
+    with Registry.init(directory, store=store, mlflow=mlflow, actor=actor) as registry:
+        click.echo(f"registry {registry.home.name}, {registry.head().entries} facts")
+        note("next: provenance register model PATH --name NAME --from-scratch")
+
+
+@click.command()
+@registry_options
+@json_option
+def status(registry: str | None, actor: str | None, as_json: bool) -> None:
+    """Say how the registry stands: what it holds, and what MLflow was not told yet. Python: Registry.status()."""
+    with open_registry(registry, actor) as opened:
+        found = opened.status()
+    if as_json:
+        print_json(found)
+        return
+    click.echo(f"registry  {found.registry}")
+    click.echo(
+        f"ledger    {found.entries} facts in {found.transactions} transactions, head {found.head[:16]}"
+    )
+    click.echo("holds     " + ", ".join(f"{count} {name}" for name, count in found.counts.items()))
+    click.echo(f"audit     {found.tests_owed} tests owed")
+    click.echo(f"mlflow    {found.mlflow_pending} objects not projected to {found.mlflow or 'any MLflow'}")
+
+
+@click.command()
+@click.option("--head", metavar="DIGEST", help="A head digest noted earlier, which the chain has to contain.")
+@click.option("--content", is_flag=True, help="Digest the artifacts' files again, too.")
+@registry_options
+@json_option
+def verify(registry: str | None, actor: str | None, head: str | None, content: bool, as_json: bool) -> None:
+    """Walk the ledger's chain and say what does not hold; exit 1 if anything. Python: Registry.verify()."""
+    with open_registry(registry, actor) as opened:
+        found = opened.verify(head, content=content)
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(f"{'ok' if found.ok else 'NOT ok'}: {found.entries} facts, head {found.head}")
+        for problem in found.problems:
+            click.echo(f"  {problem.where}: {problem.what}")
+    raise click.exceptions.Exit(0 if found.ok else 1)
+
+
+_SHELLS = {
+    "bash": 'eval "$(_PROVENANCE_COMPLETE=bash_source provenance)"',
+    "zsh": 'eval "$(_PROVENANCE_COMPLETE=zsh_source provenance)"',
+    "fish": "_PROVENANCE_COMPLETE=fish_source provenance | source",
+}
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(list(_SHELLS)))
+def completion(shell: str) -> None:
+    """Print the line that turns on completion; add it to your shell's start-up file."""
+    click.echo(_SHELLS[shell])

@@ -1,0 +1,196 @@
+"""compare, audit, canary."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from provenance.evidence import TestKind, Verdict
+from provenance_cli.options import json_option, open_registry, registry_options
+from provenance_cli.output import as_data, note, print_json, print_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from provenance.artifacts import ArtifactId
+    from provenance.audit import Outcome
+    from provenance.canary import CanaryResult
+    from provenance.registry import Registry
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b")
+@registry_options
+@json_option
+def compare(a: str, b: str, registry: str | None, actor: str | None, as_json: bool) -> None:
+    """Test whether checkpoints A and B (paths or references) share an initialisation; nothing is recorded.
+
+    Exit 0 for a verdict, 3 for INCONCLUSIVE. Python: provenance.sameinit.compare().
+    """
+    from provenance.sameinit import compare as test
+
+    found = test(_place(a, registry, actor), _place(b, registry, actor))
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(
+            f"{found.verdict.value}" + (f" ({found.kinship})" if found.kinship else "") + f": {found.reason}"
+        )
+        figures = {
+            "log10 p": found.log10_p,
+            "aligned cosine": found.aligned_cosine,
+            "smallest detectable cosine": found.rho_min,
+        }
+        for name, value in figures.items():
+            click.echo(f"  {name:<27} {'-' if value is None else f'{value:.4g}'}")
+        click.echo(f"  {'share of parameters tested':<27} {found.coverage:.0%}")
+        for assumption in found.assumptions:
+            click.echo(f"  assumed: {assumption}")
+    raise click.exceptions.Exit(3 if found.verdict is Verdict.INCONCLUSIVE else 0)
+
+
+def _place(word: str, registry: str | None, actor: str | None) -> Path:
+    """The checkpoint that a path or a reference means; a path that is there comes first."""
+    if Path(word).exists():
+        return Path(word)
+    with open_registry(registry, actor) as opened:
+        return opened.location(word)
+
+
+@click.command()
+@click.argument("refs", nargs=-1)
+@click.option("--only", type=click.Choice([kind.value for kind in TestKind]), help="Only this test.")
+@click.option(
+    "--seeds", type=click.IntRange(min=5), default=5, show_default=True, help="Training runs of each canary."
+)
+@click.option("--dry-run", is_flag=True, help="Only list the tests that are owed.")
+@registry_options
+@json_option
+def audit(
+    refs: tuple[str, ...],
+    only: str | None,
+    seeds: int,
+    dry_run: bool,
+    registry: str | None,
+    actor: str | None,
+    as_json: bool,
+) -> None:
+    """Run the tests that the edges above REFS (default: all) still lack, and record each result. Python: Registry.audit()."""
+    kind = TestKind(only) if only else None
+    with open_registry(registry, actor) as opened:
+        if dry_run:
+            tasks = opened.audit_plan(refs or None, only=kind)
+            if as_json:
+                print_json([as_data(task) for task in tasks])
+            else:
+                print_table(
+                    ("test", "of", "and", "because"),
+                    [(one.test, one.parent, one.child, one.because) for one in tasks],
+                )
+            return
+        run_audit(opened, refs or None, only=kind, seeds=seeds, as_json=as_json)
+
+
+def run_audit(
+    registry: "Registry",
+    refs: "Sequence[str | ArtifactId] | None",
+    *,
+    only: TestKind | None = None,
+    seeds: int = 5,
+    as_json: bool,
+) -> None:
+    """Runs what is owed, telling of each outcome as it comes."""
+    tasks = registry.audit_plan(refs, only=only)
+    outcomes = registry.audit(tasks, seeds=seeds, done=lambda outcome: note(_told(outcome)))
+    if as_json:
+        print_json([as_data(outcome) for outcome in outcomes])
+        return
+    rows = [
+        (one.task.test, one.task.parent, one.task.child, one.recorded.fact.verdict.value, one.recorded.id)
+        for one in outcomes
+        if one.recorded is not None
+    ]
+    if rows:
+        print_table(("test", "of", "and", "verdict", "evidence"), rows)
+    skipped = len(outcomes) - len(rows)
+    click.echo(f"{len(rows)} tests recorded, {skipped} not testable" if outcomes else "no test is owed")
+
+
+def _told(outcome: "Outcome") -> str:
+    if outcome.recorded is None:
+        return f"not testable: {outcome.task}: {outcome.reason}"
+    return f"{outcome.recorded.fact.verdict.value}: {outcome.task}"
+
+
+@click.group()
+def canary() -> None:
+    """Run a transfer canary: does a hidden trait pass from this teacher to this student?"""
+
+
+@canary.command("self-test")
+@click.option("--seeds", type=click.IntRange(min=5), default=5, show_default=True, help="Training runs.")
+@json_option
+def self_test(seeds: int, as_json: bool) -> None:
+    """Run the canary where the answer is known: same initialisation transfers, another does not.
+
+    Exit 1 when it does not come out so. Python: provenance.canary.self_test().
+    """
+    from provenance.canary import self_test as test
+
+    found = test(seeds=seeds)
+    if as_json:
+        print_json(found)
+    else:
+        _print_result("same initialisation", found.same_init)
+        _print_result("different initialisation", found.different_init)
+    expected = (
+        found.same_init.verdict is Verdict.TRANSFERS and found.different_init.verdict is Verdict.NOT_DETECTED
+    )
+    raise click.exceptions.Exit(0 if expected else 1)
+
+
+@canary.command("run")
+@click.argument("teacher")
+@click.argument("student")
+@click.option("--seeds", type=click.IntRange(min=5), default=5, show_default=True, help="Training runs.")
+@registry_options
+@json_option
+def run(
+    teacher: str, student: str, seeds: int, registry: str | None, actor: str | None, as_json: bool
+) -> None:
+    """Run the planted canary of the exposure of STUDENT to TEACHER again, and record it.
+
+    Exit 3 for INCONCLUSIVE. Python: Registry.audit() of one task.
+    """
+    with open_registry(registry, actor) as opened:
+        recorded = opened.run_canary(teacher, student, seeds=seeds)
+    evidence = recorded.fact
+    if as_json:
+        print_json(
+            {
+                "evidence": recorded.id,
+                "verdict": evidence.verdict.value,
+                "method": evidence.method,
+                **evidence.result,
+            }
+        )
+    else:
+        figures: Any = evidence.result
+        click.echo(f"{recorded.id}: {evidence.verdict.value}: {figures['reason']}")
+    raise click.exceptions.Exit(3 if evidence.verdict is Verdict.INCONCLUSIVE else 0)
+
+
+def _print_result(label: str, result: "CanaryResult") -> None:
+    click.echo(f"{label}: {result.verdict.value}: {result.reason}")
+    if result.effect is not None:
+        click.echo(
+            f"  effect {result.effect:+.3f} nats, 95 % interval [{result.ci_low:+.3f}, {result.ci_high:+.3f}]"
+        )
+        click.echo(
+            f"  p = {result.p_value:.4f} over {len(result.seeds)} runs, smallest detectable effect {result.mde:.3f}"
+        )
+    if result.controls is not None:
+        for name in ("positive", "negative", "carrier", "sanity"):
+            click.echo(f"  {name:<9} {'ok' if getattr(result.controls, name).ok else 'FAILED'}")
+    click.echo(f"  {result.seconds:.1f} s")

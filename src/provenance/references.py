@@ -1,0 +1,70 @@
+"""Choosing the artifact that a reference means, or saying why none can be chosen."""
+
+import difflib
+from collections.abc import Callable, Iterable
+
+from provenance.artifacts import Artifact, ArtifactId, ArtifactKind, Generation, Reference
+from provenance.errors import UnknownReferenceError
+
+SHORTEST_PREFIX = 6
+"""Fewer digits of a digest are taken for a name mistyped."""
+
+PLAIN = Generation()
+"""How a bare model generates: no prompt, default settings."""
+
+
+def is_digest(text: str) -> bool:
+    """Whether a reference is written as the beginning of a digest, such as ``blake3:4f21``."""
+    return text.startswith(("blake3:", "sha256:"))
+
+
+def choose(
+    text: str,
+    candidates: Iterable[Artifact],
+    names: Callable[[], Iterable[ArtifactId]],
+    kind: ArtifactKind | None = None,
+) -> ArtifactId:
+    """The one candidate that a reference means.
+
+    Where a model and the plain teacher that the registry made of it share a name, the model is meant.
+
+    Args:
+        text: The reference as typed.
+        candidates: Artifacts of that name, or whose digest begins so.
+        names: Everything that is registered, asked only for an error's hint.
+        kind: The kind that is asked for; None for any.
+
+    Raises:
+        UnknownReferenceError: None fits, or several do.
+    """
+    reference = None if is_digest(text) else Reference.parse(text)
+    found = [
+        one
+        for one in candidates
+        if reference is None or one.id.name != reference.name or reference.matches(one.id)
+    ]
+    fitting = [one for one in found if kind in {None, one.id.kind}]
+    models = {(one.id.name, one.id.version) for one in fitting if one.id.kind is ArtifactKind.MODEL}
+    meant = [
+        one.id for one in fitting if one.generation != PLAIN or (one.id.name, one.id.version) not in models
+    ]
+    if len(meant) == 1:
+        return meant[0]
+    if meant:
+        listing = ", ".join(map(str, sorted(meant)))
+        raise UnknownReferenceError(f"{text!r} may mean {listing}", hint="Write kind:name@version in full.")
+    if found:
+        raise UnknownReferenceError(f"{text!r} is a {found[0].id.kind}, and a {kind} is asked for")
+    raise UnknownReferenceError(
+        f"no {kind or 'artifact'} {text!r} is registered", hint=_nearest(text, names())
+    )
+
+
+def _nearest(text: str, names: Iterable[ArtifactId]) -> str:
+    identities = {one.name: one for one in names}
+    wanted = text.partition(":")[2] if text.partition(":")[0] in set(ArtifactKind) else text
+    wanted = wanted.rpartition("@")[0] or wanted
+    nearest = difflib.get_close_matches(wanted, identities, n=3, cutoff=0.5)
+    if not nearest:
+        return "`provenance ls` lists what is recorded."
+    return f"Nearest: {', '.join(str(identities[name]) for name in nearest)}."

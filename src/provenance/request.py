@@ -1,0 +1,139 @@
+"""Requests: what somebody hands in to be registered, from a call, a command line or a manifest."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from provenance.artifacts import ArtifactKind, Content, Generation, Reference
+from provenance.errors import ProvenanceError, UsageError
+from provenance.intake import Claim, ContentProgress, read_content, read_manifest
+from provenance.relations import RelationKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parent:
+    """A parent as it was typed.
+
+    Args:
+        kind: The relation to it.
+        reference: How it is referred to.
+        share: See `Relation`.
+        clean_fraction: See `Relation`.
+        filters: See `Relation`.
+        resolves: See `Relation`.
+    """
+
+    kind: RelationKind
+    reference: str
+    share: float | None = None
+    clean_fraction: float | None = None
+    filters: tuple[str, ...] = ()
+    resolves: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """An artifact to be registered.
+
+    Args:
+        kind: Model, dataset or teacher.
+        name: Its name.
+        version: Its version; None for the only one that there is, or ``1``.
+        content: What its files are, where there are any.
+        path: Where they are.
+        parents: Its parents as typed.
+        claims: What its files say of its ancestry.
+        notes: What the registrant should know about its files, a sentence each.
+        declared_root: See `Artifact`.
+        generation: See `Artifact`.
+        metadata: See `Artifact`.
+        place: Where it stands in a manifest, for messages.
+    """
+
+    kind: ArtifactKind
+    name: str
+    version: str | None = None
+    content: Content | None = None
+    path: str | None = None
+    parents: tuple[Parent, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    notes: tuple[str, ...] = ()
+    declared_root: bool = False
+    generation: Generation | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
+    place: str = ""
+
+    @classmethod
+    def named(cls, kind: ArtifactKind, name: str, **fields: Any) -> "Request":  # noqa: ANN401 - fields of this class
+        """A request for ``name`` or ``name@version``.
+
+        Raises:
+            UsageError: The name has a kind before it.
+        """
+        reference = Reference.parse(name)
+        if reference.kind is not None:
+            raise UsageError(
+                f"a name has no kind before it: {name!r}", hint=f"Write {name.partition(':')[2]!r}."
+            )
+        return cls(kind=kind, name=reference.name, version=reference.version, **fields)
+
+    def reading(
+        self, path: str | Path | None, *, sha256: bool = False, progress: ContentProgress | None = None
+    ) -> "Request":
+        """This request with the content and the claims of some files; itself where there are none."""
+        if path is None:
+            return self
+        intake = read_content(Path(path), kind=self.kind, sha256=sha256, progress=progress)
+        return replace(
+            self,
+            content=intake.content,
+            path=str(intake.path.resolve()),
+            claims=intake.claims,
+            notes=intake.warnings,
+        )
+
+
+def requests_of(path: Path, *, progress: ContentProgress | None = None) -> tuple[Request, ...]:
+    """The requests that a manifest makes, their files read.
+
+    Raises:
+        ContentError: The manifest, or one of the files that it names, can't be read; the message gives the line.
+    """
+    manifest = read_manifest(path)
+    requests = []
+    for entry in manifest.entries:
+        request = Request(
+            kind=entry.id.kind,
+            name=entry.id.name,
+            version=entry.id.version,
+            parents=tuple(
+                Parent(
+                    kind=one.kind,
+                    reference=one.reference,
+                    share=one.share,
+                    clean_fraction=one.clean_fraction,
+                    filters=one.filters,
+                )
+                for one in entry.relations
+            ),
+            declared_root=entry.declared_root,
+            generation=entry.generation,
+            metadata=entry.metadata,
+            place=manifest.at(entry.line),
+        )
+        with at(request.place):
+            requests.append(request.reading(entry.path, progress=progress))
+    return tuple(requests)
+
+
+@contextmanager
+def at(place: str) -> Iterator[None]:
+    """Puts the place in a manifest before the message of an error."""
+    try:
+        yield
+    except ProvenanceError as error:
+        if place and not error.message.startswith(place):
+            error.message = f"{place}: {error.message}"
+        raise
