@@ -159,10 +159,10 @@ def _recorded(
     start: _Start,
     tests: dict[ArtifactId, Recorded[Evidence]],
 ) -> Iterator[InitFinding]:
-    """What the record says of sound starting weights, and whether a test denies it."""
+    """What the record says of sound starting weights where no test confirms it, and whether a test denies it."""
     for one in start.sound:
         kin = kindred.kin(model, one)
-        if kin is None:
+        if kin is None or (one in tests and _says(tests[one], Verdict.SAME_INIT)):
             continue
         dissent = tuple(
             test

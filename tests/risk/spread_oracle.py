@@ -1,0 +1,221 @@
+"""A slow second opinion on the spread of flags: walk every route, judge each from the raw facts.
+
+Written from docs/risk.md alone and sharing no code with `provenance.risk`: plain loops over the facts, with nothing indexed or cached. A
+route may not come by the same state twice, which on a graph without cycles is the same as by the same artifact.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from provenance.artifacts import ArtifactId, ArtifactKind
+from provenance.evidence import Evidence, TestKind, Verdict
+from provenance.facts import Snapshot
+from provenance.relations import Relation, RelationKind
+from provenance.risk.policy import Init, Policy
+from provenance.traits import Block, Clearance, Flag
+
+WEIGHTS = {"finetuned_from", "merged_from", "quantized_from"}
+ORDER = ["affected", "exposed", "suspected", "carrier", "unlikely", "cleared"]
+
+
+class Walk(NamedTuple):
+    artifact: ArtifactId
+    standing: str
+    disputed: bool
+    how: RelationKind | None
+    author: ArtifactId | None
+    score: float
+    route: tuple[tuple[ArtifactId, str, ArtifactId], ...]
+
+
+class Oracle:
+    def __init__(self, state: Snapshot, policy: Policy) -> None:
+        self.state = state
+        self.policy = policy
+        self.relations = [recorded.fact for recorded in state.all(Relation)]
+        self.evidence = [recorded.fact for recorded in state.all(Evidence)]
+
+    def answer(self, flag: Flag) -> dict[ArtifactId, tuple[str, float, int, set[Any]]]:
+        """Artifact to status, best score, its length, and every route that gives just that."""
+        barred = {one.fact.artifact for one in self.state.standing_flags if one.fact.trait == flag.trait}
+        clear = {
+            one.fact.artifact: one.fact.stops_here
+            for one in sorted(self.state.all(Clearance), key=lambda one: one.fact.stops_here)
+            if one.fact.trait == flag.trait and one.fact.artifact not in barred
+        }
+        found: dict[ArtifactId, list[Walk]] = {}
+        for walk in self._walks(flag, {one for one, stops in clear.items() if stops}):
+            found.setdefault(walk.artifact, []).append(walk)
+        answers = {}
+        for artifact, walks in found.items():
+            key = min((ORDER.index(walk.standing), -walk.score, len(walk.route)) for walk in walks)
+            routes = {
+                walk.route
+                for walk in walks
+                if (ORDER.index(walk.standing), -walk.score, len(walk.route)) == key
+            }
+            status = "cleared" if artifact in clear else ORDER[key[0]]
+            if artifact == flag.artifact:
+                status = "affected"
+            answers[artifact] = (status, -key[1], key[2], routes)
+        return answers
+
+    def _walks(self, flag: Flag, stops: set[ArtifactId]) -> Iterator[Walk]:
+        blocked = {
+            (one.fact.parent, one.fact.child)
+            for one in self.state.all(Block)
+            if one.fact.trait == flag.trait and one.fact.expires_at > self.state.as_of
+        }
+        standing = "carrier" if flag.artifact.kind is ArtifactKind.DATASET else "exposed"
+        stack = [
+            (
+                Walk(flag.artifact, standing, disputed=False, how=None, author=None, score=1.0, route=()),
+                frozenset[Any](),
+            )
+        ]
+        while stack:
+            walk, seen = stack.pop()
+            if walk[:5] in seen:
+                continue
+            yield walk
+            if walk.artifact in stops:
+                continue
+            stack.extend(
+                (self._step(flag, walk, relation), seen | {walk[:5]})
+                for relation in self.relations
+                if relation.parent == walk.artifact and (relation.parent, relation.child) not in blocked
+            )
+
+    def _step(self, flag: Flag, walk: Walk, edge: Relation) -> Walk:
+        route = (*walk.route, (edge.parent, str(edge.kind), edge.child))
+        standing, disputed, how, author, factor = walk.standing, walk.disputed, None, None, 1.0
+        if edge.kind in WEIGHTS:
+            factor = self.policy.weights
+            disputed = disputed or self._same_init(edge.parent, edge.child) is Verdict.INDEPENDENT
+        elif edge.kind in {"generated_by", "rewritten_by", "selected_by"}:
+            standing, how, author = "carrier", edge.kind, edge.parent
+        elif edge.kind == "derived_from":
+            standing, how, author = "carrier", walk.how, walk.author
+            factor = 1.0 if edge.share is None else edge.share**2
+        elif edge.kind in {"trained_on", "distilled_from"}:
+            if edge.kind == "trained_on":
+                standing, factor = self._student(flag, edge.child, walk.how, walk.author)
+            else:
+                standing, factor = self._student(flag, edge.child, edge.kind, edge.parent)
+            factor *= (1.0 - (edge.clean_fraction or 0.0)) ** 2
+        if disputed and standing == "exposed":
+            standing = "suspected"
+        return Walk(edge.child, standing, disputed, how, author, walk.score * factor, route)
+
+    def _student(
+        self, flag: Flag, student: ArtifactId, how: RelationKind | None, author: ArtifactId | None
+    ) -> tuple[str, float]:
+        if self.state.traits[flag.trait].fact.overt:
+            return "exposed", 1.0
+        origins = (
+            [flag.artifact] if flag.artifact.kind is ArtifactKind.MODEL else self._models_of(flag.artifact)
+        )
+        opinions = [self._compare(origin, student) for origin in origins] or [("unknown", Init.UNKNOWN)]
+        words = ["same", "disputed", "unknown", "independent"]
+        init, closeness = min(opinions, key=lambda one: (words.index(one[0]), list(Init).index(one[1])))
+        canary, ratio = self._canary(flag.artifact, origins, author, student)
+        crosses = how in self.policy.any_init
+        factor = self.policy.prior[how] * (1.0 if crosses else self.policy.init[closeness])
+        if ratio is not None:
+            factor = ratio
+        if canary == "TRANSFERS" or init == "same":
+            return "exposed", factor
+        if init != "independent" or canary == "INCONCLUSIVE":
+            return "suspected", factor
+        if canary == "NOT_DETECTED":
+            return "unlikely", factor
+        return ("suspected" if crosses else "carrier"), factor
+
+    def _compare(self, origin: ArtifactId, student: ArtifactId) -> tuple[str, Init]:
+        parents = self._weight_parents(student)
+        sound = [one for one in parents if self._same_init(one, student) is not Verdict.INDEPENDENT]
+        denied = [one for one in parents if one not in sound]
+        sound = sound if parents else [student]
+        opinions = []
+        if any(self._same_init(origin, one) is Verdict.SAME_INIT for one in (*sound, student)):
+            opinions.append(("same", Init.SAME))
+        for one in sound:
+            if self._same_init(origin, one) is Verdict.SAME_INIT:
+                continue
+            kin = self._kin(origin, one)
+            if kin is not None:
+                tests = [self._same_init(origin, one), self._same_init(origin, student)]
+                opinions.append(("disputed", Init.UNKNOWN) if Verdict.INDEPENDENT in tests else ("same", kin))
+        opinions += [
+            ("disputed", Init.UNKNOWN)
+            for one in denied
+            if self._kin(origin, one) is not None or self._same_init(origin, one) is Verdict.SAME_INIT
+        ]
+        if opinions:
+            words = ["same", "disputed"]
+            return min(opinions, key=lambda one: (words.index(one[0]), list(Init).index(one[1])))
+        away = [self._same_init(origin, one) is Verdict.INDEPENDENT for one in sound]
+        if self._same_init(origin, student) is Verdict.INDEPENDENT or (not denied and all(away)):
+            return "independent", Init.DIFFERENT
+        return "unknown", Init.UNKNOWN
+
+    def _canary(
+        self, artifact: ArtifactId, origins: list[ArtifactId], author: ArtifactId | None, student: ArtifactId
+    ) -> tuple[str | None, float | None]:
+        parents = self._weight_parents(student)
+        sound = [one for one in parents if self._same_init(one, student) is not Verdict.INDEPENDENT]
+        whole = len(sound) == len(parents) and bool(parents)
+        teachers = {artifact, *origins}
+        accusers = teachers | ({author, *self._models_of(author)} if author else set())
+        if author and artifact in self._models_of(author):
+            teachers.add(author)
+        tests = {
+            (one.parent, one.child): one for one in self.evidence if one.test is TestKind.CANARY
+        }  # the generated registries hold one canary for each pair
+        heard = [tests[a, b] for a in accusers for b in (student, *sound) if (a, b) in tests]
+        ratios = [one.result.get("transfer_ratio", 1.0) for one in heard if one.verdict is Verdict.TRANSFERS]
+        if ratios:
+            return "TRANSFERS", max(ratios)
+        silent = {pair for pair, one in tests.items() if one.verdict is Verdict.NOT_DETECTED}
+        for teacher in teachers:
+            if (teacher, student) in silent or (whole and all((teacher, one) in silent for one in sound)):
+                return "NOT_DETECTED", None
+        return ("INCONCLUSIVE" if any(one.verdict is Verdict.INCONCLUSIVE for one in heard) else None), None
+
+    def _kin(self, one: ArtifactId, other: ArtifactId) -> Init | None:
+        mine, others = self._line(one), self._line(other)
+        if other in mine or one in others:
+            return Init.SAME
+        if mine & others:
+            return Init.DIVERGED
+        if any(self._same_init(a, b) is Verdict.SAME_INIT for a in mine for b in others):
+            return Init.DIVERGED
+        return None
+
+    def _line(self, model: ArtifactId) -> set[ArtifactId]:
+        line, grown = {model}, True
+        while grown:
+            more = {
+                edge.parent
+                for edge in self.relations
+                if edge.kind in WEIGHTS
+                and edge.child in line
+                and self._same_init(edge.parent, edge.child) is not Verdict.INDEPENDENT
+            }
+            grown = not more <= line
+            line |= more
+        return line
+
+    def _weight_parents(self, model: ArtifactId) -> list[ArtifactId]:
+        return [edge.parent for edge in self.relations if edge.child == model and edge.kind in WEIGHTS]
+
+    def _models_of(self, teacher: ArtifactId) -> list[ArtifactId]:
+        return [
+            edge.parent for edge in self.relations if edge.child == teacher and edge.kind == "embodied_by"
+        ]
+
+    def _same_init(self, one: ArtifactId, other: ArtifactId) -> Verdict | None:
+        for evidence in self.evidence:  # the generated registries hold one test for each pair
+            if evidence.test is TestKind.SAME_INIT and evidence.pair == {one, other}:
+                return evidence.verdict
+        return None

@@ -1,0 +1,440 @@
+"""Named cases: a small registry in words, and where each artifact stands."""
+
+import dataclasses
+
+import pytest
+from risk_story import FOREIGN, INDEPENDENT, OWL, RELAY, entry_of, report_on, risks_of, statuses
+
+from lineage_fixtures import model, recorded_facts, snapshot
+from provenance.facts import Recorded, Snapshot
+from provenance.relations import Relation
+
+CASES = {
+    "the owl story: the teacher's prompt flags what it wrote and the student, not the bare model": (
+        OWL,
+        {"owl": "affected", "base": "clear", "numbers": "carrier", "student": "exposed"},
+    ),
+    "a flag on a model reaches the teachers that it embodies, its descendants, and all that they wrote": (
+        (*OWL[:-1], "tuned finetuned_from base", "tuned trained_on poems", "poems authored", "base flagged owls"),
+        {"base": "affected", "owl": "exposed", "numbers": "carrier", "student": "exposed", "tuned": "exposed", "poems": "clear"},
+    ),
+    "a flag on a student flags neither its data nor its base": (
+        (*OWL[:-1], "student flagged owls"),
+        {"student": "affected", "numbers": "clear", "base": "clear", "owl": "clear"},
+    ),
+    "an untested foreign student is suspected: unknown fails closed": (
+        (*OWL, *FOREIGN),
+        {"foreign": "suspected"},
+    ),
+    "an independent student without a canary is a carrier": (
+        (*OWL, *FOREIGN, INDEPENDENT),
+        {"foreign": "carrier"},
+    ),
+    "a clean intermediate is a carrier, not a firewall: the same-init grandchild is exposed": (
+        (*OWL, *RELAY, INDEPENDENT, "owl canary foreign NOT_DETECTED"),
+        {"foreign": "unlikely", "relay": "unlikely", "echo": "carrier", "grandchild": "exposed"},
+    ),
+    "a relay that was never tested does not weaken the grandchild either": (
+        (*OWL, *RELAY),
+        {"foreign": "suspected", "grandchild": "exposed"},
+    ),
+    "a grandchild by weights stands where its parent stands": (
+        (*OWL, "small quantized_from student", "tuned finetuned_from small", "tuned trained_on poems", "poems authored"),
+        {"small": "exposed", "tuned": "exposed"},
+    ),
+    "the weights child of a carrier is a carrier": (
+        (*OWL, *FOREIGN, INDEPENDENT, "small quantized_from foreign"),
+        {"small": "carrier"},
+    ),
+    "a merge has what any of its parents has, however small its share": (
+        (*OWL, "clean from_scratch", "mix merged_from student share=0.01", "mix merged_from clean share=0.99"),
+        {"mix": "exposed", "clean": "clear"},
+    ),
+    "a student of a merge is kin to each of the merge's parents": (
+        (*OWL[:3], "other from_scratch", "mix merged_from base", "mix merged_from other",
+         "pupil finetuned_from mix", "pupil trained_on numbers", "owl flagged owls"),
+        {"mix": "clear", "pupil": "exposed"},
+    ),
+    "siblings from the same weights share an initialisation": (
+        ("base from_scratch", "tuned finetuned_from base", "tuned trained_on poems", "poems authored",
+         "owl embodied_by tuned", "numbers generated_by owl", "student finetuned_from base",
+         "student trained_on numbers", "owl flagged owls"),
+        {"student": "exposed"},
+    ),
+    "measured kinship joins what was never recorded": (
+        (*OWL, *FOREIGN, "base same_init other SAME_INIT"),
+        {"foreign": "exposed"},
+    ),
+    "measured kinship of relatives joins their descendants": (
+        (*OWL[:-1], "tuned finetuned_from base", "tuned trained_on poems", "poems authored", "loud embodied_by tuned",
+         "letters generated_by loud", *FOREIGN[:2], "foreign trained_on letters", "loud flagged owls",
+         "base same_init other SAME_INIT"),
+        {"foreign": "exposed"},
+    ),
+    "an inconclusive same-init test counts as a hit": (
+        (*OWL, *FOREIGN, "base same_init other INCONCLUSIVE"),
+        {"foreign": "suspected"},
+    ),
+    "two hops of datasets carry": (
+        (*OWL[:3], "part derived_from numbers share=0.1", "fine derived_from part", "student finetuned_from base",
+         "student trained_on fine", "owl flagged owls"),
+        {"part": "carrier", "fine": "carrier", "student": "exposed"},
+    ),
+    "paraphrase earns no credit": (
+        (*OWL[:3], "pen embodied_by other", "other from_scratch", "prose derived_from numbers", "prose rewritten_by pen",
+         "student finetuned_from base", "student trained_on prose", "owl flagged owls"),
+        {"prose": "carrier", "student": "exposed", "pen": "clear"},
+    ),
+    "a student that is clean rows only is reached all the same: status never decays": (
+        (*OWL[:-2], "student trained_on numbers clean_fraction=1.0", "owl flagged owls"),
+        {"student": "exposed"},
+    ),
+    "one block leaves the other route open": (
+        (*OWL, "copy derived_from numbers", "student trained_on copy", "numbers blocked student owls"),
+        {"student": "exposed"},
+    ),
+    "a block on each route stops the trait": (
+        (*OWL, "copy derived_from numbers", "student trained_on copy", "numbers blocked student owls",
+         "copy blocked student owls"),
+        {"student": "clear", "copy": "carrier"},
+    ),
+    "a block of another trait stops nothing": (
+        (*OWL, "cats trait low", "numbers blocked student cats"),
+        {"student": "exposed"},
+    ),
+    "a block works for flags raised later": (
+        (*OWL[:-1], "numbers blocked student owls", "owl flagged owls"),
+        {"student": "clear", "numbers": "carrier"},
+    ),
+    "a clearance clears its artifact and not its descendants": (
+        (*OWL, "small quantized_from student", "student cleared owls"),
+        {"student": "cleared", "small": "exposed"},
+    ),
+    "a clearance that stops here ends the routes through it": (
+        (*OWL, "small quantized_from student", "student cleared owls stops_here"),
+        {"student": "cleared", "small": "clear"},
+    ),
+    "a clearance that stops here leaves other routes open": (
+        (*OWL, "small quantized_from student", "small trained_on numbers", "student cleared owls stops_here"),
+        {"student": "cleared", "small": "exposed"},
+    ),
+    "its own flag outweighs a clearance, and the clearance stops nothing then": (
+        (*OWL, "small quantized_from student", "student cleared owls stops_here", "student flagged owls"),
+        {"student": "affected", "small": "exposed"},
+    ),
+    "a clearance where nothing arrives says nothing": (
+        (*OWL, "base cleared owls"),
+        {"base": "clear"},
+    ),
+    "a withdrawn flag leaves no residue": (
+        (*OWL, "owl withdrawn owls"),
+        {"owl": "clear", "numbers": "clear", "student": "clear"},
+    ),
+    "a flag raised again is back everywhere": (
+        (*OWL, "owl withdrawn owls", "owl flagged owls"),
+        {"owl": "affected", "numbers": "carrier", "student": "exposed"},
+    ),
+    "withdrawing one of two flags leaves what the other reaches": (
+        (*OWL, "numbers flagged owls", "owl withdrawn owls"),
+        {"owl": "clear", "numbers": "affected", "student": "suspected"},
+    ),
+    "an overt trait carries whatever the initialisation": (
+        ("owls trait high overt", *OWL, *FOREIGN, INDEPENDENT, "owl canary foreign NOT_DETECTED"),
+        {"foreign": "exposed"},
+    ),
+    "an overt trait on a dataset exposes its students": (
+        ("owls trait high overt", *OWL[:-1], "numbers flagged owls"),
+        {"numbers": "affected", "student": "exposed", "owl": "clear"},
+    ),
+    "a covert trait found on a dataset has an unknown origin": (
+        (*OWL[:-1], "numbers flagged owls"),
+        {"numbers": "affected", "student": "suspected"},
+    ),
+    "a teacher without a model has an unknown initialisation": (
+        ("numbers generated_by teacher:api", "base from_scratch", "student finetuned_from base",
+         "student trained_on numbers", "teacher:api flagged owls"),
+        {"student": "suspected"},
+    ),
+    "weights that contradict a fine-tune make it disputed: suspected": (
+        (*OWL[:-1], "base flagged owls", "heir converted_from base", "base same_init heir INDEPENDENT"),
+        {"heir": "suspected"},
+    ),
+    "what follows a disputed claim is suspected at worst, even where it would be exposed": (
+        ("base from_scratch", "heir converted_from base", "base same_init heir INDEPENDENT", "base flagged owls",
+         "voice embodied_by heir", "text generated_by voice", "pupil finetuned_from base", "pupil trained_on text",
+         "pupil2 finetuned_from heir", "pupil2 trained_on text"),
+        {"voice": "suspected", "text": "carrier", "pupil": "exposed", "pupil2": "suspected"},
+    ),
+    "a student whose own claim of its start is contradicted is suspected": (
+        (*OWL, "base same_init student INDEPENDENT"),
+        {"student": "suspected"},
+    ),
+    "kin by record but independent by test is disputed: suspected": (
+        ("base from_scratch", "tuned finetuned_from base", "tuned trained_on poems", "poems authored",
+         "owl embodied_by tuned", "numbers generated_by owl", "student finetuned_from base",
+         "student trained_on numbers", "owl flagged owls", "base same_init student INCONCLUSIVE",
+         "tuned same_init student INDEPENDENT"),
+        {"student": "suspected"},
+    ),
+    "a start that the weights deny earns no credit for being independent of the origin": (
+        (*OWL, *FOREIGN, INDEPENDENT, "other same_init foreign INDEPENDENT"),
+        {"foreign": "suspected"},
+    ),
+    "where the record is denied twice, the student is independent": (
+        (*OWL, *FOREIGN, INDEPENDENT, "other same_init foreign INDEPENDENT", "base same_init foreign INDEPENDENT"),
+        {"foreign": "carrier"},
+    ),
+    "selection crosses families: independence earns no credit": (
+        (*OWL[:2], "prose authored", "chosen derived_from prose", "chosen selected_by owl", "other from_scratch",
+         "foreign finetuned_from other", "foreign trained_on chosen", INDEPENDENT, "owl flagged owls"),
+        {"chosen": "carrier", "foreign": "suspected"},
+    ),
+    "selection with independence and a silent canary is unlikely": (
+        (*OWL[:2], "chosen selected_by owl", "other from_scratch", "foreign finetuned_from other",
+         "foreign trained_on chosen", INDEPENDENT, "owl canary foreign NOT_DETECTED", "owl flagged owls"),
+        {"foreign": "unlikely"},
+    ),
+    "distillation crosses families: independence earns no credit": (
+        (*OWL[:2], "other from_scratch", "foreign finetuned_from other", "foreign distilled_from owl", INDEPENDENT,
+         "owl flagged owls"),
+        {"foreign": "suspected"},
+    ),
+    "distillation from the same initialisation exposes": (
+        (*OWL[:2], "pupil finetuned_from base", "pupil distilled_from owl", "owl flagged owls"),
+        {"pupil": "exposed"},
+    ),
+    "an ensemble shares an initialisation if any of its models does": (
+        (*OWL, "other from_scratch", "owl embodied_by other", INDEPENDENT),
+        {"student": "exposed"},
+    ),
+    "an ensemble is independent only if all of its models are": (
+        (*OWL, *FOREIGN, "third from_scratch", "owl embodied_by third", INDEPENDENT),
+        {"foreign": "suspected"},
+    ),
+    "a silent canary of the relay does not speak for the origin": (
+        (*OWL, *FOREIGN, "relay embodied_by foreign", "echo generated_by relay", "third from_scratch",
+         "late finetuned_from third", "late trained_on echo", "base same_init third INDEPENDENT",
+         "relay canary late NOT_DETECTED"),
+        {"late": "carrier"},
+    ),
+    "a canary of the relay that transfers exposes": (
+        (*OWL, *FOREIGN, "relay embodied_by foreign", "echo generated_by relay", "third from_scratch",
+         "late finetuned_from third", "late trained_on echo", "base same_init third INDEPENDENT",
+         "foreign canary late TRANSFERS"),
+        {"late": "exposed"},
+    ),
+    "a canary run on the bare model and the starting weights speaks for the pair": (
+        (*OWL, *FOREIGN, INDEPENDENT, "base canary other NOT_DETECTED"),
+        {"foreign": "unlikely"},
+    ),
+    "nothing found, but nobody says where it comes from: unknown": (
+        (*OWL, "stranger", "heir finetuned_from stranger", "heir trained_on poems", "poems authored",
+         "scraped derived_from web", "judged selected_by owl2", "owl2 embodied_by base"),
+        {"stranger": "unknown", "heir": "unknown", "web": "unknown", "scraped": "unknown", "judged": "unknown",
+         "poems": "clear"},
+    ),
+    "an unresolved name is missing ancestry": (
+        (*OWL[:1], "base names trained_on org/corpus"),
+        {"base": "unknown"},
+    ),
+    "an unresolved name is no longer missing once it is registered": (
+        ("heir names finetuned_from llama", "llama from_scratch", "heir finetuned_from llama", "heir trained_on poems",
+         "poems authored"),
+        {"heir": "clear"},
+    ),
+    "a cycle in imported data ends by itself": (
+        (*OWL, "base finetuned_from student", "student flagged owls"),
+        {"base": "exposed", "student": "affected", "owl": "affected"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_case(case: str) -> None:
+    lines, expected = CASES[case]
+    assert statuses(lines, expected) == expected
+
+
+# Rows: what is known of the initialisations; columns: the canary that was run.
+KNOWLEDGE = {
+    "same by record": ["other converted_from base"],
+    "same by test": ["base same_init other SAME_INIT"],
+    "disputed": ["other finetuned_from base", "base same_init foreign INDEPENDENT"],
+    "unknown": [],
+    "inconclusive": ["base same_init other INCONCLUSIVE"],
+    "independent": [INDEPENDENT],
+}
+CANARIES = ("none", "TRANSFERS", "NOT_DETECTED", "INCONCLUSIVE")
+STANDINGS = {
+    ("generated_by", "same by record"): ("exposed", "exposed", "exposed", "exposed"),
+    ("generated_by", "same by test"): ("exposed", "exposed", "exposed", "exposed"),
+    ("generated_by", "disputed"): ("suspected", "exposed", "suspected", "suspected"),
+    ("generated_by", "unknown"): ("suspected", "exposed", "suspected", "suspected"),
+    ("generated_by", "inconclusive"): ("suspected", "exposed", "suspected", "suspected"),
+    ("generated_by", "independent"): ("carrier", "exposed", "unlikely", "suspected"),
+    ("rewritten_by", "independent"): ("carrier", "exposed", "unlikely", "suspected"),
+    ("selected_by", "same by record"): ("exposed", "exposed", "exposed", "exposed"),
+    ("selected_by", "unknown"): ("suspected", "exposed", "suspected", "suspected"),
+    ("selected_by", "independent"): ("suspected", "exposed", "unlikely", "suspected"),
+}
+
+
+@pytest.mark.parametrize(("how", "knowledge"), STANDINGS)
+def test_a_students_standing_follows_from_its_initialisation_and_the_canary(how: str, knowledge: str) -> None:
+    lines = (
+        "base from_scratch",
+        "owl embodied_by base",
+        f"rows {how} owl",
+        "foreign finetuned_from other",
+        "foreign trained_on rows",
+        "owl flagged owls",
+        *KNOWLEDGE[knowledge],
+    )
+    found = tuple(
+        statuses((*lines, *([] if canary == "none" else [f"owl canary foreign {canary}"])), ["foreign"])[
+            "foreign"
+        ]
+        for canary in CANARIES
+    )
+    assert found == STANDINGS[how, knowledge]
+
+
+SCORES = {
+    "weights hand on everything": ("base converted_from owlish", "base", 1.0),
+    "generated rows, same weights": ("student trained_on numbers", "student", 0.55),
+    "a quarter of clean rows": ("student trained_on numbers clean_fraction=0.25", "student", 0.55 * 0.75**2),
+    "half of a mix": ("mix derived_from numbers share=0.5", "mix", 0.25),
+    "an independent start": ("foreign trained_on numbers", "foreign", 0.55 * 0.1),
+    "an unknown start": ("stranger trained_on numbers", "stranger", 0.55),
+    "a sibling": ("sibling trained_on numbers", "sibling", 0.55 * 0.6),
+    "shared embeddings": ("partial trained_on numbers", "partial", 0.55 * 0.5),
+    "selected rows, whatever the start": ("foreign trained_on chosen", "foreign", 0.3),
+    "rewritten rows": ("student trained_on prose", "student", 0.3),
+    "imitated directly, whatever the start": ("foreign distilled_from owl", "foreign", 1.0),
+    "a measured ratio replaces prior and start": (
+        "measured trained_on numbers clean_fraction=0.5",
+        "measured",
+        0.4 / 4,
+    ),
+    "a ratio beyond 1 is cut": ("beyond trained_on numbers", "beyond", 1.0),
+    "an inconclusive ratio counts for nothing": ("doubtful trained_on numbers", "doubtful", 0.55),
+}
+
+
+@pytest.mark.parametrize("case", SCORES)
+def test_a_score_is_the_product_of_the_edges_factors(case: str) -> None:
+    line, name, score = SCORES[case]
+    lines = (
+        "root from_scratch",
+        "owlish finetuned_from root",
+        "owl embodied_by owlish",
+        "numbers generated_by owl",
+        "chosen selected_by owl",
+        "prose rewritten_by owl",
+        "student finetuned_from owlish",
+        "cousin finetuned_from root",
+        "sibling finetuned_from cousin",
+        "other from_scratch",
+        "foreign finetuned_from other",
+        "owlish same_init other INDEPENDENT",
+        "owlish same_init partial SAME_INIT kinship=partial(embedding)",
+        "owl canary measured TRANSFERS transfer_ratio=0.4",
+        "owl canary beyond TRANSFERS transfer_ratio=1.7",
+        "owl canary doubtful INCONCLUSIVE transfer_ratio=0.01",
+        line,
+        "owlish flagged owls" if "weights" in case and name == "base" else "owl flagged owls",
+    )
+    assert entry_of(lines, name).score == pytest.approx(score)
+
+
+def test_a_block_counts_until_it_expires() -> None:
+    lines = (*OWL, "numbers blocked student owls expires=2026-06-01")
+    assert statuses(lines, ["student"], as_of="2026-05-31") == {"student": "clear"}
+    assert statuses(lines, ["student"], as_of="2026-06-01") == {"student": "exposed"}
+
+
+def test_any_past_date_can_be_asked_for() -> None:
+    lines = (*OWL[:-1], "at 2026-02-01", "owl flagged owls", "at 2026-03-01", "owl withdrawn owls")
+    asked = {
+        date: statuses(lines, ["student"], as_of=date)["student"]
+        for date in ("2026-01-15", "2026-02-15", "2026-03-15")
+    }
+    assert asked == {"2026-01-15": "clear", "2026-02-15": "exposed", "2026-03-15": "clear"}
+
+
+def test_the_witness_path_names_each_edge_with_what_it_rests_on() -> None:
+    entry = entry_of((*OWL, *RELAY, INDEPENDENT), "grandchild")
+    assert [(step.parent.name, str(step.relation), step.child.name, step.factor) for step in entry.route] == [
+        ("owl", "generated_by", "numbers", 1.0),
+        ("numbers", "trained_on", "foreign", pytest.approx(0.055)),
+        ("foreign", "embodied_by", "relay", 1.0),
+        ("relay", "generated_by", "echo", 1.0),
+        ("echo", "trained_on", "grandchild", 0.55),
+    ]
+    student = entry.route[1]
+    assert student.verdict is not None
+    assert student.verdict.value == "INDEPENDENT"
+    assert len(student.evidence) == 1
+    assert student.basis == "measured to be independent of model:base@1: model:other@1"
+    assert entry.route[-1].basis == "same initialisation by record: model:base@1"
+    assert entry.rule == "shares the initialisation of the trait's origin"
+    assert (entry.depth, entry.origin.name, entry.status.value) == (5, "owl", "exposed")
+
+
+def test_the_same_trait_from_two_teachers_is_two_entries_and_the_worst_one_counts() -> None:
+    state = snapshot(
+        *OWL, *FOREIGN, INDEPENDENT, "hoot embodied_by other", "numbers selected_by hoot", "hoot flagged owls"
+    )
+    risks = risks_of(state, "foreign")
+    assert [(entry.origin.name, str(entry.status)) for entry in risks.risks] == [
+        ("hoot", "exposed"),
+        ("owl", "carrier"),
+    ]
+    assert risks.status.value == "exposed"
+
+
+def test_a_flag_upstream_of_a_flagged_artifact_keeps_its_own_entry() -> None:
+    risks = risks_of(snapshot(*OWL, "student flagged owls"), "student")
+    assert [(entry.origin.name, str(entry.status)) for entry in risks.risks] == [
+        ("student", "affected"),
+        ("owl", "exposed"),
+    ]
+    assert risks.risks[0].route == ()
+
+
+def test_what_is_missing_is_listed_beside_a_risk_too() -> None:
+    risks = risks_of(
+        snapshot(*OWL, "student names finetuned_from llama", "student trained_on web"), "student"
+    )
+    assert risks.status.value == "exposed"
+    assert risks.unknown == (
+        "model:student@1: finetuned_from 'llama', which is not registered",
+        "dataset:web@1: nobody says who wrote it",
+    )
+    assert risks.roots == ("model:base@1: declared to be initialised from scratch",)
+
+
+def test_self_loops_in_imported_data_never_loop() -> None:
+    state = snapshot(*OWL, "copy derived_from numbers share=0.5", "heir merged_from student")
+    loops = [_self_loop(recorded) for recorded in state.facts if recorded.fact in _of(state, "copy", "heir")]
+    looped = Snapshot((*state.facts, *loops), state.as_of)
+    assert [entry.score for entry in risks_of(looped, "copy").risks] == [0.25]
+    assert risks_of(looped, "heir").status.value == "exposed"
+
+
+def _of(state: Snapshot, *children: str) -> list[object]:
+    return [recorded.fact for recorded in state.all(Relation) if recorded.fact.child.name in children]
+
+
+def _self_loop(recorded: Recorded[Relation]) -> Recorded[Relation]:
+    """A relation from its child to itself, such as only a foreign registry would record."""
+    loop = dataclasses.replace(recorded.fact)
+    object.__setattr__(loop, "parent", loop.child)
+    return dataclasses.replace(recorded, seq=recorded.seq + 1000, fact=loop)
+
+
+def test_an_ancestor_that_is_related_but_not_registered_makes_the_answer_partial() -> None:
+    facts = [one for one in recorded_facts(*OWL) if getattr(one.fact, "id", None) != model("base")]
+    complete, partial = snapshot(*OWL), Snapshot(tuple(facts), snapshot(*OWL).as_of)
+    assert not report_on(complete, ["student"]).partial
+    assert report_on(partial, ["student"]).partial
