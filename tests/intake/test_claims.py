@@ -124,6 +124,10 @@ MERGES: dict[str, tuple[str, dict[str, float | None]]] = {
         ),
         {"org/a": None, "org/b": None},
     ),
+    "linear, a weight beyond all bounds": (
+        f"merge_method: linear\nmodels:\n- {{model: org/a, parameters: {{weight: {'9' * 4000}}}}}\n- model: org/b",
+        {"org/a": None, "org/b": None},
+    ),
     "linear, not normalised": (
         (
             "merge_method: linear\nparameters: {normalize: false}\nmodels:\n"

@@ -8,5 +8,5 @@ and the reason, and no file is ever unpickled, unpacked or run. In reading order
 - `provenance.intake.formats`, `provenance.intake.rows`: how the files are recognised and checked, and the rows of a dataset.
 - `provenance.intake.claims`, `provenance.intake.merges`: the ancestors that model cards, adapters and merges name.
 - `provenance.intake.content`: `read_content`, all of the above in one answer.
-- `provenance.intake.manifest`: many artifacts and relations at once, from one file.
+- `provenance.intake.manifest`, `provenance.intake.fields`: many artifacts and relations at once, from one file.
 """

@@ -158,7 +158,7 @@ class _Builder:
     def _add_scalar(self, event: yaml.ScalarEvent, line: int) -> None:
         tag = event.tag
         if tag is None or tag == "!":
-            tag = str(_RESOLVER.resolve(yaml.ScalarNode, event.value, event.implicit))  # type: ignore[no-untyped-call] # so the stubs
+            tag = str(_RESOLVER.resolve(yaml.ScalarNode, event.value, event.implicit))  # type: ignore[no-untyped-call]  # left untyped by the stubs
         elif tag.removeprefix(_TAG) not in _SCALARS:
             raise self._error(line, f"the tag {tag!a} is not accepted: plain values only")
         if self._open and isinstance(self._open[-1], YamlMapping) and self._keys[-1] is None:

@@ -121,7 +121,7 @@ def described(value: Value) -> str:
     if isinstance(value, bool):
         return f"the truth value {str(value).lower()} (quote it if it is meant as text)"
     if isinstance(value, int | float):
-        return f"the number {value} (quote it if it is meant as text)"
+        return f"the number {str(value)[:40]} (quote it if it is meant as text)"
     if isinstance(value, str):
         return f"the text {value[:40]!a}"
     return "a list" if isinstance(value, Sequence) else "a mapping"

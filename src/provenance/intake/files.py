@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from provenance.errors import ContentError
 
 SKIPPED = frozenset({".git", ".hg", ".svn", ".cache", ".ipynb_checkpoints", ".provenance", "__pycache__"})
-"""Folders that are no part of an artifact, wherever they stand below it."""
+"""Names (of folders as a rule; a worktree's ``.git`` is a file) that are no part of an artifact, wherever they stand in it."""
 
 _SPECIAL = {
     stat.S_IFIFO: "a named pipe",
@@ -101,10 +101,8 @@ def find_files(path: Path) -> Files:
     try:
         status = path.stat()
         if not stat.S_ISDIR(status.st_mode):
-            found: tuple[FoundFile, ...] = (_found(path.name, path, status),)
-            return Files(path=path, is_folder=False, found=found)
-        walk = _Walk.of(path)
-        found = tuple(sorted(walk.below(path, "", through_link=False), key=lambda file: file.name))
+            return Files(path=path, is_folder=False, found=(_found(path.name, path, status),))
+        found = tuple(sorted(_Walk.of(path).below(path), key=lambda file: file.name))
     except FileNotFoundError as error:
         raise ContentError(
             f"no such file or folder: {shown(error.filename)}",
@@ -138,27 +136,29 @@ class _Walk:
         is_snapshot = root.parent.name == "snapshots" and cache.name.startswith(("models--", "datasets--"))
         return cls((root, cache / "blobs") if is_snapshot else (root,))
 
-    def below(self, folder: Path, prefix: str, *, through_link: bool) -> Iterator[FoundFile]:
-        """The files below ``folder``, whose names begin with ``prefix``."""
-        pending = [(folder, prefix, through_link)]
+    def below(self, folder: Path) -> Iterator[FoundFile]:
+        """The files below ``folder``, in no order."""
+        pending = [(folder, "", False)]
         while pending:
-            current, start, linked = pending.pop()
+            current, prefix, through_link = pending.pop()
             with os.scandir(current) as entries:
-                for entry in entries:
-                    _check_file_name(entry.name, current)
-                    path, name = current / entry.name, start + entry.name
-                    if entry.is_symlink():
-                        self._check_link(path, current)
-                    status = path.stat()
-                    if not stat.S_ISDIR(status.st_mode):
-                        yield _found(name, path, status)
-                    elif entry.name not in SKIPPED:
-                        if entry.is_symlink() and linked:
-                            # Each further link could double the walk.
-                            raise ContentError(
-                                f"{shown(path)} is a link to a folder, reached through another such link"
-                            )
-                        pending.append((path, f"{name}/", linked or entry.is_symlink()))
+                names = [entry.name for entry in entries if entry.name not in SKIPPED]
+            for name in names:
+                _check_file_name(name, current)
+                path = current / name
+                is_link = path.is_symlink()
+                if is_link:
+                    self._check_link(path, current)
+                status = path.stat()
+                if not stat.S_ISDIR(status.st_mode):
+                    yield _found(prefix + name, path, status)
+                elif is_link and through_link:
+                    # Each further link could double the walk.
+                    raise ContentError(
+                        f"{shown(path)} is a link to a folder, reached through another such link"
+                    )
+                else:
+                    pending.append((path, f"{prefix}{name}/", through_link or is_link))
 
     def _check_link(self, link: Path, folder: Path) -> None:
         try:

@@ -7,7 +7,7 @@ of shards is held against the shards, and pickles are never opened: reading one 
 import codecs
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from provenance.artifacts import ArtifactKind
 from provenance.errors import ContentError
@@ -99,7 +99,7 @@ def _any_with(suffixes: frozenset[str]) -> Callable[[Files], bool]:
 
 def _is_hugging_face(files: Files) -> bool:
     return files.named("config.json") is not None and any(
-        "/" not in file.name and file.name.endswith((".safetensors", INDEX_SUFFIX)) for file in files.found
+        "/" not in file.name and file.name.endswith((SUFFIX, INDEX_SUFFIX)) for file in files.found
     )
 
 
@@ -113,10 +113,10 @@ _MODEL_FOLDERS: Sequence[tuple[str, Callable[[Files], bool]]] = (
 )
 """Formats of model folders, the first that fits counts."""
 
-_DESCRIPTIONS: Mapping[str, Callable[[FoundFile], object]] = {
-    "adapter_config.json": lambda file: read_json_object(file.path),
-    "config.json": lambda file: read_json_object(file.path),
-    "MLmodel": lambda file: read_yaml_mapping(file.path),
+_DESCRIPTIONS: Mapping[str, Callable[[Path], object]] = {
+    "adapter_config.json": read_json_object,
+    "config.json": read_json_object,
+    "MLmodel": read_yaml_mapping,
 }
 """The files that a model folder is recognised by: they have to be readable."""
 
@@ -127,7 +127,7 @@ def _recognise_model(files: Files) -> Recognised:
     for name, read in _DESCRIPTIONS.items():
         file = files.named(name)
         if file is not None:
-            read(file)
+            read(file.path)
     format_ = next((word for word, fits in _MODEL_FOLDERS if fits(files)), None)
     if format_ is not None:
         return Recognised(format=format_)

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from provenance.intake.documents import Value
 
 MERGE_CONFIG_NAMES = ("mergekit_config.yml", "mergekit_config.yaml", "mergekit-config.yml")
+# Far beyond any weight in use, and far below where sums of floats go wrong.
+_MAX_WEIGHT = 1e6
 
 
 def merge_parents(config: Mapping[str, Value]) -> dict[str | None, float | None]:
@@ -72,13 +74,13 @@ def _linear_shares(config: Mapping[str, Value]) -> dict[str | None, float | None
         parameters = entry.get("parameters")
         weight = parameters.get("weight") if isinstance(parameters, Mapping) else None
         names = list(_names(entry.get("model")))
-        if len(names) != 1 or not isinstance(weight, int | float) or weight < 0:
+        if len(names) != 1 or not isinstance(weight, int | float) or not 0 <= weight <= _MAX_WEIGHT:
             return {}
         weights[names[0]] = weights.get(names[0], 0.0) + weight
     total = sum(weights.values())
     options = config.get("parameters")
     normalized = not isinstance(options, Mapping) or options.get("normalize") is not False
-    if not normalized or not 0 < total < float("inf"):
+    if not normalized or total == 0:
         return {}
     return {name: weight / total for name, weight in weights.items()}
 
