@@ -131,7 +131,9 @@ def told(snapshot: Snapshot, statuses: Mapping[str, str]) -> RiskReport:
         as_of=snapshot.as_of,
         policy_digest=POLICY,
         partial=False,
-        artifacts=tuple(_told_of(lineage, artifact, statuses.get(artifact.name)) for artifact in snapshot.artifacts),
+        artifacts=tuple(
+            _told_of(lineage, artifact, statuses.get(artifact.name)) for artifact in snapshot.artifacts
+        ),
     )
 
 

@@ -56,7 +56,9 @@ def picture(
         UsageError: The depth is negative.
     """
     drawn = selected(lineage, refs, direction=direction, depth=depth)
-    scene = _Scene(snapshot, lineage, report, frozenset(refs), direction, drawn, trait)
+    goes_down = direction is not Direction.UP
+    downstream = selected(lineage, refs, direction=Direction.DOWN, depth=depth) if goes_down else ()
+    scene = _Scene(snapshot, lineage, report, frozenset(refs), drawn, frozenset(downstream), trait)
     nodes, edges = scene.nodes, scene.edges
     return Picture(
         title=_title(refs, trait),
@@ -77,8 +79,8 @@ class _Scene:
     lineage: Lineage
     report: RiskReport | None
     asked: frozenset[ArtifactId]
-    direction: Direction
     drawn: tuple[ArtifactId, ...]
+    downstream: frozenset[ArtifactId]
     trait: str | None
 
     @cached_property
@@ -245,10 +247,10 @@ class _Scene:
         """What the picture leaves out around the artifact, so that its border is not taken for the end of the lineage."""
         drawn = frozenset(self.drawn)
         parents = {relation.parent for relation in self.lineage.parents(artifact)} - drawn
-        children = {relation.child for relation in self.lineage.children(artifact)} - drawn
         if parents:
             yield f"{counted(len(parents), 'parent')} not drawn"
-        if children and self.direction is not Direction.UP:
+        children = {relation.child for relation in self.lineage.children(artifact)} - drawn
+        if children and artifact in self.downstream:
             yield f"{counted(len(children), 'child', 'children')} not drawn"
 
     def _edge(self, relation: Relation, tests: EdgeTests) -> Edge:

@@ -38,16 +38,16 @@ def to_dot(picture: Picture) -> str:
     """The picture as DOT: the same picture, the same text."""
     from graphviz import Digraph
 
-    graph = Digraph(
-        "lineage", graph_attr={**_GRAPH, "label": _key(picture), "tooltip": _tooltip(picture.title)}
-    )
+    title = _tooltip(picture.title)
+    attributes = {"rankdir": _rankdir(picture.edges), "label": _key(picture), "tooltip": title}
+    graph = Digraph("lineage", graph_attr=_GRAPH | attributes)
     with graph.subgraph(name="cluster_lineage") as body:
         body.attr(
             label=_heading(picture),
             labelloc="t",
             labeljust="l",
             peripheries="0",
-            tooltip=_tooltip(picture.title),
+            tooltip=title,
         )
         body.attr("node", fontname=FONT, fontsize=str(_NAME), margin="0.12,0.07")
         body.attr("edge", fontname=FONT, fontsize=str(_SMALL), arrowsize="0.8")
@@ -67,7 +67,7 @@ def _rankdir(edges: Iterable[Edge]) -> str:
 def _add_node(graph: "Digraph", node: Node) -> None:
     paint = PAINTS[node.status or Status.CLEAR]
     graph.node(
-        node.id,
+        _id(node.id),
         label=_node_label(node, paint.text),
         tooltip=_tooltip("; ".join((node.name, *node.standing, *node.notes))),
         fillcolor=paint.fill,
@@ -93,22 +93,31 @@ def _node_label(node: Node, colour: str) -> str:
 def _add_edge(graph: "Digraph", edge: Edge) -> None:
     colour = ALARM if edge.on_route else FAINT
     graph.edge(
-        edge.parent,
-        edge.child,
+        _id(edge.parent),
+        _id(edge.child),
         label=_edge_label(edge),
         tooltip=_tooltip(f"{edge.parent} -> {edge.child}: {edge.label}"),
         labeltooltip=_tooltip(f"{edge.parent} -> {edge.child}: {edge.label}"),
         style="dashed" if edge.kind is None else LINES[edge.kind.rule.channel].dot,
         color=colour,
         penwidth="2.6" if edge.on_route else "1.1",
-        arrowhead="tee" if edge.blocks else "open" if edge.kind is None else "normal",
+        **_head(edge),
     )
+
+
+def _head(edge: Edge) -> dict[str, str]:
+    if edge.blocks:
+        return {"arrowhead": "teetee", "arrowsize": "1.6"}
+    return {"arrowhead": "open" if edge.kind is None else "normal"}
 
 
 def _edge_label(edge: Edge) -> str:
     lines = [
         _font(edge.label, size=_SMALL, colour=INK),
-        *(_font(found.text, size=_TINY, colour=_tone(found, edge)) for found in edge.findings),
+        *(
+            _font(found.text, size=_TINY, colour=_tone(found, edge), bold=found.tone is Tone.DISPUTES)
+            for found in edge.findings
+        ),
         *(_font(block, size=_SMALL, colour=INK, bold=True) for block in edge.blocks),
     ]
     # The space keeps the words off the line that they stand beside.
@@ -176,6 +185,11 @@ def _font(text: str, *, size: int, colour: str, bold: bool = False, italic: bool
     inner = f"<b>{inner}</b>" if bold else inner
     inner = f"<i>{inner}</i>" if italic else inner
     return f'<font point-size="{size}" color="{colour}">{inner}</font>'
+
+
+def _id(text: str) -> str:
+    """Graphviz shows ids as titles in SVG, and decodes entities there."""
+    return escape(text, quote=False)
 
 
 def _markup(text: str) -> str:

@@ -41,8 +41,9 @@ def _node(node: Node, key: str) -> str:
 def _link(edge: Edge, ids: Mapping[str, str]) -> str:
     stem = "-.-" if edge.kind is None else LINES[edge.kind.rule.channel].mermaid
     head = "x" if edge.blocks else ">"
-    label = _label((edge.label, *(found.text for found in edge.findings), *edge.blocks))
-    return f"{ids[edge.parent]} {stem}{head}|{label}| {ids[edge.child]}"
+    lines = (edge.label, *(found.text for found in edge.findings), *edge.blocks)
+    label = f"|{_label(lines)}|" if edge.label else ""
+    return f"{ids[edge.parent]} {stem}{head}{label} {ids[edge.child]}"
 
 
 def _key(picture: Picture) -> str:

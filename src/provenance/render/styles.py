@@ -68,13 +68,13 @@ class Line:
 PAINTS: Mapping[Status, Paint] = {
     Status.AFFECTED: Paint(fill=ALARM, text="#ffffff", meaning="the trait was found on it"),
     Status.EXPOSED: Paint(fill="#f08a3c", meaning="reached by a route whose every edge is established"),
-    Status.SUSPECTED: Paint(fill="#f7d34f", meaning="reached, but some edge is untested or inconclusive"),
-    Status.CARRIER: Paint(fill="#d6bfe6", meaning="reached; may not show the trait, can hand it on"),
+    Status.SUSPECTED: Paint(fill="#efbf2e", meaning="reached, but some edge is untested or inconclusive"),
+    Status.CARRIER: Paint(fill="#dccbeb", meaning="reached; may not show the trait, can hand it on"),
     Status.UNLIKELY: Paint(
-        fill="#c7e3f5", meaning="reached; independent, and a powered canary found nothing"
+        fill="#cfe6f7", meaning="reached; independent, and a powered canary found nothing"
     ),
-    Status.CLEARED: Paint(fill="#b5e0d3", meaning="tested itself and found free of the trait"),
-    Status.UNKNOWN: Paint(fill="#e4e4e4", meaning="no route found, but its ancestry is incomplete"),
+    Status.CLEARED: Paint(fill="#daf1e7", meaning="tested itself and found free of the trait"),
+    Status.UNKNOWN: Paint(fill="#ececec", meaning="no route found, but its ancestry is incomplete"),
     Status.CLEAR: Paint(fill="#ffffff", meaning="complete ancestry, no route"),
 }
 """Fill of a node by status; a node whose status was not assessed is white without a word."""
@@ -87,7 +87,7 @@ SHAPES: Mapping[NodeKind, Shape] = {
         dot={"shape": "cylinder", "style": "filled"}, mermaid=("[(", ")]"), meaning="cylinder"
     ),
     NodeKind.TEACHER: Shape(
-        dot={"shape": "octagon", "style": "filled"},
+        dot={"shape": "octagon", "style": "filled", "margin": "0,0"},
         mermaid=("{{", "}}"),
         meaning="box with cut corners: a model as it generated",
     ),

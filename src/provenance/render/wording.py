@@ -101,7 +101,7 @@ def _kinship(result: Mapping[str, object]) -> str:
 
 
 def _independence(result: Mapping[str, object]) -> str:
-    return _listed(_p_value(result), _named("could see cos", result, "rho_min"))
+    return _listed(_p_value(result), _named("detects cos", result, "rho_min"))
 
 
 def _transfer(result: Mapping[str, object]) -> str:
@@ -115,7 +115,7 @@ def _transfer(result: Mapping[str, object]) -> str:
 
 
 def _absence(result: Mapping[str, object]) -> str:
-    return _listed(_transfer(result), _named("could see", result, "mde"))
+    return _listed(_transfer(result), _named("detects", result, "mde"))
 
 
 _FIGURES = {

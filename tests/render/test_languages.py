@@ -1,0 +1,149 @@
+"""DOT and Mermaid: bytes that stay, and text of users that stays text."""
+
+import random
+import re
+from dataclasses import replace
+from html import unescape
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from lineage_fixtures import END, START
+from provenance.artifacts import Artifact, ArtifactId, ArtifactKind, Generation
+from provenance.facts import Recorded, Snapshot
+from provenance.lineage.graph import Lineage
+from provenance.relations import Relation, RelationKind, Unresolved
+from provenance.render import picture, render, to_dot, to_mermaid
+from provenance.render.composition import node_id
+from provenance.traits import Flag, Severity, Trait
+from render_fixtures import (
+    DEMO,
+    DEMO_STATUSES,
+    HEAD,
+    MERGE,
+    MERGE_STATUSES,
+    OWL,
+    OWL_STATUSES,
+    UNKNOWN,
+    UNKNOWN_STATUSES,
+    named,
+    pictured,
+    state,
+    told,
+)
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+CASES = {
+    "owl": (OWL, OWL_STATUSES, "student"),
+    "demo": (DEMO, DEMO_STATUSES, "grandchild-distilled"),
+    "unknown": (UNKNOWN, UNKNOWN_STATUSES, "assistant-tuned"),
+}
+LANGUAGES = {"dot": to_dot, "mmd": to_mermaid}
+HOSTILE = (
+    'a "quoted" name',
+    "100 % \\N & co &amp; &#92;N",
+    "1. first - item * _x_ #35; ;",
+    "style:x#35;",
+    "日本語-الأسماء-😀-" + "x" * 150,
+    "%%{init}%% -->|end| n1",
+    "graph [label=x]; } end",
+)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("case", CASES)
+def test_the_same_lineage_gives_the_bytes_on_record(case: str, language: str) -> None:
+    sentences, statuses, name = CASES[case]
+    text = LANGUAGES[language](pictured(sentences, statuses, name))
+    assert text == (SNAPSHOTS / f"{case}.{language}").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_order_in_which_facts_were_recorded_changes_no_byte(case: str) -> None:
+    sentences, statuses, name = CASES[case]
+    first = state(*sentences)
+    shuffled = list(first.facts)
+    random.Random(7).shuffle(shuffled)
+    second = Snapshot(tuple(shuffled), first.as_of)
+    pictures = [
+        picture(one, Lineage.of(one), told(one, statuses), [named(one, name)], head=HEAD)
+        for one in (first, second)
+    ]
+    assert pictures[0] == pictures[1]
+    for format_ in ("dot", "mmd", "svg"):
+        assert render(pictures[0], format_) == render(pictures[1], format_)
+
+
+def hostile_snapshot(word: str) -> Snapshot:
+    """A lineage in which a hostile word is a name, a trait and an unresolved ancestor, as far as names allow it."""
+    name = re.sub(r"[<>@:\\`]", "", word).strip()
+    base = ArtifactId(ArtifactKind.MODEL, name, "1")
+    teacher = ArtifactId(ArtifactKind.TEACHER, name, "v 2")
+    facts = (
+        Artifact(id=base),
+        Artifact(id=teacher, generation=Generation()),
+        Relation(child=teacher, kind=RelationKind.EMBODIED_BY, parent=base),
+        Unresolved(
+            child=base, kind=RelationKind.FINETUNED_FROM, name=word + "\n</text><script>\\N\\G<b>`\x07"
+        ),
+        Trait(name=name, severity=Severity.LOW),
+        Flag(artifact=base, trait=name, evidence="seen"),
+    )
+    return Snapshot(tuple(Recorded(seq, fact, "tester", START) for seq, fact in enumerate(facts, 1)), END)
+
+
+@pytest.mark.parametrize("word", HOSTILE)
+def test_hostile_text_is_text_in_the_drawing(word: str) -> None:
+    snap = hostile_snapshot(word)
+    (base, teacher) = snap.artifacts
+    drawn = picture(snap, Lineage.of(snap), told(snap, {base.name: "affected"}), [base], head=HEAD)
+    root = ET.fromstring(render(drawn, "svg"))
+    texts = [(one.text or "").strip() for one in root.iter("{http://www.w3.org/2000/svg}text")]
+    tooltips = {
+        one.get("{http://www.w3.org/1999/xlink}title") for one in root.iter("{http://www.w3.org/2000/svg}a")
+    }
+    assert not list(root.iter("{http://www.w3.org/2000/svg}script"))
+    for node in drawn.nodes:
+        assert "; ".join((node.name, *node.standing, *node.notes)) in tooltips
+        for line in node.label:
+            assert line.strip() in texts
+    titles = {
+        one.findtext("{http://www.w3.org/2000/svg}title")
+        for one in root.iter("{http://www.w3.org/2000/svg}g")
+    }
+    assert {node_id(base), node_id(teacher)} <= titles
+
+
+@pytest.mark.parametrize("word", HOSTILE)
+def test_hostile_text_is_text_in_mermaid(word: str) -> None:
+    snap = hostile_snapshot(word)
+    base = min(snap.artifacts, key=str)
+    drawn = picture(snap, Lineage.of(snap), told(snap, {base.name: "affected"}), [base], head=HEAD)
+    lines = to_mermaid(drawn).split("flowchart TB\n")[1].splitlines()
+    labels = [re.fullmatch(r'  n\d+[(\[{]+"(.*)"[)\]}]+', line) for line in lines[: len(drawn.nodes)]]
+    for node, found in zip(drawn.nodes, labels, strict=True):
+        assert found is not None
+        shown = [_decoded(line) for line in found[1].split("<br/>")]
+        assert shown[-len(node.standing) - len(node.notes) - len(node.label) :] == [
+            *node.label,
+            *node.standing,
+            *node.notes,
+        ]
+        assert not re.search(r'["<>&`\\{}|$%*~^]|:(?! )', found[1].replace("<br/>", ""))
+
+
+def _decoded(text: str) -> str:
+    return unescape(re.sub(r"#(\d+);", r"&#\1;", text))
+
+
+def test_a_title_with_quotes_is_one_line_of_valid_yaml() -> None:
+    yaml = pytest.importorskip("yaml")
+    drawn = replace(pictured(OWL, None, "student"), title='Lineage of model:"x" 😀: #1')
+    front = to_mermaid(drawn).split("---\n")[1]
+    assert yaml.safe_load(front) == {"title": 'Lineage of model:"x" 😀: #1'}
+
+
+def test_an_artifact_with_a_crowd_of_parents_is_drawn_from_left_to_right() -> None:
+    assert "rankdir=LR" in to_dot(pictured(MERGE, MERGE_STATUSES, "merged"))
+    assert "rankdir=TB" in to_dot(pictured(OWL, OWL_STATUSES, "student"))
