@@ -10,3 +10,18 @@ and the reason, and no file is ever unpickled, unpacked or run. In reading order
 - `provenance.intake.content`: `read_content`, all of the above in one answer.
 - `provenance.intake.manifest`, `provenance.intake.fields`: many artifacts and relations at once, from one file.
 """
+
+from provenance.intake.claims import Claim
+from provenance.intake.content import ContentProgress, Intake, read_content
+from provenance.intake.manifest import Entry, EntryRelation, Manifest, read_manifest
+
+__all__ = [
+    "Claim",
+    "ContentProgress",
+    "Entry",
+    "EntryRelation",
+    "Intake",
+    "Manifest",
+    "read_content",
+    "read_manifest",
+]
