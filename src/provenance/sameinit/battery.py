@@ -48,7 +48,9 @@ def compare(a: Path, b: Path, *, limits: Limits = DEFAULT_LIMITS) -> Comparison:
         coins=tuple((test, coins) for test, coins in results if isinstance(coins, Coins)),
         identity=common_bytes(left, right),
         coverage=_coverage(left, right, [test for test, _ in results]),
-        untrained=_is_untrained(left) or _is_untrained(right),
+        untrained=any(
+            [_is_untrained(left), _is_untrained(right)]
+        ),  # a list: both are read, whichever is first
         obstacles=_obstacles(one, other, [test for test, _ in results]),
     )
     judgement = judge(findings, limits)

@@ -1,0 +1,51 @@
+"""Which part each tensor plays, from names and shapes alone."""
+
+import pytest
+
+from provenance.weights.families import Role
+from provenance.weights.roles import Slot, recognise
+from sameinit_fixtures import ARCHITECTURES
+
+
+def shapes(architecture: str, prefix: str = "") -> dict[str, tuple[int, ...]]:
+    return {prefix + name: shape for name, shape in ARCHITECTURES[architecture].items()}
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "gpt2-linear", "bert"])
+def test_each_family_is_recognised_under_any_prefix(family: str) -> None:
+    plain, prefixed = recognise(shapes(family)), recognise(shapes(family, "anything.at.all."))
+    assert plain is not None
+    assert prefixed is not None
+    assert plain.family.name == prefixed.family.name == family
+    assert plain.matrices.keys() == prefixed.matrices.keys()
+
+
+def test_a_fused_tensor_is_split_into_its_parts() -> None:
+    layout = recognise(shapes("gpt2"))
+    assert layout is not None
+    value = layout.matrices[Slot("", (1,), Role.VALUE)]
+    assert (value.name, value.chunk) == ("h.1.attn.c_attn.weight", (2, 3))
+    assert (value.outputs, value.inputs) == (64, 64)
+
+
+def test_two_towers_stay_apart() -> None:
+    towers = {**shapes("bert", "text."), **shapes("bert", "other.")}
+    layout = recognise(towers)
+    assert layout is not None
+    assert {slot.tower for slot in layout.matrices if slot.numbers} == {"text.encoder", "other.encoder"}
+
+
+@pytest.mark.parametrize(
+    "names", [("layers.0", "layers.1", "layers.2"), ("0", "2", "10"), ("net.fc1", "net.fc2", "net.fc3")]
+)
+def test_a_stack_of_layers_is_recognised_by_what_each_takes_and_gives(names: tuple[str, ...]) -> None:
+    sizes = [(16, 8), (16, 16), (4, 16)]
+    layout = recognise({f"{name}.weight": size for name, size in zip(names, sizes, strict=True)})
+    assert layout is not None
+    assert [slot.numbers for slot in layout.matrices] == [(0,), (1,), (2,)]
+    assert [matrix.shape for matrix in layout.matrices.values()] == sizes
+
+
+def test_layers_that_don_t_fit_are_no_stack() -> None:
+    assert recognise({"layers.0.weight": (16, 8), "layers.1.weight": (16, 9)}) is None
+    assert recognise({"conv.weight": (4, 3, 3, 3), "norm.weight": (4,)}) is None
