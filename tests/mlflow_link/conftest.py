@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+# Before the first test module here imports MLflow, which would otherwise phone home.
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+
 
 @pytest.fixture(scope="module")
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> str:

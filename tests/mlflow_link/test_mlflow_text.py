@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mlflow.utils.validation import _validate_logged_model_name, _validate_model_name, _validate_tag
 
 from lineage_fixtures import model
 from mlflow_fixtures import STUDENT, inherited, report, story
@@ -30,6 +31,12 @@ def test_a_name_with_a_slash_keeps_its_words_and_carries_a_fingerprint() -> None
     assert registered_names("org/model") == (name,)
 
 
+def test_a_long_name_full_of_slashes_still_fits_into_mlflows_column() -> None:
+    one, other = (registered_names("/".join([*"a" * 99, end]))[0] for end in "bc")
+    assert one != other
+    assert len(one) <= 256
+
+
 def _names() -> st.SearchStrategy[str]:
     def valid(text: str) -> bool:
         try:
@@ -43,8 +50,6 @@ def _names() -> st.SearchStrategy[str]:
 
 @given(_names(), _names())
 def test_no_two_names_become_one_and_mlflow_takes_them_all(one: str, other: str) -> None:
-    from mlflow.utils.validation import _validate_logged_model_name, _validate_model_name
-
     assert (one == other) or not set(registered_names(one)) & set(registered_names(other))
     for name in registered_names(one):
         _validate_model_name(name)
@@ -53,8 +58,6 @@ def test_no_two_names_become_one_and_mlflow_takes_them_all(one: str, other: str)
 
 @given(_names())
 def test_any_trait_can_stand_in_the_key_of_a_tag(trait: str) -> None:
-    from mlflow.utils.validation import _validate_tag
-
     _validate_tag(f"provenance.risk.{key_part(trait)}", "exposed")
 
 

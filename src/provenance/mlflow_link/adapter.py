@@ -1,8 +1,8 @@
 """Every call to MLflow, and nothing else: one idempotent write for each type of object.
 
-Only the client and the entities of MLflow are used, as they have stood since 3.10.1. No model is ever loaded through MLflow, and no
-source that stands there is ever followed. The fluent functions (`mlflow.create_external_model`, `mlflow.start_run`) are left
-aside: they act on the caller's own active run and tracking URI.
+Only the client and the entities of MLflow are used, as they have stood since 3.10.1. No model is ever loaded through
+MLflow, and no source that stands there is ever followed. The fluent functions (`mlflow.create_external_model`,
+`mlflow.start_run`) are left aside: they act on the caller's own active run and tracking URI.
 """
 
 import logging

@@ -159,9 +159,8 @@ class _Entry:
             tags["provenance.partial"] = "true"
         if self.risks.unknown:
             tags["provenance.unknown"] = "\n".join(self.risks.unknown)
-        for risk in reversed(
-            self.risks.risks
-        ):  # Worst first in the report: the worst of a trait is written last.
+        # The report has the worst first, so that turned round the worst of a trait is written last.
+        for risk in reversed(self.risks.risks):
             tags[f"provenance.risk.{key_part(risk.trait)}"] = (
                 f"{risk.status}, severity {risk.severity}, score {risk.score:.2g}, {risk.flag} on {risk.origin}"
             )
@@ -230,7 +229,8 @@ def _audit(snapshot: Snapshot, recorded: Recorded[Evidence]) -> Iterator[Desired
         "recorded_at": utc_text(recorded.recorded_at),
         "evidence": json.loads(to_json(evidence)),
     }
-    key = lookup_key(recorded.id, to_json(evidence))
+    ends, tested_at = (str(evidence.parent), str(evidence.child)), utc_text(evidence.tested_at)
+    key = lookup_key(recorded.id, *ends, evidence.method, tested_at)
     tags, _ = fit_tags(
         {
             **_source(recorded.actor),
@@ -249,8 +249,9 @@ def _audit(snapshot: Snapshot, recorded: Recorded[Evidence]) -> Iterator[Desired
     )
     if len(measured) > MAX_MEASUREMENTS:
         tags["provenance.metrics_left_out"] = f"{len(measured) - MAX_MEASUREMENTS}; all are in evidence.json"
-    run = Run(
-        subject=f"audit {recorded.id}",
+    subject = f"audit {recorded.id}"
+    yield Run(
+        subject=subject,
         key=key,
         name=f"{evidence.test} {evidence.child}",
         began_at=evidence.tested_at,
@@ -258,9 +259,8 @@ def _audit(snapshot: Snapshot, recorded: Recorded[Evidence]) -> Iterator[Desired
         metrics=measured[:MAX_MEASUREMENTS],
         texts={"evidence.json": json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"},
     )
-    yield run
     audited = ((end, _AUDIT_CONTEXT) for end in (evidence.parent, evidence.child))
-    yield _linked(snapshot, f"links of {recorded.id}", run.subject, audited)
+    yield _linked(snapshot, f"links of {recorded.id}", subject, audited)
 
 
 def _linked(snapshot: Snapshot, subject: str, run: str, parents: Iterable[tuple[ArtifactId, str]]) -> Links:
@@ -287,12 +287,12 @@ def _dataset_input(snapshot: Snapshot, id_: ArtifactId, role: str) -> DatasetInp
     tags = {"mlflow.data.context": role, "provenance.id": str(id_)}
     if content is not None:
         tags["provenance.digest"] = str(content.digest)
+    rows = content.rows if content is not None else None
+    profile = canonical_json({"num_rows": rows}) if rows is not None else None
     return DatasetInput(
         name=f"{id_.name}@{id_.version}",
         digest=digest[:DATASET_DIGEST_LENGTH],
-        profile=None
-        if content is None or content.rows is None
-        else canonical_json({"num_rows": content.rows}),
+        profile=profile,
         tags=fit_tags(tags, INPUT_TAG_LIMIT)[0],
     )
 

@@ -7,6 +7,7 @@ only on PostgreSQL. Here everything is made to fit beforehand, and what was shor
 import re
 from collections.abc import Mapping
 
+from provenance.artifacts import MAX_NAME_LENGTH
 from provenance.digests import digest_bytes
 
 RUN_TAG_LIMIT = 8000
@@ -35,12 +36,12 @@ def lookup_key(*parts: str) -> str:
 def registered_names(name: str) -> tuple[str, ...]:
     """The names that a registered model may take in MLflow, best first.
 
-    A name that MLflow takes as it is stays as it is. In any other, whatever is no letter, digit, space or one of ``. - _`` becomes
-    a dash (``--`` for a slash), followed by a tilde and a fingerprint of the true name, so that two names never become one. That second form also
-    serves where somebody else's registered model already has the name.
+    A name that MLflow takes as it is stays as it is. In any other, whatever is no letter, digit, space or one of ``. - _``, and a
+    dot in front, becomes a dash (``--`` for a slash); a tilde and a fingerprint of the true name follow, so that two names never
+    become one. That second form also serves where somebody else's registered model already has the name.
     """
-    plain = re.sub(r"[^\w.\- ]", "-", name.replace("/", "--"))
-    marked = f"{plain}~{lookup_key(name)[:8]}"
+    plain = re.sub(r"[^\w.\- ]|^\.", "-", name.replace("/", "--"))
+    marked = f"{plain[:MAX_NAME_LENGTH]}~{lookup_key(name)[:8]}"
     return (name, marked) if plain == name else (marked,)
 
 
