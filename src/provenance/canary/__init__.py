@@ -9,3 +9,18 @@ Reading order:
 - `provenance.canary.planted`: runs the experiment for a recorded teacher and student base.
 - `provenance.canary.selftest`: runs it where the answer is known.
 """
+
+from provenance.canary.planted import recognises, run
+from provenance.canary.result import CanaryResult, Control, Controls, Trial
+from provenance.canary.selftest import SelfTest, self_test
+
+__all__ = [
+    "CanaryResult",
+    "Control",
+    "Controls",
+    "SelfTest",
+    "Trial",
+    "recognises",
+    "run",
+    "self_test",
+]

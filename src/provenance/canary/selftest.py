@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from provenance.canary.mlp import MlpBackend, MlpConfig, init
-from provenance.canary.protocol import Progress, run_canary
+from provenance.canary.protocol import MIN_RUNS, Progress, run_canary
 from provenance.canary.result import CanaryResult
 from provenance.evidence import Verdict
 
+DEFAULT_BACKEND = MlpBackend()
 _OTHER_INITIALISATIONS = 1000
 
 
@@ -31,19 +32,26 @@ class SelfTest:
         )
 
 
-def self_test(*, seeds: int = 5, auxiliary: int = 30, progress: Progress | None = None) -> SelfTest:
+def self_test(
+    *,
+    seeds: int = MIN_RUNS,
+    auxiliary: int = 30,
+    backend: MlpBackend = DEFAULT_BACKEND,
+    progress: Progress | None = None,
+) -> SelfTest:
     """Runs the planted canary on networks whose kinship is known by construction; each run has initialisations of its own.
 
     Args:
         seeds: Runs of each of the two canaries.
         auxiliary: Auxiliary logits; the paper has 3, which is noisier.
+        backend: How teachers and students are trained.
         progress: Told the number of finished runs, and of all runs of both canaries.
 
     Raises:
         UsageError: There are too few seeds or too many.
         MissingExtraError: Torch or scikit-learn is not installed.
     """
-    config, backend = MlpConfig(auxiliary=auxiliary), MlpBackend()
+    config = MlpConfig(auxiliary=auxiliary)
     teachers = [init(config, seed) for seed in range(seeds)]
     strangers = [init(config, _OTHER_INITIALISATIONS + seed) for seed in range(seeds)]
 
