@@ -41,8 +41,8 @@ NAMED = tuple(f"{kind}:{name}" for kind, names in
               (("model", MODELS), ("teacher", TEACHERS), ("dataset", DATASETS)) for name in names)  # fmt: skip
 KIND = {name[0]: kind for kind, name in (one.split(":") for one in NAMED)}
 
-many = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-some = settings(many, max_examples=150)
+many = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+some = settings(many, max_examples=120)
 
 
 @pytest.fixture(scope="module")

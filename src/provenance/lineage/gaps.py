@@ -89,6 +89,25 @@ def _line(lineage: Lineage, artifact: ArtifactId, trust: Trust) -> Iterator[Arti
         seen.update(frontier)
 
 
+def _circular(lineage: Lineage, line: tuple[ArtifactId, ...], trust: Trust) -> bool:
+    """Whether taking away, again and again, who has no parents left fails to take all away."""
+    children: dict[ArtifactId, list[ArtifactId]] = {}
+    parents_left = dict.fromkeys(line, 0)
+    for member in line:
+        for relation in () if trust.covers(member) else lineage.parents(member):
+            parents_left[member] += 1
+            children.setdefault(relation.parent, []).append(member)
+    free = [member for member, left in parents_left.items() if left == 0]
+    taken = 0
+    while free:
+        taken += 1
+        for child in children.get(free.pop(), ()):
+            parents_left[child] -= 1
+            if parents_left[child] == 0:
+                free.append(child)
+    return taken < len(line)
+
+
 def _own_gaps(lineage: Lineage, artifact: ArtifactId, trust: Trust) -> Iterator[str]:
     if trust.covers(artifact):
         return

@@ -6,16 +6,17 @@ one order: by distance, then by name.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
-
-import networkx as nx
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from provenance.artifacts import ArtifactId, ArtifactKind
 from provenance.errors import UnknownReferenceError
 from provenance.facts import Snapshot
 from provenance.relations import GENERATING_KINDS, Relation, RelationKind, Unresolved
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +57,20 @@ class _Step(Protocol):
     def __call__(self, artifact: ArtifactId, /) -> Iterator[tuple[Relation, ArtifactId]]: ...
 
 
+_Adjacency: TypeAlias = Mapping[ArtifactId, tuple[Relation, ...]]
+
+
 @dataclass(frozen=True, eq=False)
 class Lineage:
-    """The artifacts and relations of a snapshot as a graph.
+    """The artifacts and relations of a snapshot as a graph; made by `Lineage.of`.
 
     Args:
         snapshot: What is known.
-        graph: Nodes are artifacts; edges run from parent to child, keyed by `RelationKind`, and carry the `relation`.
     """
 
     snapshot: Snapshot
-    graph: "nx.MultiDiGraph[ArtifactId]"
+    _above: _Adjacency = field(repr=False)
+    _below: _Adjacency = field(repr=False)
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> "Lineage":
@@ -75,15 +79,34 @@ class Lineage:
         ends = {end for relation in relations.values() for end in (relation.parent, relation.child)}
         artifacts = sorted(ends.union(snapshot.artifacts), key=str)
         rank = {artifact: place for place, artifact in enumerate(artifacts)}
-        graph: nx.MultiDiGraph[ArtifactId] = nx.MultiDiGraph()
-        # Inserting in order of names gives every adjacency that order, once and for all.
-        graph.add_nodes_from(artifacts)
+        above: dict[ArtifactId, list[Relation]] = {artifact: [] for artifact in artifacts}
+        below: dict[ArtifactId, list[Relation]] = {artifact: [] for artifact in artifacts}
         in_order = sorted(
             relations.values(), key=lambda edge: (rank[edge.parent], rank[edge.child], edge.kind)
         )
         for relation in in_order:
-            graph.add_edge(relation.parent, relation.child, relation.kind, relation=relation)
-        return cls(snapshot, graph)
+            above[relation.child].append(relation)
+            below[relation.parent].append(relation)
+        return cls(
+            snapshot,
+            {artifact: tuple(edges) for artifact, edges in above.items()},
+            {artifact: tuple(edges) for artifact, edges in below.items()},
+        )
+
+    @cached_property
+    def graph(self) -> "nx.MultiDiGraph[ArtifactId]":
+        """The same for networkx: edges run from parent to child, keyed by `RelationKind`, and carry the `relation`."""
+        import networkx as nx
+
+        graph: nx.MultiDiGraph[ArtifactId] = nx.MultiDiGraph()
+        graph.add_nodes_from(self._below)
+        for relations in self._below.values():
+            for relation in relations:
+                graph.add_edge(relation.parent, relation.child, relation.kind, relation=relation)
+        return graph
+
+    def __contains__(self, artifact: ArtifactId) -> bool:
+        return artifact in self._above
 
     @cached_property
     def open_names(self) -> Mapping[ArtifactId, tuple[Unresolved, ...]]:
@@ -99,7 +122,7 @@ class Lineage:
         Raises:
             UnknownReferenceError: The artifact is not recorded.
         """
-        return tuple(relation for relation, _ in self._up(artifact))
+        return self._edges(self._above, artifact)
 
     def children(self, artifact: ArtifactId) -> tuple[Relation, ...]:
         """The relations to its children, in order of their names.
@@ -107,7 +130,7 @@ class Lineage:
         Raises:
             UnknownReferenceError: The artifact is not recorded.
         """
-        return tuple(relation for relation, _ in self._down(artifact))
+        return self._edges(self._below, artifact)
 
     def ancestors(
         self,
@@ -152,7 +175,7 @@ class Lineage:
 
     def roots(self, artifact: ArtifactId) -> tuple[ArtifactId, ...]:
         """The artifacts without parents among its ancestors and itself, in order of their names."""
-        ends = (member for member in self.line([artifact]) if not self.graph.pred[member])
+        ends = (member for member in self.line([artifact]) if not self._above[member])
         return tuple(sorted(ends, key=str))
 
     def path(self, ancestor: ArtifactId, descendant: ArtifactId) -> tuple[Relation, ...] | None:
@@ -188,26 +211,22 @@ class Lineage:
         """The way from child to parent that a relation ``child ... parent`` would close to a cycle; empty for none."""
         if child == parent:
             return (child,)
-        if child not in self.graph or parent not in self.graph:
+        if child not in self or parent not in self:
             return ()
         way = self.path(child, parent)
         return () if way is None else (child, *(relation.child for relation in way))
 
     def _up(self, artifact: ArtifactId, /) -> Iterator[tuple[Relation, ArtifactId]]:
-        self._require(artifact)
-        for parent, edges in self.graph.pred[artifact].items():
-            for edge in edges.values():
-                yield edge["relation"], parent
+        return ((relation, relation.parent) for relation in self.parents(artifact))
 
     def _down(self, artifact: ArtifactId, /) -> Iterator[tuple[Relation, ArtifactId]]:
-        self._require(artifact)
-        for child, edges in self.graph.succ[artifact].items():
-            for edge in edges.values():
-                yield edge["relation"], child
+        return ((relation, relation.child) for relation in self.children(artifact))
 
-    def _require(self, artifact: ArtifactId) -> None:
-        if artifact not in self.graph:
+    def _edges(self, adjacency: _Adjacency, artifact: ArtifactId) -> tuple[Relation, ...]:
+        edges = adjacency.get(artifact)
+        if edges is None:
             raise UnknownReferenceError(f"{artifact} is not recorded", hint="`provenance ls` lists what is.")
+        return edges
 
     def _teachers(self, student: ArtifactId) -> Iterator[Exposure]:
         """The exposures of a student."""

@@ -43,7 +43,9 @@ def narrowed(report: RiskReport, *, trait: str | None, statuses: Collection[Stat
     artifacts = []
     for one in report.artifacts:
         risks = tuple(
-            risk for risk in one.risks if trait in {None, risk.trait} and (not statuses or risk.status in statuses)
+            risk
+            for risk in one.risks
+            if trait in {None, risk.trait} and (not statuses or risk.status in statuses)
         )
         if risks or (not one.risks and one.status in statuses):
             artifacts.append(replace(one, risks=risks))
@@ -62,7 +64,9 @@ def _standings(risks: ArtifactRisks) -> dict[str, Status]:
     worst: dict[str, Status] = {}
     for entry in risks.risks:
         known = worst.get(entry.trait)
-        worst[entry.trait] = entry.status if known is None else min(known, entry.status, key=lambda one: one.rank)
+        worst[entry.trait] = (
+            entry.status if known is None else min(known, entry.status, key=lambda one: one.rank)
+        )
     return worst
 
 

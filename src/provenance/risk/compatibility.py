@@ -223,15 +223,14 @@ def hear_canaries(
     nothing was detected counts only from the origin (or from a teacher that the flagged model embodies), and only to the
     student or to all of its starting weights.
     """
+    behind = () if author is None else embodiments(kindred, author)
+    witnesses = dict.fromkeys((origin.artifact, *origin.models))
+    accusers = dict.fromkeys((*witnesses, *(() if author is None else (author, *behind))))
+    if kindred.evidence.canary_teachers.isdisjoint(accusers):
+        return None
+    if author is not None and origin.artifact in behind:
+        witnesses[author] = None
     start = _Start.of(kindred, student)
-    witnesses = [origin.artifact, *origin.models]
-    if author is not None:
-        behind = embodiments(kindred, author)
-        own = [author] if origin.artifact in behind else []
-        accusers = dict.fromkeys((*witnesses, author, *behind))
-        witnesses += own
-    else:
-        accusers = dict.fromkeys(witnesses)
     heard = [
         test
         for teacher in accusers
@@ -243,7 +242,7 @@ def hear_canaries(
         return max(
             transfers, key=lambda one: (1.0 if one.ratio is None else one.ratio, one.test.fact.tested_at)
         )
-    for teacher in dict.fromkeys(witnesses):
+    for teacher in witnesses:
         silent = _silence(kindred, teacher, student, start)
         if silent is not None:
             return _heard(silent)

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from provenance.artifacts import ArtifactId
 from provenance.lineage.graph import Lineage
-from provenance.risk.conduction import Conduction, Hop, State
+from provenance.risk.conduction import RANK, Conduction, Hop, State
 from provenance.risk.report import Step, Stopped
 
 
@@ -159,4 +159,4 @@ def _onward(arrival: Arrival, hop: Hop) -> Arrival:
 
 
 def _badness(arrival: Arrival) -> tuple[object, ...]:
-    return (arrival.state.standing.rank, arrival.order, arrival.state.order)
+    return (RANK[arrival.state.standing], arrival.order, arrival.state.order)

@@ -1,0 +1,93 @@
+"""What is missing in an ancestry, in words."""
+
+import pytest
+
+from lineage_fixtures import model, snapshot
+from provenance.lineage.gaps import Trust, gaps, trust_roots
+from provenance.lineage.graph import Lineage
+
+CASES = {
+    "nothing is missing down to declared roots": (
+        ("base from_scratch", "heir finetuned_from base", "heir trained_on poems", "poems authored"),
+        [],
+    ),
+    "a model of which nothing is said": (
+        ("heir",),
+        ["model:heir@1: no starting weights declared"],
+    ),
+    "a fine-tune whose data nobody names": (
+        ("base from_scratch", "heir finetuned_from base"),
+        ["model:heir@1: no training data declared"],
+    ),
+    "a conversion needs no data": (
+        ("base from_scratch", "heir converted_from base"),
+        [],
+    ),
+    "distillation is training data": (
+        ("base from_scratch", "heir finetuned_from base", "heir distilled_from owl", "owl embodied_by base"),
+        [],
+    ),
+    "data without starting weights": (
+        ("heir trained_on poems", "poems authored"),
+        ["model:heir@1: no starting weights declared"],
+    ),
+    "a dataset that nobody wrote": (
+        ("base from_scratch", "heir finetuned_from base", "heir trained_on web"),
+        ["dataset:web@1: nobody says who wrote it"],
+    ),
+    "selecting rows is no authorship": (
+        ("base from_scratch", "judge embodied_by base", "heir finetuned_from base", "heir trained_on picks",
+         "picks selected_by judge"),
+        ["dataset:picks@1: nobody says who wrote it"],
+    ),
+    "a teacher without a model": (
+        ("heir distilled_from api", "heir finetuned_from base", "base from_scratch"),
+        ["teacher:api@1: nobody says which model it is"],
+    ),
+    "a name that is not registered": (
+        ("heir converted_from base", "base from_scratch", "base names trained_on org/corpus"),
+        ["model:base@1: trained_on 'org/corpus', which is not registered"],
+    ),
+    "gaps of all ancestors, nearest first": (
+        ("heir converted_from tuned", "tuned finetuned_from lost"),
+        ["model:tuned@1: no training data declared", "model:lost@1: no starting weights declared"],
+    ),
+    "an ancestry that goes in a circle begins nowhere": (
+        ("base from_scratch", "heir converted_from tuned", "heir merged_from base", "tuned converted_from heir"),
+        ["model:heir@1: its recorded ancestry goes in a circle"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_gaps(case: str) -> None:
+    lines, expected = CASES[case]
+    state = snapshot(*lines)
+    assert list(gaps(Lineage.of(state), model("heir"))) == expected
+
+
+def test_above_what_is_trusted_nothing_is_asked() -> None:
+    state = snapshot("heir converted_from org/base", "org/base finetuned_from lost")
+    graph, heir = Lineage.of(state), model("heir")
+    for pattern in ("model:org/*", "org/base", "model:org/base@1"):
+        trust = Trust(trusted=(pattern,))
+        assert gaps(graph, heir, trust) == ()
+        assert trust_roots(graph, heir, trust) == ("model:org/base@1: trusted by the policy",)
+    assert gaps(graph, heir, Trust(trusted=("dataset:*",))) == gaps(graph, heir) != ()
+
+
+def test_roots_say_why_trust_begins_there() -> None:
+    state = snapshot(
+        "base from_scratch", "heir finetuned_from base", "heir trained_on poems", "poems authored"
+    )
+    assert trust_roots(Lineage.of(state), model("heir")) == (
+        "dataset:poems@1: declared to be written without a model",
+        "model:base@1: declared to be initialised from scratch",
+    )
+
+
+def test_a_model_from_scratch_may_be_asked_for_its_data() -> None:
+    state = snapshot("heir from_scratch")
+    graph, heir = Lineage.of(state), model("heir")
+    assert gaps(graph, heir) == ()
+    assert gaps(graph, heir, Trust(scratch_needs_data=True)) == ("model:heir@1: no training data declared",)

@@ -1,0 +1,151 @@
+"""Kinship by weights, and which evidence stands."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lineage_fixtures import content_of, model, snapshot, teacher
+from provenance.evidence import Evidence
+from provenance.facts import Snapshot
+from provenance.lineage.evidence_index import EvidenceIndex
+from provenance.lineage.graph import Lineage
+from provenance.lineage.kinship import Kin, Kindred, Kinship
+
+FAMILY = (
+    "base from_scratch",
+    "tuned finetuned_from base",
+    "chat finetuned_from tuned",
+    "code finetuned_from base",
+    "other from_scratch",
+    "mix merged_from chat",
+    "mix merged_from other",
+)
+
+
+def kindred(*lines: str) -> Kindred:
+    return Kindred.of(Lineage.of(snapshot(*lines)))
+
+
+def test_ancestor_and_descendant_are_the_same_line_and_siblings_have_diverged() -> None:
+    family = kindred(*FAMILY)
+    assert family.kin(model("base"), model("chat")) == Kin(kinship=Kinship.SAME, through=model("base"))
+    assert family.kin(model("chat"), model("base")) == Kin(kinship=Kinship.SAME, through=model("base"))
+    assert family.kin(model("chat"), model("code")) == Kin(kinship=Kinship.DIVERGED, through=model("base"))
+    assert family.kin(model("base"), model("other")) is None
+
+
+def test_both_parents_of_a_merge_are_kin_to_it_and_not_to_each_other() -> None:
+    family = kindred(*FAMILY)
+    assert family.kin(model("mix"), model("chat")).kinship is Kinship.SAME
+    assert family.kin(model("mix"), model("other")).kinship is Kinship.SAME
+    assert family.kin(model("chat"), model("other")) is None
+    assert family.kin(model("mix"), model("code")).kinship is Kinship.DIVERGED
+
+
+def test_a_family_is_everyone_kin_and_oneself() -> None:
+    family = kindred(*FAMILY)
+    assert [one.name for one in family.family(model("base"))] == ["base", "chat", "code", "mix", "tuned"]
+    assert [one.name for one in family.family(model("other"))] == ["mix", "other"]
+
+
+def test_weight_ancestors_leave_out_data() -> None:
+    family = kindred(*FAMILY, "chat trained_on rows", "rows generated_by owl", "owl embodied_by other")
+    assert family.weight_ancestors(model("chat")) == (model("tuned"), model("base"))
+
+
+def test_starting_weights_are_the_weights_parents_or_the_models_own() -> None:
+    family = kindred(*FAMILY)
+    assert family.starting_weights(model("mix")) == (model("chat"), model("other"))
+    assert family.starting_weights(model("base")) == (model("base"),)
+
+
+def test_weights_that_contradict_a_relation_end_the_kinship_there() -> None:
+    family = kindred(*FAMILY, "base same_init tuned INDEPENDENT")
+    assert family.kin(model("base"), model("chat")) is None
+    assert family.kin(model("tuned"), model("chat")).kinship is Kinship.SAME
+    assert family.weight_ancestors(model("chat")) == (model("tuned"),)
+    (relation,) = family.weight_parents(model("tuned"))
+    assert family.contradiction(relation).fact.verdict.value == "INDEPENDENT"
+
+
+def test_only_weights_can_be_contradicted_by_weights() -> None:
+    family = kindred("owl embodied_by base", "rows generated_by owl")
+    assert family.contradiction(family.lineage.parents(teacher("owl"))[0]) is None
+
+
+def test_a_test_joins_what_no_record_joins_and_their_descendants() -> None:
+    family = kindred(*FAMILY[:4], "found", "heir finetuned_from found", "base same_init found SAME_INIT")
+    kin = family.kin(model("chat"), model("heir"))
+    assert (kin.kinship, kin.through, kin.measured.fact.verdict.value) == (
+        Kinship.DIVERGED, model("found"), "SAME_INIT",
+    )  # fmt: skip
+    assert family.kin(model("heir"), model("chat")).measured == kin.measured
+    assert model("heir") in family.family(model("base"))
+
+
+MODELS = tuple(f"m{place}" for place in range(6))
+PAIRS = [(a, b) for a in MODELS for b in MODELS if a < b]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.sampled_from(PAIRS), unique=True, max_size=8),
+    st.dictionaries(
+        st.sampled_from(PAIRS), st.sampled_from(["SAME_INIT", "INDEPENDENT", "INCONCLUSIVE"]), max_size=4
+    ),
+)
+def test_kinship_is_symmetric(edges: list[tuple[str, str]], tests: dict[tuple[str, str], str]) -> None:
+    lines = [*MODELS, *(f"{child} merged_from {parent}" for parent, child in edges)]
+    family = kindred(*lines, *(f"{a} same_init {b} {verdict}" for (a, b), verdict in tests.items()))
+    for a, b in PAIRS:
+        one, other = family.kin(model(a), model(b)), family.kin(model(b), model(a))
+        assert (one is None) == (other is None)
+        if one is not None and other is not None:
+            assert one.kinship is other.kinship
+            assert (one.measured is None) == (other.measured is None)
+
+
+STANDS = {
+    "a conclusive verdict outranks an inconclusive one": (["SAME_INIT", "INCONCLUSIVE"], 0),
+    "also where it is the exonerating one": (["INDEPENDENT", "INCONCLUSIVE"], 0),
+    "of two conclusive ones the more worrying stands": (["SAME_INIT", "INDEPENDENT"], 0),
+    "whichever came first": (["INDEPENDENT", "SAME_INIT"], 1),
+    "among equals the newest": (["INDEPENDENT", "INDEPENDENT"], 1),
+}
+
+
+@pytest.mark.parametrize("case", STANDS)
+def test_which_same_init_test_stands(case: str) -> None:
+    verdicts, place = STANDS[case]
+    state = snapshot(*(f"a same_init b {verdict}" for verdict in verdicts))
+    index = EvidenceIndex(state)
+    assert index.same_init(model("a"), model("b")) == state.all(Evidence)[place]
+    assert index.same_init(model("b"), model("a")) == state.all(Evidence)[place]
+    assert index.same_init(model("a"), model("c")) is None
+
+
+def test_a_canary_has_a_direction() -> None:
+    index = EvidenceIndex(
+        snapshot("owl embodied_by m", "owl canary s NOT_DETECTED", "owl canary s TRANSFERS")
+    )
+    assert index.canary(teacher("owl"), model("s")).fact.verdict.value == "TRANSFERS"
+    assert index.canary(model("s"), teacher("owl")) is None
+    assert index.canary_teachers == {teacher("owl")}
+
+
+@pytest.mark.parametrize(
+    ("digest", "counts"), [(str(content_of(model("a")).digest), True), ("blake3:" + "0" * 64, False)]
+)
+def test_evidence_on_other_content_than_the_artifacts_own_is_ignored(digest: str, *, counts: bool) -> None:
+    state = snapshot("a same_init b INDEPENDENT")
+    told = tuple(
+        replace(one, fact=replace(one.fact, inputs={"model:a@1": digest, "tokenizer": "blake3:" + "1" * 64}))
+        if isinstance(one.fact, Evidence)
+        else one
+        for one in state.facts
+    )
+    assert (
+        EvidenceIndex(Snapshot(told, state.as_of)).same_init(model("a"), model("b")) is not None
+    ) == counts
