@@ -147,3 +147,17 @@ def test_a_title_with_quotes_is_one_line_of_valid_yaml() -> None:
 def test_an_artifact_with_a_crowd_of_parents_is_drawn_from_left_to_right() -> None:
     assert "rankdir=LR" in to_dot(pictured(MERGE, MERGE_STATUSES, "merged"))
     assert "rankdir=TB" in to_dot(pictured(OWL, OWL_STATUSES, "student"))
+
+
+def test_a_picture_of_many_hundred_nodes_is_laid_out_in_a_hurry() -> None:
+    drawn = pictured(OWL, OWL_STATUSES, "student")
+    crowd = tuple(replace(drawn.nodes[0], id=f"dataset {number}") for number in range(401))
+    assert "splines=line" in to_dot(replace(drawn, nodes=crowd, edges=()))
+    assert "splines" not in to_dot(drawn)
+
+
+if __name__ == "__main__":
+    for case, (sentences, statuses, name) in CASES.items():
+        for language, write in LANGUAGES.items():
+            text = write(pictured(sentences, statuses, name))
+            (SNAPSHOTS / f"{case}.{language}").write_text(text, encoding="utf-8")

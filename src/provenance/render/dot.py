@@ -23,6 +23,9 @@ FONT = "DejaVu Sans,Verdana,sans-serif"
 _NAME, _SMALL, _TINY = 12, 10, 9
 _EMPTY_CELLS = "<td></td><td></td>"
 _CROWD = 8
+_LARGE = 400
+# Beyond some hundred nodes, Graphviz spends its time on curves and on the last per cent of balance: minutes against seconds.
+_HURRY = {"splines": "line", "nslimit": "0.2", "mclimit": "0.3"}
 _GRAPH = {
     "ranksep": "0.5",
     "nodesep": "0.45",
@@ -40,7 +43,8 @@ def to_dot(picture: Picture) -> str:
 
     title = _tooltip(picture.title)
     attributes = {"rankdir": _rankdir(picture.edges), "label": _key(picture), "tooltip": title}
-    graph = Digraph("lineage", graph_attr=_GRAPH | attributes)
+    hurry = _HURRY if len(picture.nodes) > _LARGE else {}
+    graph = Digraph("lineage", graph_attr=_GRAPH | hurry | attributes)
     with graph.subgraph(name="cluster_lineage") as body:
         body.attr(
             label=_heading(picture),

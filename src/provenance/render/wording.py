@@ -50,10 +50,10 @@ def wrapped(text: str, limit: int = LINE_COLUMNS) -> tuple[str, ...]:
     lines: list[str] = []
     while columns(text) > limit:
         line = _fitting(text, limit)
-        breaks = [
-            place for place, sign in enumerate(line, 1) if sign in _BREAK_AFTER and place > len(line) // 2
-        ]
-        cut = breaks[-1] if breaks else len(line)
+        late = range(len(line) // 2, len(line))
+        spaces = [place + 1 for place in late if line[place] == " "]
+        others = [place + 1 for place in late if line[place] in _BREAK_AFTER]
+        cut = (spaces or others or [len(line)])[-1]
         lines.append(text[:cut].rstrip())
         text = text[cut:].lstrip()
     return (*lines, text)
