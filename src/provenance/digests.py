@@ -1,6 +1,6 @@
 """Content digests: BLAKE3 for speed, SHA-256 where others must verify.
 
-A file is digested through a memory map, so that the page cache is read once and nothing is copied. A folder's digest is
+A file is digested through a memory map, one window at a time, so that nothing is copied and memory stays bounded. A folder's digest is
 the digest of its listing, one line ``<hex>  <path>`` per file in byte order of the paths: moving the folder changes nothing,
 renaming, adding or removing a file does.
 """
@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import CoreSchema
 
+_WINDOW_BYTES = 256 << 20  # enough to keep all cores busy, and a multiple of every page size
 DIGEST_PATTERN = r"^(blake3|sha256):[0-9a-f]{64}$"
 
 
@@ -112,16 +114,22 @@ def digest_file(path: Path, algorithm: DigestAlgorithm = DigestAlgorithm.BLAKE3)
         ContentError: The file can't be read.
     """
     try:
-        if algorithm is DigestAlgorithm.SHA256:
-            with path.open("rb") as file:
+        with path.open("rb") as file:
+            if algorithm is DigestAlgorithm.SHA256:
                 return Digest(algorithm, hashlib.file_digest(file, "sha256").hexdigest())
-        from blake3 import blake3
-
-        hasher = blake3(max_threads=blake3.AUTO)
-        hasher.update_mmap(path)
-        return Digest(algorithm, hasher.hexdigest())
+            return Digest(algorithm, _blake3(file.fileno(), path.stat().st_size))
     except OSError as error:
         raise ContentError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _blake3(file: int, size: int) -> str:
+    from blake3 import blake3
+
+    hasher = blake3(max_threads=blake3.AUTO)
+    for start in range(0, size, _WINDOW_BYTES):
+        with mmap(file, min(_WINDOW_BYTES, size - start), access=ACCESS_READ, offset=start) as window:
+            hasher.update(window)
+    return hasher.hexdigest()
 
 
 def digest_listing(entries: Iterable[tuple[str, Digest]]) -> Digest:

@@ -213,6 +213,8 @@ def _declare(directory: _Directory, draft: _Draft) -> list[Relation]:
     declared = [directory.relation(draft.id, parent) for parent in draft.request.parents]
     has_weights = any(relation.kind in WEIGHT_KINDS for relation in declared)
     for claim in draft.request.claims:
+        if claim.name == draft.id.name and claim.kind.rule.parent is draft.id.kind:
+            continue  # a card that names its own model tells nothing of its ancestry
         if claim.kind in WEIGHT_KINDS and has_weights:
             _compare_claim(draft, declared, claim)
         elif not any((one.kind, one.parent.name) == (claim.kind, claim.name) for one in declared):

@@ -89,7 +89,7 @@ class Request:
         return replace(
             self,
             content=intake.content,
-            path=str(intake.path.resolve()),
+            path=str(intake.path),
             claims=intake.claims,
             notes=intake.warnings,
         )

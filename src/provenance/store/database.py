@@ -35,7 +35,7 @@ def connect(url: str) -> Engine:
             f"not a database URL: {url!r}", hint="Write sqlite:///FILE or postgresql://USER@HOST/DATABASE."
         ) from error
     if parsed.get_backend_name() == "sqlite":
-        engine = create_engine(parsed, connect_args={"timeout": SQLITE_BUSY_SECONDS})
+        engine = create_engine(parsed.set(drivername="sqlite"), connect_args={"timeout": SQLITE_BUSY_SECONDS})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, insert, select
 
 from provenance.artifacts import Artifact, ArtifactId, Reference
+from provenance.errors import ProvenanceError
 from provenance.facts import TYPE_NAMES, Fact, Recorded, Snapshot, utc_moment, utc_text
 from provenance.references import SHORTEST_PREFIX, is_digest
 from provenance.relations import Relation
@@ -79,7 +80,11 @@ class Ledger:
             RegistryError: There is none (and ``create`` is False), it is newer than this program, or can't be reached.
         """
         engine = connect(url)
-        ensure_current(engine, create=create)
+        try:
+            ensure_current(engine, create=create)
+        except ProvenanceError:
+            engine.dispose()
+            raise
         return cls(engine)
 
     def close(self) -> None:

