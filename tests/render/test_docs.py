@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from provenance.render import to_mermaid
+from provenance.render.styles import PAINTS
 from render_fixtures import OWL, OWL_STATUSES, pictured
 
 PAGE = Path(__file__).parents[2] / "docs" / "diagrams.md"
@@ -16,6 +17,12 @@ def example() -> str:
 def test_the_page_shows_the_owl_story_as_it_is_drawn() -> None:
     page = PAGE.read_text(encoding="utf-8")
     assert page.split(BEGIN)[1].split(END)[0] == example()
+
+
+def test_the_page_explains_every_status_as_the_legend_does() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    for status, paint in PAINTS.items():
+        assert f"| `{status.value.upper()}` | {paint.meaning} |" in page
 
 
 if __name__ == "__main__":

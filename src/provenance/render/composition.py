@@ -320,7 +320,7 @@ def _summary(
     """What is drawn, and how it stands: the worst first, then what nobody knows."""
     artifacts = [node for node in nodes if node.kind is not NodeKind.UNKNOWN]
     standing = Counter(node.status for node in artifacts if node.status is not None)
-    untested = sum("untested" in found.text for edge in edges for found in edge.findings)
+    untested = sum(found.text.endswith("untested") for edge in edges for found in edge.findings)
     ways = {
         Direction.UP: "ancestors",
         Direction.DOWN: "descendants",

@@ -112,6 +112,6 @@ TONES: Mapping[Tone, str] = {Tone.DISPUTES: ALARM, Tone.CARRIES: INK, Tone.OPEN:
 MARKS: Mapping[Mark, tuple[str, str]] = {
     Mark.ASKED: ("heavy border", "what was asked about"),
     Mark.ROUTE: ("thick red line", "a route by which a flagged trait arrives"),
-    Mark.BLOCKED: ("bar", "stopped by a recorded decision"),
+    Mark.BLOCKED: ("BLOCKED", "a recorded decision stops the trait here"),
 }
 """Name of each mark and its meaning, for the legend."""
