@@ -254,7 +254,7 @@ MANIFESTS = {
         "models:\n  - name: a\n    finetuned_from: b\n  - name: b\n    finetuned_from: a\n",
         "would close a cycle",
     ),
-    "a missing file": ("models:\n  - name: a\n    path: nowhere\n", "manifest.yaml:2"),
+    "a missing file": ("models:\n  - name: a\n    path: nowhere\n", "manifest.yaml:3"),
 }
 
 

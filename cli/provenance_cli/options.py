@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[datetime]):
     """A date or a moment in ISO form; without a zone it is UTC, and a bare date means its last microsecond."""
 
     name = "DATE"

@@ -11,7 +11,7 @@ from provenance.artifacts import ArtifactId
 from provenance.errors import ConflictError, UnknownReferenceError
 from provenance.evidence import Evidence
 from provenance.facts import Fact, Recorded
-from provenance.risk import Change
+from provenance.risk.changes import Change
 from provenance.store import Transaction
 from provenance.traits import Block, Clearance, Flag, Trait, Withdrawal
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from provenance.audit import Outcome, Task
     from provenance.findings import Finding
     from provenance.intake import ContentProgress
-    from provenance.mlflow_link import SyncReport
+    from provenance.mlflow_link.sync import SyncReport
     from provenance.registration import Registration
     from provenance.request import Parent, Request
     from provenance.risk import ArtifactRisks, Check, Policy, RiskReport
@@ -304,7 +304,7 @@ class Registry:
             after = transaction.snapshot()
             if dry_run:
                 transaction.discard()
-        lineage, policy = Lineage.of(after), Policy.default()
+        lineage, policy = Lineage.of(after), Policy.load()
         below = [one.artifact for one in lineage.descendants(subject)] if subject else sorted(after.artifacts)
         touched = [subject, *below] if subject else below
         now = assess(after, lineage, policy, touched)
@@ -325,7 +325,7 @@ class Registry:
         from provenance.risk import Policy
         from provenance.view import View
 
-        return View(self._ledger.snapshot(as_of), policy or Policy.default(), self.head().digest)
+        return View(self._ledger.snapshot(as_of), policy or Policy.load(), self.head().digest)
 
     def resolve(self, ref: Ref, kind: ArtifactKind | None = None) -> ArtifactId:
         """The artifact that a reference means now.

@@ -1,1 +1,7 @@
 """Lineage: the graph of artifacts, kinship by weights, the evidence that stands, and what is missing in an ancestry."""
+
+from provenance.lineage.evidence_index import EvidenceIndex
+from provenance.lineage.graph import Exposure, Lineage, Relative
+from provenance.lineage.kinship import Kin, Kindred, Kinship
+
+__all__ = ["EvidenceIndex", "Exposure", "Kin", "Kindred", "Kinship", "Lineage", "Relative"]

@@ -1,1 +1,39 @@
 """Risk: policy, propagation of flags along the lineage, explanation, gate."""
+
+from provenance.risk.changes import Change, changes, narrowed
+from provenance.risk.engine import assess, explain, impact
+from provenance.risk.gate import check
+from provenance.risk.policy import Policy
+from provenance.risk.report import (
+    ArtifactRisks,
+    Check,
+    Impact,
+    ImpactItem,
+    RiskEntry,
+    RiskReport,
+    Status,
+    Step,
+    Stopped,
+    Violation,
+)
+
+__all__ = [
+    "ArtifactRisks",
+    "Change",
+    "Check",
+    "Impact",
+    "ImpactItem",
+    "Policy",
+    "RiskEntry",
+    "RiskReport",
+    "Status",
+    "Step",
+    "Stopped",
+    "Violation",
+    "assess",
+    "changes",
+    "check",
+    "explain",
+    "impact",
+    "narrowed",
+]
