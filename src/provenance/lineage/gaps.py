@@ -47,9 +47,11 @@ def gaps(lineage: Lineage, artifact: ArtifactId, trust: Trust = NO_TRUST) -> tup
     Raises:
         UnknownReferenceError: The artifact is not recorded.
     """
-    return tuple(
-        gap for member in _line(lineage, artifact, trust) for gap in _own_gaps(lineage, member, trust)
-    )
+    line = tuple(_line(lineage, artifact, trust))
+    found = [gap for member in line for gap in _own_gaps(lineage, member, trust)]
+    if _circular(lineage, line, trust):
+        found.append(f"{artifact}: its recorded ancestry goes in a circle")
+    return tuple(found)
 
 
 def trust_roots(lineage: Lineage, artifact: ArtifactId, trust: Trust = NO_TRUST) -> tuple[str, ...]:
