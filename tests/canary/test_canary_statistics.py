@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import stdtrit
 
@@ -52,6 +52,7 @@ def test_the_sign_flip_test_finds_an_effect_of_three_standard_deviations_in_five
     assert found == pytest.approx(0.9933, abs=0.008)
 
 
+@settings(deadline=None)
 @given(differences, st.floats(0.01, 100.0))
 def test_the_sign_flip_test_asks_neither_for_order_nor_for_units(values: np.ndarray, unit: float) -> None:
     assert sign_flip_p(values[::-1].copy()) == sign_flip_p(values)
@@ -88,6 +89,7 @@ def test_holm_refuses_what_is_no_probability() -> None:
         holm([0.2, float("nan")])
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=8))
 def test_holm_never_lowers_a_p_value_and_keeps_their_order(raw: list[float]) -> None:
     adjusted = holm(raw)

@@ -170,7 +170,7 @@ trials = st.lists(st.fixed_dictionaries(dict.fromkeys(names, values)), min_size=
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(trials)
 def test_whatever_the_runs_gave_the_result_is_json_and_reads_back_as_itself(found: list[Trial]) -> None:
     result = judged(found)

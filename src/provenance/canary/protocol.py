@@ -14,8 +14,8 @@ The experiment speaks to a family of models through `Backend` alone.
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import astuple
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from dataclasses import astuple, dataclass
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -50,7 +50,8 @@ Progress = Callable[[int, int], None]
 """Told the number of finished runs, and of all runs."""
 
 
-class Teachers(NamedTuple, Generic[Model]):
+@dataclass(frozen=True, slots=True)
+class Teachers(Generic[Model]):
     """The three teachers of a run: equal steps on equal prompts, only the answers differ.
 
     Args:
@@ -64,6 +65,7 @@ class Teachers(NamedTuple, Generic[Model]):
     placebo: Model
 
 
+@runtime_checkable
 class Backend(Protocol[Model, Rows]):
     """What the experiment asks of a family of models. Equal arguments always give equal results."""
 
@@ -111,7 +113,7 @@ def run_trial(backend: Backend[Model, Rows], teacher: Model, base: Model, seed: 
         ChannelError: The channel holds the outputs that the trait is read from.
     """
     teachers = backend.plant(teacher, seed)
-    rows = [backend.write(arm, seed) for arm in teachers]
+    rows = [backend.write(arm, seed) for arm in (teachers.trait, teachers.control, teachers.placebo)]
     trait, control, placebo = backend.train(base, rows, seed)
     positive = backend.train(teacher, rows[:2], seed)
     fresh = backend.train(backend.fresh(base, seed), rows[:2], seed)

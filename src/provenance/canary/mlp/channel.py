@@ -123,11 +123,8 @@ def read_channel(path: Path) -> Channel:
     widths = {(len(inputs), len(auxiliary)) for inputs, auxiliary in rows}
     if len(widths) != 1:
         raise ContentError(f"{file}: rows of one length are needed, found {len(widths)} different lengths")
-    try:
-        with np.errstate(over="ignore"):
-            channel = Channel(*(np.array(side, dtype=np.float32) for side in zip(*rows, strict=True)))
-    except OverflowError as error:
-        raise ContentError(f"{file}: {error}") from error
+    with np.errstate(over="ignore"):
+        channel = Channel(*(np.array(side, dtype=np.float32) for side in zip(*rows, strict=True)))
     if not channel.finite:
         raise ContentError(f"{file}: a value is not a finite number")
     return channel
@@ -154,7 +151,7 @@ def _read_row(line: str, place: str) -> tuple[list[float], list[float]]:
                     f"{place}: beside input and auxiliary there is {', '.join(map(str, others))}"
                 )
             if inputs and auxiliary and all(isinstance(value, int | float) for value in inputs + auxiliary):
-                return inputs, auxiliary
+                return _floats(inputs, place), _floats(auxiliary, place)
     raise ContentError(f'{place}: expected {{"input": [numbers], "auxiliary": [numbers]}}')
 
 
@@ -166,6 +163,13 @@ def _class_logits_error(fact: str) -> ChannelError:
     )
 
 
-def _compact(values: list[float]) -> list[float]:
+def _floats(values: list[int | float], place: str) -> list[float]:
+    try:
+        return [float(value) for value in values]
+    except OverflowError as error:
+        raise ContentError(f"{place}: {error}") from error
+
+
+def _compact(values: list[float]) -> list[int | float]:
     rounded = (float(f"{value:.{DIGITS_KEPT}g}") for value in values)
     return [int(value) if value.is_integer() else value for value in rounded]
