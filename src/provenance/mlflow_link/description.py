@@ -29,7 +29,7 @@ def describe(risks: ArtifactRisks | None, relations: Iterable[Relation]) -> str:
 
 def _entry(entry: RiskEntry) -> str:
     head = (
-        f"**{entry.status}** to {code(entry.trait)} (severity {entry.severity}, score {entry.score:.2g}), "
+        f"{code(entry.trait)}: **{entry.status}** (severity {entry.severity}, score {entry.score:.2g}) "
         f"by {code(entry.flag)} on {code(str(entry.origin))}: {prose(entry.rule)}"
     )
     path = [f"{number}. {_step(step)}" for number, step in enumerate(entry.route, 1)]
