@@ -287,3 +287,22 @@ def test_a_broken_file_is_an_error_and_no_verdict(tmp_path: Path) -> None:
     broken.write_bytes(good.read_bytes()[:-4])
     with pytest.raises(ContentError, match=r"b\.safetensors is not a sound safetensors file"):
         compare(good, broken)
+
+
+def test_an_equal_table_that_was_computed_is_no_sign_of_kinship(tmp_path: Path) -> None:
+    phases = 2 * np.pi * np.outer(np.arange(17), np.arange(32)) / 32
+    basis = np.concatenate([np.cos(phases), np.sin(phases)]).astype(np.float32)
+    a, b = ({**drawn(CHAIN, seed), "stft.basis": basis} for seed in (1, 2))
+    assert compared(tmp_path, a, b).verdict is Verdict.INDEPENDENT
+
+
+def test_an_equal_table_that_was_learnt_keeps_independence_from_being_claimed(tmp_path: Path) -> None:
+    table = drawn({"lookup": (30, 30)}, 3)
+    found = compared(tmp_path, {**drawn(CHAIN, 1), **table}, {**drawn(CHAIN, 2), **table})
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "1 tensors are equal byte for byte" in found.reason
+
+
+def test_a_name_of_a_million_parts_is_compared_like_any_other(tmp_path: Path) -> None:
+    odd = {"a." * 500_000 + "b": np.ones((2, 2), np.float32)}
+    assert compared(tmp_path, {**drawn(CHAIN, 1), **odd}, drawn(CHAIN, 2)).verdict is Verdict.INDEPENDENT

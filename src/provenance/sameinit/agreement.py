@@ -22,6 +22,7 @@ IDENTITY_LIKE_Z = 10.0
 """Standard errors by which a square matrix's diagonal may stand out before it counts as built and not drawn."""
 SINUSOID_COSINE = 0.5
 """Cosine with the usual sinusoids from which a table of positions counts as built."""
+_POSITIONS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,7 @@ def built_positions(checkpoint: Checkpoint, layout: Layout) -> str | None:
     name = layout.matrices[slot].name
     if not checkpoint.is_numeric(name):
         return f"{name} can't be read as numbers"
-    table = checkpoint.rows(name, 0, 512)
+    table = checkpoint.rows(name, 0, _POSITIONS)
     return f"{name} holds sinusoids" if _sinusoidal(table) else None
 
 
@@ -90,8 +91,11 @@ def _sinusoidal(table: Floats) -> bool:
     blocks = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
     interleaved = np.stack([np.sin(angles), np.cos(angles)], axis=2).reshape(length, -1)
     table = table[:, : blocks.shape[1]]
-    scale = float(np.linalg.norm(table)) * float(np.linalg.norm(blocks)) or 1.0
-    return any(abs(float((table * built).sum())) > SINUSOID_COSINE * scale for built in (blocks, interleaved))
+    with np.errstate(over="ignore", invalid="ignore"):
+        scale = float(np.linalg.norm(table)) * float(np.linalg.norm(blocks)) or 1.0
+        return any(
+            abs(float((table * built).sum())) > SINUSOID_COSINE * scale for built in (blocks, interleaved)
+        )
 
 
 class _Sums:

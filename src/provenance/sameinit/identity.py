@@ -3,13 +3,17 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from provenance.weights.checkpoint import Checkpoint
 from provenance.weights.dtypes import Floats
 
+_FIRST_BYTES = 1 << 12
 _BLOCK_BYTES = 1 << 22
+# Prefixes of exports have one or two parts; a name from a stranger may have a million.
+_PREFIX_PARTS = 6
 # A tensor with no more than this many different values is a mask, a table of indices, or a constant.
 _FEW_VALUES = 16
 # Mean size of the correlation of neighbours in a row from which a tensor counts as computed; random rows of 64 have 0.1.
@@ -62,7 +66,7 @@ def _unique_by_suffix(names: Iterable[str]) -> Mapping[str, str]:
     found: dict[str, list[str]] = defaultdict(list)
     for name in names:
         parts = name.split(".")
-        for start in range(1, len(parts)):
+        for start in range(1, min(len(parts), _PREFIX_PARTS + 1)):
             found[".".join(parts[start:])].append(name)
     return {suffix: whole[0] for suffix, whole in found.items() if len(whole) == 1}
 
@@ -71,9 +75,11 @@ def _is_equal(a: Checkpoint, one: str, b: Checkpoint, other: str) -> bool:
     left, right = a.info(one), b.info(other)
     if (left.dtype, left.shape) != (right.dtype, right.shape):
         return False
+    # Most tensors that differ do so at once: a first look that is short spares reading them twice.
+    starts = [0, *range(_FIRST_BYTES, left.end - left.start, _BLOCK_BYTES)]
     return all(
-        np.array_equal(a.raw(one, start, start + _BLOCK_BYTES), b.raw(other, start, start + _BLOCK_BYTES))
-        for start in range(0, left.end - left.start, _BLOCK_BYTES)
+        np.array_equal(a.raw(one, start, stop), b.raw(other, start, stop))
+        for start, stop in pairwise([*starts, left.end - left.start])
     )
 
 
@@ -93,6 +99,7 @@ def _is_smooth(rows: Floats) -> bool:
     flat = rows.reshape(len(rows), -1)
     if flat.shape[1] < _SHORT:
         return False
-    energy = np.square(flat).sum(axis=1)
-    following = np.abs((flat[:, 1:] * flat[:, :-1]).sum(axis=1))
+    with np.errstate(over="ignore", invalid="ignore"):
+        energy = np.square(flat).sum(axis=1)
+        following = np.abs((flat[:, 1:] * flat[:, :-1]).sum(axis=1))
     return bool(following.sum() > _SMOOTH * energy.sum())

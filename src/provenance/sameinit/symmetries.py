@@ -40,13 +40,13 @@ class Rule:
         part: What the group belongs to, for people and for the combination of p-values.
         symmetry: What may be done.
         members: Roles that hold the unit, and on which side; the first has to be there, the others when they fit.
-        rotary: Whether the rule also holds where positions enter by rotation.
+        unrotated: Holds only where positions are known to enter by a table: rotation ties dimensions into pairs.
     """
 
     part: str
     symmetry: Symmetry
     members: tuple[tuple[Role, Side], ...]
-    rotary: bool = True
+    unrotated: bool = False
 
 
 RULES: tuple[Rule, ...] = (
@@ -55,7 +55,7 @@ RULES: tuple[Rule, ...] = (
     Rule("mlp", Symmetry.SIGN, ((Role.UP, Side.OUTPUTS), (Role.DOWN, Side.INPUTS))),
     Rule("mlp", Symmetry.SWAP, ((Role.HIDDEN_IN, Side.OUTPUTS), (Role.HIDDEN_OUT, Side.INPUTS))),
     Rule("attention", Symmetry.SIGN, ((Role.VALUE, Side.OUTPUTS), (Role.OUTPUT, Side.INPUTS))),
-    Rule("attention", Symmetry.SIGN, ((Role.KEY, Side.OUTPUTS), (Role.QUERY, Side.OUTPUTS)), rotary=False),
+    Rule("attention", Symmetry.SIGN, ((Role.KEY, Side.OUTPUTS), (Role.QUERY, Side.OUTPUTS)), unrotated=True),
 )
 
 
@@ -110,8 +110,9 @@ def groups(a: Layout, b: Layout) -> Iterator[Group]:
         slot: (a.matrices[slot], b.matrices[slot]) for slot in sorted(a.matrices.keys() & b.matrices.keys())
     }
     yield from _stacked_groups(common)
+    unrotated = any(slot.role is Role.POSITION for slot in common)
     for rule in RULES:
-        if (a.family.rotary or b.family.rotary) and not rule.rotary:
+        if rule.unrotated and not unrotated:
             continue
         for slot in common:
             if slot.role is rule.members[0][0]:

@@ -84,8 +84,8 @@ class Checkpoint:
         if last <= first:
             return np.empty(0, np.uint8)
         try:
-            # As a plain array: a subclass would follow its views into all arithmetic.
-            data = np.asarray(np.memmap(stored.file, np.uint8, "r", offset=first, shape=(last - first,)))
+            # As text, since a Path is resolved at each call; as a plain array, since a subclass outlives all arithmetic.
+            data = np.asarray(np.memmap(str(stored.file), np.uint8, "r", offset=first, shape=(last - first,)))
         except (OSError, ValueError) as error:
             raise ContentError(f"{stored.file} was changed while it was being read") from error
         self.bytes_read += data.size

@@ -56,14 +56,12 @@ class Family:
 
     Args:
         name: What people call it.
-        rotary: Positions enter by rotation, so that query and key dimensions come in pairs.
-        learned_positions: Positions enter by a table that was initialised at random.
+        rotary: Positions enter by rotation, and not by a table that is added to the residual stream.
         patterns: The tensors.
     """
 
     name: str
     rotary: bool = False
-    learned_positions: bool = False
     patterns: tuple[Pattern, ...]
 
 
@@ -71,7 +69,6 @@ def _gpt2(name: str, out_axis: int) -> Family:
     layer = "h.{i}."
     return Family(
         name=name,
-        learned_positions=True,
         patterns=(
             Pattern("wte.weight", Role.EMBEDDING),
             Pattern("wpe.weight", Role.POSITION),
@@ -129,7 +126,6 @@ FAMILIES: tuple[Family, ...] = (
     _gpt2("gpt2-linear", out_axis=0),
     Family(
         name="bert",
-        learned_positions=True,
         patterns=(
             Pattern("embeddings.word_embeddings.weight", Role.EMBEDDING),
             Pattern("embeddings.position_embeddings.weight", Role.POSITION),
@@ -143,7 +139,6 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         name="distilbert",
-        learned_positions=True,
         patterns=(
             Pattern("embeddings.word_embeddings.weight", Role.EMBEDDING),
             Pattern("embeddings.position_embeddings.weight", Role.POSITION),
@@ -155,7 +150,7 @@ FAMILIES: tuple[Family, ...] = (
             Pattern("layer.{i}.ffn.lin2.weight", Role.HIDDEN_OUT),
         ),
     ),
-    # OPT, BART, Whisper and kin: encoder and decoder are towers. Their position tables may be fixed sinusoids.
+    # OPT, BART, Whisper and kin: encoder and decoder are towers. How their positions enter differs.
     Family(
         name="bart",
         patterns=(
