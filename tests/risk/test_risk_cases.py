@@ -165,6 +165,12 @@ CASES = {
          "pupil2 finetuned_from heir", "pupil2 trained_on text"),
         {"voice": "suspected", "text": "carrier", "pupil": "exposed", "pupil2": "suspected"},
     ),
+    "beyond a disputed claim no initialisation makes a student more than suspected": (
+        ("base from_scratch", "tuned finetuned_from base", "heir converted_from tuned",
+         "tuned same_init heir INDEPENDENT", "voice embodied_by heir", "text generated_by voice",
+         "pupil finetuned_from base", "pupil trained_on text", "tuned flagged owls"),
+        {"heir": "suspected", "text": "carrier", "pupil": "suspected"},
+    ),
     "a student whose own claim of its start is contradicted is suspected": (
         (*OWL, "base same_init student INDEPENDENT"),
         {"student": "suspected"},
@@ -226,6 +232,12 @@ CASES = {
     "a canary run on the bare model and the starting weights speaks for the pair": (
         (*OWL, *FOREIGN, INDEPENDENT, "base canary other NOT_DETECTED"),
         {"foreign": "unlikely"},
+    ),
+    "a canary on the sound half of a start is silent on the half that the weights deny": (
+        (*OWL[:3], "other from_scratch", "third from_scratch", "mix merged_from other", "mix merged_from third",
+         "third same_init mix INDEPENDENT", "mix trained_on numbers", "base same_init mix INDEPENDENT",
+         "base canary other NOT_DETECTED", "owl flagged owls"),
+        {"mix": "carrier"},
     ),
     "nothing found, but nobody says where it comes from: unknown": (
         (*OWL, "stranger", "heir finetuned_from stranger", "heir trained_on poems", "poems authored",
@@ -345,6 +357,22 @@ def test_a_score_is_the_product_of_the_edges_factors(case: str) -> None:
         "owlish flagged owls" if "weights" in case and name == "base" else "owl flagged owls",
     )
     assert entry_of(lines, name).score == pytest.approx(score)
+
+
+def test_the_best_route_counts_where_it_is_not_the_shortest() -> None:
+    lines = (
+        *OWL[:4],
+        "copy derived_from numbers",
+        "student trained_on copy",
+        "student trained_on numbers clean_fraction=0.5",
+        "small quantized_from student",
+        "owl flagged owls",
+    )
+    entry = entry_of(lines, "small")
+    assert (entry.score, [step.child.name for step in entry.route]) == (
+        0.55,
+        ["numbers", "copy", "student", "small"],
+    )
 
 
 def test_a_block_counts_until_it_expires() -> None:
