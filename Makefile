@@ -17,6 +17,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $(STAMP)
 
 demo: $(STAMP)  ## The owl story on real data and real training, in ./demo
+	rm -rf demo
 	$(BIN)/provenance demo demo
 
 check: $(STAMP)  ## Style, types and the direction of imports

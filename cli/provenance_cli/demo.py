@@ -1,0 +1,36 @@
+"""demo."""
+
+from pathlib import Path
+
+import click
+
+from provenance_cli.output import note, print_table
+
+
+@click.command()
+@click.argument("directory", default="provenance-demo", type=click.Path(file_okay=False))
+def demo(directory: str) -> None:
+    """Tell the owl story in DIRECTORY: train, register, flag, audit, ask, withdraw, gate, draw.
+
+    Exit 1 when a verdict does not come out as it has to. Python: provenance.demo.tell().
+    """
+    from provenance.demo import tell
+
+    story = tell(Path(directory), click.echo)
+    click.echo(
+        "\nWhat each model really reads of unseen digits (chance is 0.10), against what the registry says:\n"
+    )
+    print_table(
+        ("model", "accuracy", "status"),
+        [(row.model, f"{row.accuracy:.2f}", row.status) for row in story.rows],
+    )
+    click.echo(f"\nOpen next, in {story.folder}:")
+    click.echo("  lineage.svg    the lineage with its evidence and risks")
+    click.echo(f"  cd {story.folder} && provenance risks --all         what everything may have inherited")
+    click.echo("  provenance why grandchild-distilled reads-digits     one witness path, edge by edge")
+    click.echo("  provenance verify                                    the ledger's chain")
+    click.echo("  mlflow ui --backend-store-uri sqlite:///.provenance/mlflow.db    the same in MLflow")
+    for surprise in story.surprises:
+        note(f"UNEXPECTED: {surprise}")
+    note(f"{story.seconds:.0f} s")
+    raise click.exceptions.Exit(1 if story.surprises else 0)
