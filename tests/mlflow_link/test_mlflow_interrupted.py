@@ -68,9 +68,9 @@ def _census(uri: str, n: int) -> Counter[str]:
     experiment = client.get_experiment_by_name(EXPERIMENT).experiment_id
     counts: Counter[str] = Counter()
     for run in client.search_runs([experiment]):
-        whole = client.get_run(run.info.run_id)
         if f".n{n}@" not in str(run.data.tags):
             continue
+        whole = client.get_run(run.info.run_id)
         name = run.info.run_name
         counts[f"run {name} {whole.info.status}"] += 1
         counts[f"links {name}"] = len(whole.inputs.dataset_inputs) + len(whole.inputs.model_inputs)
