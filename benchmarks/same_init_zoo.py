@@ -78,7 +78,8 @@ def main(seeds: int = 24, steps: int = 300, rate: float = 1e-3) -> None:
     print(f"  worst detection limit: aligned cosine {max(found.rho_min for found in null):.3f}")
     print(f"kin                 {len(related)}: {told(related)}")
     print(f"  largest p           10^{max(found.log10_p for found in related):.1f}")
-    print(f"  smallest aligned cosine {min(found.aligned_cosine for found in related):.3f}")
+    cosines = [found.aligned_cosine for found in related]
+    print(f"  aligned cosine      {min(cosines):.3f} to {max(cosines):.3f}")
     print(f"seconds a pair      {seconds:.4f}")
 
 

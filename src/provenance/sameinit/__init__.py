@@ -9,7 +9,20 @@
 - `provenance.sameinit.battery`: `compare`, which turns two checkpoints into one comparison.
 """
 
-from provenance.sameinit.battery import compare
+from typing import TYPE_CHECKING, Any
+
 from provenance.sameinit.comparison import Comparison, GroupTest, Limits
 
+if TYPE_CHECKING:
+    from provenance.sameinit.battery import compare
+
 __all__ = ["Comparison", "GroupTest", "Limits", "compare"]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute
+    """Hands out `compare` when it is first asked for: whoever imports the package pays for no numerics before."""
+    if name != "compare":
+        raise AttributeError(f"module 'provenance.sameinit' has no attribute {name!r}")
+    from provenance.sameinit.battery import compare
+
+    return compare
