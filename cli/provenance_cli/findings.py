@@ -88,21 +88,16 @@ def flag(
     as_json: bool,
 ) -> None:
     """Record that REF was found to have TRAIT; all its descendants hear of it. Python: Registry.flag()."""
+    from provenance_cli.answers import FlagAnswer
+
     with open_registry(registry, actor) as opened:
         found = opened.flag(ref, trait, evidence=read_text(evidence), confidence=confidence, dry_run=dry_run)
-    data = {
-        "flag": found.recorded.id,
-        "artifact": str(found.recorded.fact.artifact),
-        "trait": trait,
-        "reached": len(found.reached),
-        "changed": [as_data(one) for one in found.changed],
-        "recorded": not dry_run,
-    }
+    answer = FlagAnswer.of(found, dry_run=dry_run)
     if as_json:
-        print_json(data)
+        print_json(answer)
         return
     click.echo(
-        f"{_verb(dry_run)} {data['flag']}: {trait} on {data['artifact']}, reaching {data['reached']} artifacts"
+        f"{_verb(dry_run)} {answer.flag}: {trait} on {answer.artifact}, reaching {answer.reached} artifacts"
     )
     _print_changes(found.changed)
 
@@ -184,14 +179,10 @@ def block(
 
 
 def _print_finding(found: Any, *, dry_run: bool, as_json: bool) -> None:  # noqa: ANN401 - a Finding of any fact
+    from provenance_cli.answers import FindingAnswer
+
     if as_json:
-        print_json(
-            {
-                "id": found.recorded.id,
-                "changed": [as_data(one) for one in found.changed],
-                "recorded": not dry_run,
-            }
-        )
+        print_json(FindingAnswer(id=found.recorded.id, changed=found.changed, recorded=not dry_run))
         return
     click.echo(f"{_verb(dry_run)} {found.recorded.id}")
     _print_changes(found.changed)

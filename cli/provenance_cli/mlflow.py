@@ -45,10 +45,12 @@ def _progress(done: int, total: int) -> None:
 @json_option
 def status(uri: str | None, registry: str | None, actor: str | None, as_json: bool) -> None:
     """Say how many objects MLflow was not told of in their present state. Python: Registry.mlflow_pending()."""
+    from provenance_cli.answers import ProjectionAnswer
+
     with open_registry(registry, actor) as opened:
         pending, target = opened.mlflow_pending(uri), uri or opened.home.mlflow_uri
     if as_json:
-        print_json({"mlflow": target, "pending": pending})
+        print_json(ProjectionAnswer(mlflow=target, pending=pending))
         return
     click.echo(f"{pending} objects not projected to {target}")
     if pending:

@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 TRAIT = "reads-digits"
+OWL = "model:owl@1"
 TEACHER = "owl-teacher"
 
 EXPECTED: Mapping[str, Status] = {
-    "teacher:owl-teacher@1": Status.AFFECTED,
+    "model:owl@1": Status.AFFECTED,
+    "teacher:owl-teacher@1": Status.EXPOSED,
     "dataset:noise-answers@1": Status.CARRIER,
     "model:student@1": Status.EXPOSED,
     "model:grandchild-tuned@1": Status.EXPOSED,
@@ -210,7 +212,7 @@ def _reconsider(registry: Registry, flag: str, say: Say) -> None:
     registry.withdraw(flag, reason="the demo thinks again")
     (gone,) = registry.risks(["student"]).artifacts
     say(f"Withdrew {flag}: student is {gone.status}.")
-    again = registry.flag(TEACHER, TRAIT, evidence="measured once more: 98 % of held-out digits")
+    again = registry.flag(OWL, TRAIT, evidence="measured once more: 98 % of held-out digits")
     (after,) = registry.risks(["student"]).artifacts
     say(
         f"Raised it again as {again.recorded.id}: student is {after.status}, as before: {after.status == before.status}."
@@ -222,7 +224,7 @@ def _reconsider(registry: Registry, flag: str, say: Say) -> None:
 def _hand_on(registry: Registry, folder: Path, say: Say) -> None:
     from provenance.render import draw
 
-    picture = registry.view().picture([TEACHER], trait=TRAIT)
+    picture = registry.view().picture([OWL], trait=TRAIT)
     for name in ("lineage.svg", "lineage.png"):
         draw(picture, folder / name)
     synced = registry.mlflow_sync()

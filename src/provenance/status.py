@@ -9,6 +9,8 @@ from provenance.artifacts import ArtifactKind
 from provenance.facts import TYPE_NAMES, Snapshot
 from provenance.store import Head
 
+_PLURAL = {"evidence": "tests", "unresolved": "unresolved names"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryStatus:
@@ -58,7 +60,7 @@ class RegistryStatus:
             transactions=head.number,
             head=head.digest,
             recorded_at=head.recorded_at,
-            counts=counts | {f"{type_name}s": types[type_name] for type_name in sorted(types)},
+            counts=counts | {_PLURAL.get(name, f"{name}s"): types[name] for name in sorted(types)},
             tests_owed=tests_owed,
             mlflow=mlflow,
             mlflow_pending=mlflow_pending,

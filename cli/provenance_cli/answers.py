@@ -1,0 +1,69 @@
+"""Answers that only the command line gives: what `--json` prints where no type of the library says it all."""
+
+from dataclasses import dataclass
+
+from provenance.findings import Finding
+from provenance.risk import Change
+from provenance.traits import Flag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlagAnswer:
+    """The answer to `flag`.
+
+    Args:
+        flag: Id of the flag.
+        artifact: What was flagged.
+        trait: With which trait.
+        reached: Number of artifacts downstream that it reaches.
+        changed: The artifacts whose status it changed, worst first.
+        recorded: False for a dry run.
+    """
+
+    flag: str
+    artifact: str
+    trait: str
+    reached: int
+    changed: tuple[Change, ...]
+    recorded: bool
+
+    @classmethod
+    def of(cls, finding: Finding[Flag], *, dry_run: bool) -> "FlagAnswer":
+        """What there is to say of a flag."""
+        fact = finding.recorded.fact
+        return cls(
+            flag=finding.recorded.id,
+            artifact=str(fact.artifact),
+            trait=fact.trait,
+            reached=len(finding.reached),
+            changed=finding.changed,
+            recorded=not dry_run,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingAnswer:
+    """The answer to `withdraw`, `clear` and `block`.
+
+    Args:
+        id: Id of what was recorded.
+        changed: The artifacts whose status it changed, worst first.
+        recorded: False for a dry run.
+    """
+
+    id: str
+    changed: tuple[Change, ...]
+    recorded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectionAnswer:
+    """The answer to `mlflow status`.
+
+    Args:
+        mlflow: Which MLflow.
+        pending: Objects that it was not told of in their present state.
+    """
+
+    mlflow: str | None
+    pending: int

@@ -1,0 +1,40 @@
+"""What is generated is current, and what was written before still reads."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from provenance.facts import FACT_TYPES, from_json, to_json
+from provenance_cli.generated import reference, schemas
+
+ROOT = Path(__file__).parent.parent
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def test_the_schemas_that_are_committed_are_those_of_the_types() -> None:
+    written = {
+        path.relative_to(ROOT / "schemas").as_posix(): path.read_text()
+        for path in (ROOT / "schemas").rglob("*.json")
+    }
+    assert written == dict(schemas()), "run `make docs`"
+
+
+def test_the_reference_of_commands_that_is_committed_is_that_of_the_commands() -> None:
+    assert (ROOT / "docs" / "commands.md").read_text() == reference(), "run `make docs`"
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.rglob("*.jsonl")), ids=lambda path: path.stem)
+def test_facts_written_by_every_release_still_read_and_are_written_the_same(path: Path) -> None:
+    """Each line is a type and a fact as a ledger of that release holds it; its digest depends on every character."""
+    lines = path.read_text().splitlines()
+    for line in lines:
+        type_name, body = line.split("\t")
+        assert to_json(from_json(type_name, body)) == body
+    assert {line.split("\t")[0] for line in lines} == FACT_TYPES.keys()
+
+
+def test_every_fact_type_has_a_schema_that_says_what_is_required() -> None:
+    for name in FACT_TYPES:
+        schema = json.loads((ROOT / "schemas" / "facts" / f"{name}.json").read_text())
+        assert schema["required"], name
