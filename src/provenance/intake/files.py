@@ -1,9 +1,7 @@
 """The files of an artifact, found without following anything that leads elsewhere.
 
 A folder stands for everything below it, save the folders in `SKIPPED`, which version control, downloads and Python leave behind.
-Links between files of one folder are followed. A snapshot in the cache that the Hugging Face hub's client keeps is a folder of
-nothing but links, ``models--org--name/snapshots/<revision>/<file> -> ../../blobs/<digest>``: from such a folder, and only from such
-a folder, links into the sibling ``blobs`` are followed too.
+Links between files of one folder are followed, and those of the Hugging Face hub's cache, see `provenance.weights.folder.homes`.
 """
 
 import os
@@ -14,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from provenance.errors import ContentError
+from provenance.weights.folder import homes
 
 SKIPPED = frozenset({".git", ".hg", ".svn", ".cache", ".ipynb_checkpoints", ".provenance", "__pycache__"})
 """Names (of folders as a rule; a worktree's ``.git`` is a file) that are no part of an artifact, wherever they stand in it."""
@@ -131,10 +130,7 @@ class _Walk:
 
     @classmethod
     def of(cls, folder: Path) -> "_Walk":
-        root = folder.resolve()
-        cache = root.parent.parent
-        is_snapshot = root.parent.name == "snapshots" and cache.name.startswith(("models--", "datasets--"))
-        return cls((root, cache / "blobs") if is_snapshot else (root,))
+        return cls(homes(folder))
 
     def below(self, folder: Path) -> Iterator[FoundFile]:
         """The files below ``folder``, in no order."""

@@ -1,7 +1,7 @@
 """Which safetensors files make up a checkpoint: one file, the shards of an index, or what a model folder holds.
 
-Nothing that an index says is followed out of its folder, and no symbolic link inside a model folder is either. Pickled weights are never opened, since
-unpickling runs whatever the file says.
+Nothing that an index says is followed out of its folder, and no symbolic link inside a model folder is either, but for those of the
+hub client's cache. Pickled weights are never opened, since unpickling runs whatever the file says.
 """
 
 import json
@@ -83,13 +83,24 @@ def _shard(index: Path, name: str) -> Path:
     return shard
 
 
+def homes(folder: Path) -> tuple[Path, ...]:
+    """Where links inside a folder may lead: into the folder itself, and from a snapshot of the hub client's cache to its blobs.
+
+    Such a snapshot is a folder of nothing but links, ``models--org--name/snapshots/<revision>/<file> -> ../../blobs/<digest>``.
+    """
+    root = folder.resolve()
+    cache = root.parent.parent
+    is_snapshot = root.parent.name == "snapshots" and cache.name.startswith(("models--", "datasets--"))
+    return (root, cache / "blobs") if is_snapshot else (root,)
+
+
 def check_inside(path: Path, folder: Path) -> None:
-    """Refuses a path that a symbolic link leads out of its folder.
+    """Refuses a path that a symbolic link leads out of its folder; see `homes`.
 
     Raises:
         ContentError: It does.
     """
-    if not path.resolve().is_relative_to(folder.resolve()):
+    if not any(path.resolve().is_relative_to(home) for home in homes(folder)):
         raise ContentError(
             f"{path} is a link that leads out of {folder}",
             hint="Copy the file into the folder, or give the file itself.",
