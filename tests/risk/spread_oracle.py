@@ -1,6 +1,6 @@
 """A slow second opinion on the spread of flags: walk every route, judge each from the raw facts.
 
-Written from docs/risk.md alone and sharing no code with `provenance.risk`: plain loops over the facts, with nothing indexed or cached. A
+Written from docs/risk.md alone and sharing nothing with `provenance.risk` but the policy: plain loops over the facts, with nothing indexed or cached. A
 route may not come by the same state twice, which on a graph without cycles is the same as by the same artifact.
 """
 

@@ -104,6 +104,14 @@ def test_an_artifact_that_is_not_recorded_is_an_error() -> None:
         assess(state, Lineage.of(state), POLICY, [model("nobody")])
 
 
+def test_a_trait_that_is_not_recorded_is_an_error_and_not_clear() -> None:
+    state = snapshot(*OWL)
+    with pytest.raises(UnknownReferenceError, match="there is no trait 'owl'"):
+        explain(state, Lineage.of(state), POLICY, model("student"), "owl")
+    with pytest.raises(UnknownReferenceError, match="there is no trait 'owl'"):
+        impact(state, Lineage.of(state), POLICY, model("student"), "owl")
+
+
 def downstream(
     state: Snapshot, source: ArtifactId, trait: str | None = None
 ) -> list[tuple[str, str, int, str]]:

@@ -86,18 +86,13 @@ class _Start:
     @classmethod
     def of(cls, kindred: Kindred, student: ArtifactId) -> "_Start":
         """The starting weights of a student."""
-        relations = kindred.weight_parents(student)
-        if not relations:
-            return cls((student,), ())
-        sound: dict[ArtifactId, None] = {}
-        denied: dict[ArtifactId, Recorded[Evidence]] = {}
-        for relation in relations:
-            test = kindred.contradiction(relation)
-            if test is None:
-                sound[relation.parent] = None
-            else:
-                denied[relation.parent] = test
-        return cls(tuple(sound), tuple(denied.items()))
+        denied = {
+            relation.parent: test
+            for relation in kindred.weight_parents(student)
+            if (test := kindred.contradiction(relation)) is not None
+        }
+        sound = tuple(one for one in kindred.starting_weights(student) if one not in denied)
+        return cls(sound, tuple(denied.items()))
 
 
 def compare_init(kindred: Kindred, origin: Origin, student: ArtifactId) -> InitFinding:

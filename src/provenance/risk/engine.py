@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from provenance.artifacts import ArtifactId
+from provenance.errors import UnknownReferenceError
 from provenance.facts import Recorded, Snapshot
 from provenance.lineage.gaps import gaps, trust_roots
 from provenance.lineage.graph import Lineage
@@ -46,18 +47,24 @@ def assess(
         trait: Only this trait; None for all.
 
     Raises:
-        UnknownReferenceError: One of them is not recorded.
+        UnknownReferenceError: One of them, or the trait, is not recorded.
     """
+    if trait is not None:
+        _trait(snapshot, trait)
     asked = tuple(dict.fromkeys(artifacts))
     within = lineage.line(asked)
     kindred = Kindred.of(lineage)
-    decisions = {name: _Decisions.of(snapshot, name) for name in snapshot.traits if trait in {None, name}}
+    flags = [
+        flag
+        for flag in snapshot.standing_flags
+        if flag.fact.artifact in within and trait in {None, flag.fact.trait}
+    ]
+    decisions = {name: _Decisions.of(snapshot, name) for name in {flag.fact.trait for flag in flags}}
     spreads = tuple(
-        _Source(flag, snapshot.traits[flag.fact.trait].fact, decisions[flag.fact.trait]).spread(
+        _Source(flag, _trait(snapshot, flag.fact.trait), decisions[flag.fact.trait]).spread(
             kindred, policy, within
         )
-        for flag in snapshot.standing_flags
-        if flag.fact.artifact in within and flag.fact.trait in decisions
+        for flag in flags
     )
     return RiskReport(
         as_of=snapshot.as_of,
@@ -73,7 +80,7 @@ def explain(
     """Why an artifact stands where it does with one trait: its entries with their routes, and what was stopped.
 
     Raises:
-        UnknownReferenceError: The artifact is not recorded.
+        UnknownReferenceError: The artifact or the trait is not recorded.
     """
     return assess(snapshot, lineage, policy, [artifact], trait=trait).artifacts[0]
 
@@ -88,15 +95,15 @@ def impact(
         lineage: The graph of the same snapshot.
         policy: The policy to apply.
         source: The artifact in question.
-        trait: The trait, with its blocks, clearances and flags elsewhere; None for a covert one of which nothing is decided.
+        trait: The trait, with what was decided of it; None for a covert one of which nothing is decided.
 
     Raises:
-        UnknownReferenceError: The source is not recorded.
+        UnknownReferenceError: The source or the trait is not recorded.
     """
     if trait is None:
         decisions, found = _NO_DECISIONS, _ANY_TRAIT
     else:
-        decisions, found = _Decisions.of(snapshot, trait, [source]), snapshot.traits[trait].fact
+        decisions, found = _Decisions.of(snapshot, trait, [source]), _trait(snapshot, trait)
     kindred = Kindred.of(lineage)
     conduction = Conduction(kindred=kindred, policy=policy, origin=Origin.of(kindred, source), trait=found)
     reached = spread(conduction, decisions.barriers())
@@ -114,6 +121,15 @@ def impact(
     items.sort(key=lambda item: (item.status.rank, item.depth, -item.score, str(item.artifact)))
     partial = not {item.artifact for item in items} <= snapshot.artifacts.keys()
     return Impact(source=source, trait=trait, partial=partial, items=tuple(items))
+
+
+def _trait(snapshot: Snapshot, name: str) -> Trait:
+    recorded = snapshot.traits.get(name)
+    if recorded is None:
+        raise UnknownReferenceError(
+            f"there is no trait {name!r}", hint="`provenance trait add NAME --severity S` records one."
+        )
+    return recorded.fact
 
 
 _ANY_TRAIT = Trait(name="any covert trait", severity=Severity.CRITICAL)
