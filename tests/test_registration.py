@@ -201,7 +201,7 @@ def test_what_a_card_says_and_nobody_registered_is_recorded_as_unresolved_until_
     card = "base_model: org/unheard-of"
     found = registry.register_model(model(folder, "tuned", card=card), name="tuned")
     assert found.relations == ()
-    assert any("'org/unheard-of', which is not registered" in warning for warning in found.warnings)
+    assert any("'org/unheard-of', not registered here" in warning for warning in found.warnings)
     (gap,) = registry.view().snapshot.open_names
     assert (gap.kind, gap.name) == (K.FINETUNED_FROM, "org/unheard-of")
     registry.register_model(name="base", from_scratch=True)

@@ -105,9 +105,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits with its code."""
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        provenance.main(args=words, prog_name="provenance", standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        # Outside its standalone mode, click hands back the code that a command ended with.
+        sys.exit(provenance.main(args=words, prog_name="provenance", standalone_mode=False) or 0)
     except click.Abort:
         click.echo("stopped", err=True)
         sys.exit(130)

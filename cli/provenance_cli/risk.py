@@ -21,6 +21,8 @@ from provenance_cli.output import as_data, note, print_json, print_table
 if TYPE_CHECKING:
     from provenance.risk import ArtifactRisks, RiskEntry
 
+_MOST_GAPS = 8  # shown beside a table; more would bury it
+
 
 @click.command()
 @click.argument("refs", nargs=-1)
@@ -57,9 +59,12 @@ def risks(
         return
     rows = [row for one in found.artifacts for row in _risk_rows(one)]
     print_table(("artifact", "trait", "status", "score", "severity", "from", "flag", "steps"), rows)
+    gaps = tuple(dict.fromkeys(gap for one in found.artifacts for gap in one.unknown))
+    for gap in gaps[:_MOST_GAPS]:
+        note(f"not known: {gap}")
+    if len(gaps) > _MOST_GAPS:
+        note(f"not known: {len(gaps) - _MOST_GAPS} more (--json or `provenance show REF` lists them)")
     for one in found.artifacts:
-        for missing in one.unknown:
-            note(f"not known of {one.artifact}: {missing}")
         for stop in one.stopped:
             note(
                 f"stopped before {one.artifact}: {stop.trait} on {stop.parent} -> {stop.child} by {stop.by} ({stop.reason})"

@@ -26,6 +26,8 @@ from provenance.relations import WEIGHT_KINDS, DeclaredBy, Relation, RelationKin
 from provenance.request import Parent, Request, at
 from provenance.store import Transaction
 
+_MOST_NAMES = 4  # of a card, in one warning
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
@@ -110,6 +112,7 @@ class _Draft:
     id: ArtifactId
     created: bool
     unresolved: list[Unresolved] = field(default_factory=list)
+    unheard: dict[tuple[str, RelationKind], list[str]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -220,6 +223,7 @@ def _declare(directory: _Directory, draft: _Draft) -> list[Relation]:
         elif not any((one.kind, one.parent.name) == (claim.kind, claim.name) for one in declared):
             relation = _match_claim(directory, draft, claim)
             declared += [relation] if relation else []
+    _warn_of_unheard(draft)
     return declared
 
 
@@ -240,12 +244,25 @@ def _match_claim(directory: _Directory, draft: _Draft, claim: Claim) -> Relation
             child=draft.id, kind=claim.kind, parent=parents[0], declared_by=DeclaredBy.CARD, share=claim.share
         )
     draft.unresolved.append(Unresolved(child=draft.id, kind=claim.kind, name=claim.name))
-    found = f"may mean {', '.join(map(str, parents))}" if parents else "is not registered"
-    draft.warnings.append(
-        f"{claim.source} names {claim.name!r}, which {found}: recorded as unresolved ancestry "
-        f"(`provenance relate {draft.id} {claim.kind} REF --resolves {claim.name}` settles it)"
-    )
+    if parents:
+        draft.warnings.append(
+            f"{claim.source} names {claim.name!r}, which may mean {', '.join(map(str, parents))}: recorded as unresolved "
+            f"ancestry (`provenance relate {draft.id} {claim.kind} REF --resolves {claim.name}` settles it)"
+        )
+    else:
+        draft.unheard.setdefault((claim.source, claim.kind), []).append(claim.name)
     return None
+
+
+def _warn_of_unheard(draft: _Draft) -> None:
+    """One warning for all the names of one source that are not registered: a card may list dozens of datasets."""
+    for (source, kind), names in draft.unheard.items():
+        listing = ", ".join(repr(name) for name in names[:_MOST_NAMES])
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        draft.warnings.append(
+            f"{source} names {listing}{more}, not registered here: recorded as unresolved ancestry "
+            f"(`provenance relate {draft.id} {kind} REF --resolves NAME` settles one)"
+        )
 
 
 def _check_root(draft: _Draft, declared: Iterable[Relation]) -> None:

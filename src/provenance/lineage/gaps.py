@@ -49,8 +49,7 @@ def gaps(lineage: Lineage, artifact: ArtifactId, trust: Trust = NO_TRUST) -> tup
     """
     line = tuple(_line(lineage, artifact, trust))
     found = [gap for member in line for gap in _own_gaps(lineage, member, trust)]
-    if _circular(lineage, line, trust):
-        found.append(f"{artifact}: its recorded ancestry goes in a circle")
+    found += [f"{member}: recorded as its own ancestor" for member in _circles(lineage, line, trust)]
     return tuple(found)
 
 
@@ -91,23 +90,40 @@ def _line(lineage: Lineage, artifact: ArtifactId, trust: Trust) -> Iterator[Arti
         seen.update(frontier)
 
 
-def _circular(lineage: Lineage, line: tuple[ArtifactId, ...], trust: Trust) -> bool:
-    """Whether taking away, again and again, who has no parents left fails to take all away."""
+def _circles(lineage: Lineage, line: tuple[ArtifactId, ...], trust: Trust) -> list[ArtifactId]:
+    """One member, the first by name, of each circle in a line, in order of names."""
+    parents = {
+        member: () if trust.covers(member) else tuple(edge.parent for edge in lineage.parents(member))
+        for member in line
+    }
+    left = _without_beginning(parents)
+    if not left:
+        return []
+    import networkx as nx
+
+    graph = nx.DiGraph((parent, member) for member in left for parent in parents[member] if parent in left)
+    circles = (
+        circle
+        for circle in nx.strongly_connected_components(graph)
+        if len(circle) > 1 or graph.has_edge(*circle, *circle)
+    )
+    return sorted((min(circle, key=str) for circle in circles), key=str)
+
+
+def _without_beginning(parents: Mapping[ArtifactId, tuple[ArtifactId, ...]]) -> set[ArtifactId]:
+    """Who is left when those without parents are taken away again and again: circles, and all below them."""
     children: dict[ArtifactId, list[ArtifactId]] = {}
-    parents_left = dict.fromkeys(line, 0)
-    for member in line:
-        for relation in () if trust.covers(member) else lineage.parents(member):
-            parents_left[member] += 1
-            children.setdefault(relation.parent, []).append(member)
-    free = [member for member, left in parents_left.items() if left == 0]
-    taken = 0
+    for member, above in parents.items():
+        for parent in above:
+            children.setdefault(parent, []).append(member)
+    missing = {member: len(above) for member, above in parents.items()}
+    free = [member for member, count in missing.items() if count == 0]
     while free:
-        taken += 1
         for child in children.get(free.pop(), ()):
-            parents_left[child] -= 1
-            if parents_left[child] == 0:
+            missing[child] -= 1
+            if missing[child] == 0:
                 free.append(child)
-    return taken < len(line)
+    return {member for member, count in missing.items() if count}
 
 
 def _own_gaps(lineage: Lineage, artifact: ArtifactId, trust: Trust) -> Iterator[str]:
@@ -121,10 +137,11 @@ def _own_gaps(lineage: Lineage, artifact: ArtifactId, trust: Trust) -> Iterator[
 def _missing_of_model(lineage: Lineage, model: ArtifactId, trust: Trust) -> Iterator[str]:
     parents = lineage.parents(model)
     scratch = _declared_root(lineage, model)
-    if not scratch and not _any(parents, WEIGHT_KINDS):
+    named = {unresolved.kind for unresolved in lineage.open_names.get(model, ())}
+    if not scratch and not _any(parents, WEIGHT_KINDS) and not named & WEIGHT_KINDS:
         yield f"{model}: no starting weights declared"
     trained = any(relation.kind.rule.trains for relation in parents) or (scratch and trust.scratch_needs_data)
-    if trained and not _any(parents, _TRAINING_DATA):
+    if trained and not _any(parents, _TRAINING_DATA) and not named & _TRAINING_DATA:
         yield f"{model}: no training data declared"
 
 
