@@ -48,13 +48,25 @@ CASES = {
         ("heir converted_from base", "base from_scratch", "base names trained_on org/corpus"),
         ["model:base@1: trained_on 'org/corpus', which is not registered"],
     ),
+    "a name that is not registered says once what is missing": (
+        ("heir names finetuned_from org/base", "heir names trained_on org/corpus"),
+        [
+            "model:heir@1: finetuned_from 'org/base', which is not registered",
+            "model:heir@1: trained_on 'org/corpus', which is not registered",
+        ],
+    ),
     "gaps of all ancestors, nearest first": (
         ("heir converted_from tuned", "tuned finetuned_from lost"),
         ["model:tuned@1: no training data declared", "model:lost@1: no starting weights declared"],
     ),
     "an ancestry that goes in a circle begins nowhere": (
         ("base from_scratch", "heir converted_from tuned", "heir merged_from base", "tuned converted_from heir"),
-        ["model:heir@1: its recorded ancestry goes in a circle"],
+        ["model:heir@1: recorded as its own ancestor"],
+    ),
+    "a circle far above is named where it is, once": (
+        ("heir converted_from c", "c merged_from b", "b merged_from a", "a merged_from b", "c merged_from y",
+         "y merged_from x", "x merged_from z", "z merged_from y"),
+        ["model:a@1: recorded as its own ancestor", "model:x@1: recorded as its own ancestor"],
     ),
 }  # fmt: skip
 

@@ -18,7 +18,7 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def test_the_default_policy_has_the_priors_of_the_design() -> None:
+def test_the_default_policy_has_the_documented_priors() -> None:
     policy = Policy.load()
     assert policy.weights == 1.0
     assert policy.prior == {
