@@ -8,8 +8,7 @@ All of it happens in the caller's transaction, so that many requests are recorde
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-
-import networkx as nx
+from graphlib import CycleError, TopologicalSorter
 
 from provenance.artifacts import (
     DEFAULT_VERSION,
@@ -315,17 +314,19 @@ def check_acyclic(
     Raises:
         ConflictError: They do; the message shows the cycle.
     """
-    graph: nx.DiGraph[ArtifactId] = nx.DiGraph((relation.child, relation.parent) for relation in new)
+    order: TopologicalSorter[ArtifactId] = TopologicalSorter()
+    for relation in new:
+        order.add(relation.child, relation.parent)
     if any(relation.child not in fresh for relation in new):
-        graph.add_edges_from(transaction.ancestry({relation.parent for relation in new}))
+        for child, parent in transaction.ancestry({relation.parent for relation in new}):
+            order.add(child, parent)
     try:
-        cycle = nx.find_cycle(graph)
-    except nx.NetworkXNoCycle:
-        return
-    path = " <- ".join(str(child) for child, _ in (*cycle, cycle[0]))
-    raise ConflictError(
-        f"these relations would close a cycle: {path}", hint="An artifact can't descend from itself."
-    )
+        order.prepare()
+    except CycleError as error:
+        path = " <- ".join(map(str, reversed(error.args[1])))
+        raise ConflictError(
+            f"these relations would close a cycle: {path}", hint="An artifact can't descend from itself."
+        ) from error
 
 
 def append_new(
