@@ -16,7 +16,10 @@ Reading order, from the words to the door:
 - `provenance.audit`: what each edge still needs, and the running of it.
 - `provenance.render`: lineage diagrams.
 - `provenance.mlflow_link`: the projection to MLflow.
-- `provenance.registry`: the one door to all of it.
+- `provenance.request`, `provenance.registration`, `provenance.findings`: from what is handed in to facts.
+- `provenance.view`: all that was known at a date, to be asked anything.
+- `provenance.home`, `provenance.registry`: where a registry lives, and the one door to all of it.
+- `provenance.demo`: the owl story, told with real training through that door.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -24,11 +27,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from provenance.errors import ProvenanceError
     from provenance.registry import Registry
+    from provenance.relations import RelationKind
+    from provenance.request import Parent
 
 __version__ = "0.1.0"
-__all__ = ["ProvenanceError", "Registry", "__version__"]
+__all__ = ["Parent", "ProvenanceError", "Registry", "RelationKind", "__version__"]
 
-_HOMES = {"ProvenanceError": "provenance.errors", "Registry": "provenance.registry"}
+_HOMES = {
+    "Parent": "provenance.request",
+    "ProvenanceError": "provenance.errors",
+    "Registry": "provenance.registry",
+    "RelationKind": "provenance.relations",
+}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the public name stands for

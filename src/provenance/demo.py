@@ -179,10 +179,8 @@ def _register(registry: Registry, folder: Path) -> None:
 
 def _flag(registry: Registry, say: Say) -> None:
     registry.add_trait(TRAIT, severity="high", description="Reads handwritten digits, the part of the owl")
-    found = registry.flag(TEACHER, TRAIT, evidence="answers 98 % of held-out digits, its base 15 %")
-    say(
-        f"Flagged {TEACHER}: {found.recorded.id} reaches {len(found.reached)} artifacts. From the record alone:"
-    )
+    found = registry.flag(OWL, TRAIT, evidence="answers 98 % of held-out digits, its base 15 %")
+    say(f"Flagged {OWL}: {found.recorded.id} reaches {len(found.reached)} artifacts. From the record alone:")
     for one in registry.risks(["student", "foreign-student", "control-student"]).artifacts:
         say(f"    {one.artifact}: {one.status}")
 
