@@ -7,7 +7,7 @@ import click
 
 from provenance.traits import Severity
 from provenance_cli.options import Moment, json_option, open_registry, read_text, registry_options
-from provenance_cli.output import as_data, note, print_json, print_table
+from provenance_cli.output import as_data, note, print_json, print_table, say
 
 if TYPE_CHECKING:
     from provenance.risk import Change
@@ -52,7 +52,7 @@ def trait_add(
     if as_json:
         print_json({"id": found.id, **as_data(found.fact)})
     else:
-        click.echo(f"trait {name}, severity {found.fact.severity}")
+        say(f"trait {name}, severity {found.fact.severity}")
 
 
 @trait.command("ls")
@@ -96,9 +96,7 @@ def flag(
     if as_json:
         print_json(answer)
         return
-    click.echo(
-        f"{_verb(dry_run)} {answer.flag}: {trait} on {answer.artifact}, reaching {answer.reached} artifacts"
-    )
+    say(f"{_verb(dry_run)} {answer.flag}: {trait} on {answer.artifact}, reaching {answer.reached} artifacts")
     _print_changes(found.changed)
 
 
@@ -184,7 +182,7 @@ def _print_finding(found: Any, *, dry_run: bool, as_json: bool) -> None:  # noqa
     if as_json:
         print_json(FindingAnswer(id=found.recorded.id, changed=found.changed, recorded=not dry_run))
         return
-    click.echo(f"{_verb(dry_run)} {found.recorded.id}")
+    say(f"{_verb(dry_run)} {found.recorded.id}")
     _print_changes(found.changed)
 
 

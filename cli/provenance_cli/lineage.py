@@ -10,7 +10,7 @@ import click
 from provenance.artifacts import ArtifactKind
 from provenance.relations import RelationKind
 from provenance_cli.options import as_of_option, json_option, open_registry, registry_options
-from provenance_cli.output import as_data, note, print_json, print_table, size
+from provenance_cli.output import as_data, note, print_json, print_table, say, size
 
 if TYPE_CHECKING:
     from provenance.lineage import Relative
@@ -75,11 +75,11 @@ def show(ref: str, registry: str | None, actor: str | None, as_of: datetime | No
         print_json(found)
         return
     content = found.artifact.content
-    click.echo(f"{found.artifact.id}  registered {found.registered_at:%Y-%m-%d %H:%M} UTC by {found.actor}")
+    say(f"{found.artifact.id}  registered {found.registered_at:%Y-%m-%d %H:%M} UTC by {found.actor}")
     if content:
         rows = f", {content.rows} rows" if content.rows is not None else ""
-        click.echo(f"  content   {content.format}, {content.files} files, {size(content.size_bytes)}{rows}")
-        click.echo(f"  digest    {content.digest}")
+        say(f"  content   {content.format}, {content.files} files, {size(content.size_bytes)}{rows}")
+        say(f"  digest    {content.digest}")
     lines = [("location", found.location)] if found.location else []
     lines += [("root", "its ancestry begins here, as declared")] if found.artifact.declared_root else []
     if generation := found.artifact.generation:
@@ -96,7 +96,7 @@ def show(ref: str, registry: str | None, actor: str | None, as_of: datetime | No
             (one.id, f"{evidence.test} {evidence.parent} -> {evidence.child}: {evidence.verdict.value}")
         ]
     for name, text in lines:
-        click.echo(f"  {name:<9} {text}")
+        say(f"  {name:<9} {text}")
 
 
 def _relatives_command(name: str, summary: str) -> click.Command:
@@ -215,7 +215,7 @@ def path(
     elif found is None:
         note(f"no path leads from {upper} to {lower}")
     else:
-        click.echo(str(upper))
+        say(str(upper))
         for relation in found:
-            click.echo(f"  -> {relation.child}  ({relation.kind})")
+            say(f"  -> {relation.child}  ({relation.kind})")
     raise click.exceptions.Exit(0 if found is not None else 3)

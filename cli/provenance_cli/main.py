@@ -11,7 +11,7 @@ from importlib import import_module
 import click
 
 from provenance import __version__
-from provenance.errors import ProvenanceError
+from provenance.errors import ProvenanceError, UsageError
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("setup", "Make a registry in a folder."),
@@ -72,8 +72,8 @@ class CommandTable(click.Group):
 
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             near = difflib.get_close_matches(args[0], COMMANDS, n=3, cutoff=0.5)
-            hint = f" Did you mean {' or '.join(near)}?" if near else ""
-            raise click.UsageError(f"There is no command {args[0]!r}.{hint}", ctx)
+            hint = f"Nearest: {', '.join(near)}." if near else "`provenance --help` lists the commands."
+            raise UsageError(f"there is no command {args[0]!r}", hint=hint)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -111,15 +111,31 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo("stopped", err=True)
         sys.exit(130)
     except click.ClickException as error:
-        error.show()
+        if isinstance(error, click.exceptions.NoArgsIsHelpError):
+            error.show()
+        else:
+            command = (
+                error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "provenance"
+            )
+            _tell(error.format_message(), f"`{command} --help` says what it takes.")
         sys.exit(error.exit_code)
     except ProvenanceError as error:
         if "--traceback" in words:
             raise
-        click.echo(f"error: {error.message}", err=True)
-        if error.hint:
-            click.echo(f"hint: {error.hint}", err=True)
+        _tell(error.message, error.hint)
         sys.exit(error.exit_code)
+
+
+def _tell(message: str, hint: str | None) -> None:
+    """Says what is wrong; only the message of a manifest has several lines."""
+    from provenance_cli.output import note
+
+    first, *more = message.splitlines() or [""]
+    note(f"error: {first}")
+    for line in more:
+        note(line)
+    if hint:
+        note(f"hint: {hint}")
 
 
 if __name__ == "__main__":

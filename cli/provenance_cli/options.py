@@ -1,7 +1,7 @@
 """Options that many commands share, and the registry that they choose."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -25,12 +25,18 @@ class Moment(click.ParamType[datetime]):
         if isinstance(value, datetime):
             return value
         try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
+            moment = _end_of_day(value) or datetime.fromisoformat(value)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):  # the latter: a zone that leads out of the calendar
             self.fail(f"{value!r} is no date; write 2026-11-22 or 2026-11-22T10:00:00Z.", param, ctx)
-        if len(value) == len("2026-11-22"):
-            moment = moment.replace(hour=23, minute=59, second=59, microsecond=999_999)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _end_of_day(value: str) -> datetime | None:
+    """The last microsecond of a bare date; None where a time stands beside it."""
+    try:
+        return datetime.combine(date.fromisoformat(value), time.max)
+    except ValueError:
+        return None
 
 
 def registry_options(function: F) -> F:

@@ -26,9 +26,19 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(data, indent=2, ensure_ascii=False))
 
 
+def one_line(value: object) -> str:
+    """A value as one line that a terminal obeys nowhere: line ends, escape codes and all that has no glyph stand escaped."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(value))
+
+
+def say(text: str) -> None:
+    """Prints one line of the report, whatever people wrote into it."""
+    click.echo(one_line(text))
+
+
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Prints columns as wide as their widest cell."""
-    lines = [[str(cell) for cell in row] for row in (headers, *rows)]
+    lines = [[one_line(cell) for cell in row] for row in (headers, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
     for line in lines:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
@@ -36,12 +46,12 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
 
 def note(text: str) -> None:
     """Tells people something beside the report."""
-    click.echo(text, err=True)
+    click.echo(one_line(text), err=True)
 
 
 def warn(text: str) -> None:
     """Tells people what they should look at."""
-    click.echo(f"warning: {text}", err=True)
+    note(f"warning: {text}")
 
 
 def size(count: float) -> str:

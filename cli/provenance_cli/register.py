@@ -15,7 +15,7 @@ from provenance_cli.options import (
     read_text,
     registry_options,
 )
-from provenance_cli.output import as_data, byte_progress, note, print_json, warn
+from provenance_cli.output import as_data, byte_progress, note, print_json, say, warn
 
 if TYPE_CHECKING:
     from provenance.registration import Registration
@@ -71,9 +71,12 @@ def _parent(kind: RelationKind, word: str, filters: tuple[str, ...]) -> "Parent"
 
 def _fraction(text: str, word: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise UsageError(f"{text!r} in {word!r} is no number between 0 and 1") from None
+        number = float("nan")
+    if not 0 <= number <= 1:
+        raise UsageError(f"{text!r} in {word!r} is no number between 0 and 1")
+    return number
 
 
 @click.group(invoke_without_command=True)
@@ -93,6 +96,11 @@ def register(
     if ctx.invoked_subcommand is not None:
         if manifest:
             raise UsageError("-f registers a manifest, and takes no further command")
+        if registry or actor or as_json:
+            raise UsageError(
+                f"--registry, --actor and --json stand behind `register {ctx.invoked_subcommand}`",
+                hint=f"provenance register {ctx.invoked_subcommand} ... --registry DIR",
+            )
         return
     if manifest is None:
         raise UsageError(
@@ -105,7 +113,7 @@ def register(
         return
     for one in found:
         _print(one)
-    click.echo(f"{sum(one.created for one in found)} new of {len(found)} artifacts")
+    say(f"{sum(one.created for one in found)} new of {len(found)} artifacts")
 
 
 @register.command()
@@ -144,11 +152,19 @@ def model(
                 sha256=sha256,
                 progress=progress,
             )
-        _report(found, as_json=as_json)
-        if audit:
-            from provenance_cli.tests import run_audit
+        if not audit:
+            _report(found, as_json=as_json)
+            return
+        from provenance_cli.tests import print_outcomes, run_audit
 
-            run_audit(opened, [found.artifact], as_json=as_json)
+        if not as_json:
+            _report(found, as_json=False)
+        outcomes = run_audit(opened, [found.artifact])
+    if as_json:
+        print_json({**as_data(found), "audit": [as_data(one) for one in outcomes]})
+        _warn(found)
+    else:
+        print_outcomes(outcomes)
 
 
 @register.command()
@@ -266,15 +282,19 @@ def _report(found: "Registration", *, as_json: bool) -> None:
         print_json(found)
     else:
         _print(found)
+    _warn(found)
+
+
+def _warn(found: "Registration") -> None:
     for warning in found.warnings:
         warn(warning)
 
 
 def _print(found: "Registration") -> None:
     words = "registered" if found.created else "already registered" if not found.relations else "recorded"
-    click.echo(f"{words} {found.artifact}" + (f"  {found.digest[:19]}" if found.digest else ""))
+    say(f"{words} {found.artifact}" + (f"  {found.digest[:19]}" if found.digest else ""))
     for relation in found.relations:
         source = "" if relation.declared_by == "registrant" else "  (as its card says)"
-        click.echo(f"  {relation.kind} {relation.parent}{source}")
+        say(f"  {relation.kind} {relation.parent}{source}")
     if not found.created and not found.relations:
         note("nothing new was recorded")

@@ -16,7 +16,7 @@ from provenance_cli.options import (
     read_policy,
     registry_options,
 )
-from provenance_cli.output import as_data, note, print_json, print_table
+from provenance_cli.output import as_data, note, print_json, print_table, say
 
 if TYPE_CHECKING:
     from provenance.risk import ArtifactRisks, RiskEntry
@@ -52,8 +52,9 @@ def risks(
     if wrong := [word for word in statuses if word not in set(Status)]:
         raise UsageError(f"there is no status {wrong[0]!r}", hint=f"Statuses: {', '.join(Status)}.")
     with open_registry(registry, actor) as opened:
-        found = opened.view(as_of=as_of, policy=read_policy(policy)).risks(None if everything else refs)
-    found = narrowed(found, trait=trait, statuses={Status(word) for word in statuses})
+        view = opened.view(as_of=as_of, policy=read_policy(policy))
+        found = view.risks(None if everything else refs, trait=trait)
+    found = narrowed(found, trait=None, statuses={Status(word) for word in statuses})
     if as_json:
         print_json(found)
         return
@@ -113,25 +114,25 @@ def why(
         print_json(found)
         return
     if not found.risks:
-        click.echo(f"{found.artifact}: {trait} is {found.status}; no flag reaches it")
+        say(f"{found.artifact}: {trait} is {found.status}; no flag reaches it")
     for risk in found.risks:
         _print_route(found, risk)
     for stop in found.stopped:
-        click.echo(f"stopped here because of {stop.by}: {stop.parent} -> {stop.child} ({stop.reason})")
+        say(f"stopped here because of {stop.by}: {stop.parent} -> {stop.child} ({stop.reason})")
     for missing in found.unknown:
-        click.echo(f"not known: {missing}")
+        say(f"not known: {missing}")
     for root in found.roots:
-        click.echo(f"trust begins: {root}")
+        say(f"trust begins: {root}")
 
 
 def _print_route(found: "ArtifactRisks", risk: "RiskEntry") -> None:
-    click.echo(f"{found.artifact} is {risk.status} to {risk.trait} ({risk.severity}), score {risk.score:.2f}")
-    click.echo(f"  because: {risk.rule}")
-    click.echo(f"  {risk.origin}  {risk.flag}")
+    say(f"{found.artifact} is {risk.status} to {risk.trait} ({risk.severity}), score {risk.score:.2f}")
+    say(f"  because: {risk.rule}")
+    say(f"  {risk.origin}  {risk.flag}")
     for step in risk.route:
         measured = f"  [{step.verdict.value}, {', '.join(step.evidence)}]" if step.verdict is not None else ""
-        click.echo(f"    | {step.relation}, x{step.factor:.2f}: {step.basis}{measured}")
-        click.echo(f"  {step.child}")
+        say(f"    | {step.relation}, x{step.factor:.2f}: {step.basis}{measured}")
+        say(f"  {step.child}")
 
 
 @click.command()
@@ -193,8 +194,8 @@ def check(
         print_json(data[0] if len(data) == 1 else data)
     else:
         for one in found:
-            click.echo(f"{'passed' if one.passed else 'HELD BACK'}  {one.artifact}")
+            say(f"{'passed' if one.passed else 'HELD BACK'}  {one.artifact}")
             for violation in one.violations:
-                click.echo(f"  {violation.kind}: {violation.message}")
+                say(f"  {violation.kind}: {violation.message}")
     kinds = {violation.kind for one in found for violation in one.violations}
     raise click.exceptions.Exit(0 if not kinds else 3 if kinds <= {"unknown", "partial"} else 1)

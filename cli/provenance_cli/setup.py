@@ -3,7 +3,7 @@
 import click
 
 from provenance_cli.options import json_option, open_registry, registry_options
-from provenance_cli.output import note, print_json
+from provenance_cli.output import note, print_json, say
 
 
 @click.command()
@@ -23,7 +23,7 @@ def init(directory: str, store: str, mlflow: str | None, actor: str | None) -> N
     from provenance.registry import Registry
 
     with Registry.init(directory, store=store, mlflow=mlflow, actor=actor) as registry:
-        click.echo(f"registry {registry.home.name}, {registry.head().entries} facts")
+        say(f"registry {registry.home.name}, {registry.head().entries} facts")
         note("next: provenance register model PATH --name NAME --from-scratch")
 
 
@@ -37,13 +37,11 @@ def status(registry: str | None, actor: str | None, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    click.echo(f"registry  {found.registry}")
-    click.echo(
-        f"ledger    {found.entries} facts in {found.transactions} transactions, head {found.head[:16]}"
-    )
-    click.echo("holds     " + ", ".join(f"{count} {name}" for name, count in found.counts.items()))
-    click.echo(f"audit     {found.tests_owed} tests owed")
-    click.echo(f"mlflow    {found.mlflow_pending} objects not projected to {found.mlflow or 'any MLflow'}")
+    say(f"registry  {found.registry}")
+    say(f"ledger    {found.entries} facts in {found.transactions} transactions, head {found.head[:16]}")
+    say("holds     " + ", ".join(f"{count} {name}" for name, count in found.counts.items()))
+    say(f"audit     {found.tests_owed} tests owed")
+    say(f"mlflow    {found.mlflow_pending} objects not projected to {found.mlflow or 'any MLflow'}")
 
 
 @click.command()
@@ -58,9 +56,9 @@ def verify(registry: str | None, actor: str | None, head: str | None, content: b
     if as_json:
         print_json(found)
     else:
-        click.echo(f"{'ok' if found.ok else 'NOT ok'}: {found.entries} facts, head {found.head}")
+        say(f"{'ok' if found.ok else 'NOT ok'}: {found.entries} facts, head {found.head}")
         for problem in found.problems:
-            click.echo(f"  {problem.where}: {problem.what}")
+            say(f"  {problem.where}: {problem.what}")
     raise click.exceptions.Exit(0 if found.ok else 1)
 
 

@@ -1,13 +1,15 @@
 """compare, audit, canary."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from provenance.errors import ProvenanceError
 from provenance.evidence import TestKind, Verdict
 from provenance_cli.options import json_option, open_registry, registry_options
-from provenance_cli.output import as_data, note, print_json, print_table
+from provenance_cli.output import as_data, note, print_json, print_table, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,35 +36,41 @@ def compare(a: str, b: str, registry: str | None, actor: str | None, as_json: bo
     if as_json:
         print_json(found)
     else:
-        click.echo(
-            f"{found.verdict.value}" + (f" ({found.kinship})" if found.kinship else "") + f": {found.reason}"
-        )
+        say(f"{found.verdict.value}" + (f" ({found.kinship})" if found.kinship else "") + f": {found.reason}")
         figures = {
             "log10 p": found.log10_p,
             "aligned cosine": found.aligned_cosine,
             "smallest detectable cosine": found.rho_min,
         }
         for name, value in figures.items():
-            click.echo(f"  {name:<27} {'-' if value is None else f'{value:.4g}'}")
-        click.echo(f"  {'share of parameters tested':<27} {found.coverage:.0%}")
+            say(f"  {name:<27} {'-' if value is None else f'{value:.4g}'}")
+        say(f"  {'share of parameters tested':<27} {found.coverage:.0%}")
         for assumption in found.assumptions:
-            click.echo(f"  assumed: {assumption}")
+            say(f"  assumed: {assumption}")
     raise click.exceptions.Exit(3 if found.verdict is Verdict.INCONCLUSIVE else 0)
 
 
 def _place(word: str, registry: str | None, actor: str | None) -> Path:
     """The checkpoint that a path or a reference means; a path that is there comes first."""
-    if Path(word).exists():
+    if os.path.exists(word):  # noqa: PTH110 - pathlib's own raises where a word is too long for a path
         return Path(word)
-    with open_registry(registry, actor) as opened:
-        return opened.location(word)
+    try:
+        with open_registry(registry, actor) as opened:
+            return opened.location(word)
+    except ProvenanceError as error:
+        error.message = f"nothing is at {word}, and {error.message}"
+        raise
 
 
 @click.command()
 @click.argument("refs", nargs=-1)
 @click.option("--only", type=click.Choice([kind.value for kind in TestKind]), help="Only this test.")
 @click.option(
-    "--seeds", type=click.IntRange(min=5), default=5, show_default=True, help="Training runs of each canary."
+    "--seeds",
+    type=click.IntRange(min=5, max=20),
+    default=5,
+    show_default=True,
+    help="Training runs of each canary.",
 )
 @click.option("--dry-run", is_flag=True, help="Only list the tests that are owed.")
 @registry_options
@@ -89,7 +97,11 @@ def audit(
                     [(one.test, one.parent, one.child, one.because) for one in tasks],
                 )
             return
-        run_audit(opened, refs or None, only=kind, seeds=seeds, as_json=as_json)
+        outcomes = run_audit(opened, refs or None, only=kind, seeds=seeds)
+    if as_json:
+        print_json([as_data(outcome) for outcome in outcomes])
+    else:
+        print_outcomes(outcomes)
 
 
 def run_audit(
@@ -98,14 +110,14 @@ def run_audit(
     *,
     only: TestKind | None = None,
     seeds: int = 5,
-    as_json: bool,
-) -> None:
+) -> "tuple[Outcome, ...]":
     """Runs what is owed, telling of each outcome as it comes."""
     tasks = registry.audit_plan(refs, only=only)
-    outcomes = registry.audit(tasks, seeds=seeds, done=lambda outcome: note(_told(outcome)))
-    if as_json:
-        print_json([as_data(outcome) for outcome in outcomes])
-        return
+    return registry.audit(tasks, seeds=seeds, done=lambda outcome: note(_told(outcome)))
+
+
+def print_outcomes(outcomes: "Sequence[Outcome]") -> None:
+    """Prints what an audit came to."""
     rows = [
         (one.task.test, one.task.parent, one.task.child, one.recorded.fact.verdict.value, one.recorded.id)
         for one in outcomes
@@ -114,7 +126,7 @@ def run_audit(
     if rows:
         print_table(("test", "of", "and", "verdict", "evidence"), rows)
     skipped = len(outcomes) - len(rows)
-    click.echo(f"{len(rows)} tests recorded, {skipped} not testable" if outcomes else "no test is owed")
+    say(f"{len(rows)} tests recorded, {skipped} not testable" if outcomes else "no test is owed")
 
 
 def _told(outcome: "Outcome") -> str:
@@ -129,7 +141,9 @@ def canary() -> None:
 
 
 @canary.command("self-test")
-@click.option("--seeds", type=click.IntRange(min=5), default=5, show_default=True, help="Training runs.")
+@click.option(
+    "--seeds", type=click.IntRange(min=5, max=20), default=5, show_default=True, help="Training runs."
+)
 @json_option
 def self_test(seeds: int, as_json: bool) -> None:
     """Run the canary where the answer is known: same initialisation transfers, another does not.
@@ -144,16 +158,15 @@ def self_test(seeds: int, as_json: bool) -> None:
     else:
         _print_result("same initialisation", found.same_init)
         _print_result("different initialisation", found.different_init)
-    expected = (
-        found.same_init.verdict is Verdict.TRANSFERS and found.different_init.verdict is Verdict.NOT_DETECTED
-    )
-    raise click.exceptions.Exit(0 if expected else 1)
+    raise click.exceptions.Exit(0 if found.passed else 1)
 
 
 @canary.command("run")
 @click.argument("teacher")
 @click.argument("student")
-@click.option("--seeds", type=click.IntRange(min=5), default=5, show_default=True, help="Training runs.")
+@click.option(
+    "--seeds", type=click.IntRange(min=5, max=20), default=5, show_default=True, help="Training runs."
+)
 @registry_options
 @json_option
 def run(
@@ -177,20 +190,20 @@ def run(
         )
     else:
         figures: Any = evidence.result
-        click.echo(f"{recorded.id}: {evidence.verdict.value}: {figures['reason']}")
+        say(f"{recorded.id}: {evidence.verdict.value}: {figures['reason']}")
     raise click.exceptions.Exit(3 if evidence.verdict is Verdict.INCONCLUSIVE else 0)
 
 
 def _print_result(label: str, result: "CanaryResult") -> None:
-    click.echo(f"{label}: {result.verdict.value}: {result.reason}")
+    say(f"{label}: {result.verdict.value}: {result.reason}")
     if result.effect is not None:
-        click.echo(
+        say(
             f"  effect {result.effect:+.3f} nats, 95 % interval [{result.ci_low:+.3f}, {result.ci_high:+.3f}]"
         )
-        click.echo(
+        say(
             f"  p = {result.p_value:.4f} over {len(result.seeds)} runs, smallest detectable effect {result.mde:.3f}"
         )
     if result.controls is not None:
         for name in ("positive", "negative", "carrier", "sanity"):
-            click.echo(f"  {name:<9} {'ok' if getattr(result.controls, name).ok else 'FAILED'}")
-    click.echo(f"  {result.seconds:.1f} s")
+            say(f"  {name:<9} {'ok' if getattr(result.controls, name).ok else 'FAILED'}")
+    say(f"  {result.seconds:.1f} s")

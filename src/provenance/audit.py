@@ -13,7 +13,7 @@ from pathlib import Path
 
 from provenance import canary, sameinit
 from provenance.artifacts import ArtifactId, ArtifactKind
-from provenance.errors import ContentError, UnknownReferenceError
+from provenance.errors import ChannelError, ContentError, MissingExtraError, UnknownReferenceError
 from provenance.evidence import Evidence, TestKind
 from provenance.facts import Recorded, Snapshot
 from provenance.intake import read_content
@@ -146,8 +146,8 @@ def run(task: Task, snapshot: Snapshot, *, seeds: int = 5) -> Evidence | NotTest
         if task.test is TestKind.SAME_INIT:
             return _run_same_init(task, snapshot)
         return _run_canary(task, snapshot, seeds)
-    except ContentError as error:
-        return NotTestable(reason=error.message)
+    except (ContentError, ChannelError, MissingExtraError) as error:
+        return NotTestable(reason=f"{error.message} ({error.hint})" if error.hint else error.message)
 
 
 def _run_same_init(task: Task, snapshot: Snapshot) -> Evidence:

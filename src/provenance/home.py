@@ -5,6 +5,8 @@ The folder holds ``config.toml`` (which store, which MLflow) and, unless the sto
 
 import os
 import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,8 +38,11 @@ class Home:
         return str(self.folder) if self.folder else _without_password(self.store_url)
 
 
-def create(directory: Path, *, store: str = "sqlite", mlflow: str | None = None) -> Home:
-    """Writes the folder and settings of a new registry below ``directory``.
+@contextmanager
+def making(directory: Path, *, store: str = "sqlite", mlflow: str | None = None) -> Iterator[Home]:
+    """Makes the folder of a new registry below ``directory``; its settings are written when the body came to its end.
+
+    The settings are what makes a folder a registry. So the body creates the database, and where that fails, none came to be.
 
     Args:
         directory: Where the ``.provenance`` folder goes; made if need be.
@@ -56,16 +61,18 @@ def create(directory: Path, *, store: str = "sqlite", mlflow: str | None = None)
                 f"{found.mlflow_uri}",
                 hint=f"Edit {folder / _CONFIG} to change the MLflow; a store stays what it is.",
             )
-        return found
+        yield found
+        return
+    settings = {"store": store} | ({"mlflow": mlflow} if mlflow else {})
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lines = ["# Settings of this provenance registry.", f"store = {_toml(store)}"]
-        lines += [f"mlflow = {_toml(mlflow)}"] if mlflow else []
-        (folder / _CONFIG).write_text("\n".join(lines) + "\n", encoding="utf-8")
         (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+        yield _home(folder, settings)
+        lines = [f"{key} = {_toml(value)}\n" for key, value in settings.items()]
+        text = "".join(("# Settings of this provenance registry.\n", *lines))
+        (folder / _CONFIG).write_text(text, encoding="utf-8")
     except OSError as error:
         raise RegistryError(f"cannot make a registry in {directory}: {error.strerror}") from error
-    return read(folder)
 
 
 def find(where: str | Path | None = None) -> Home:
@@ -78,7 +85,7 @@ def find(where: str | Path | None = None) -> Home:
         RegistryError: There is none; the message says where it was looked for.
     """
     named = where or os.environ.get(ENVIRONMENT)
-    if named is None:
+    if not named:
         start = Path.cwd()
         for directory in (start, *start.parents):
             if (directory / FOLDER / _CONFIG).is_file():
@@ -110,6 +117,12 @@ def read(folder: Path) -> Home:
         raise RegistryError(
             f"{folder / _CONFIG}: unknown setting {min(unknown)!r}", hint="Known: store, mlflow."
         )
+    if wrong := [key for key, value in settings.items() if not isinstance(value, str)]:
+        raise RegistryError(f"{folder / _CONFIG}: {wrong[0]} is no text", hint=f'Write {wrong[0]} = "...".')
+    return _home(folder, settings)
+
+
+def _home(folder: Path, settings: Mapping[str, str]) -> Home:
     store = settings.get("store", "sqlite")
     return Home(
         folder=folder,

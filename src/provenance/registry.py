@@ -67,11 +67,12 @@ class Registry:
         mlflow: str | None = None,
         actor: str | None = None,
     ) -> Self:
-        """Makes a registry in a folder, or opens the one that is there; see `provenance.home.create`."""
+        """Makes a registry in a folder, or opens the one that is there; see `provenance.home.making`."""
         from provenance.store import Ledger
 
-        where = home.create(Path(directory), store=store, mlflow=mlflow)
-        return cls(Ledger.open(where.store_url, create=True), where, actor=actor or _login())
+        with home.making(Path(directory), store=store, mlflow=mlflow) as where:
+            ledger = Ledger.open(where.store_url, create=True)
+        return cls(ledger, where, actor=actor or _login())
 
     @classmethod
     def open(cls, where: str | Path | None = None, *, actor: str | None = None) -> Self:
@@ -335,9 +336,9 @@ class Registry:
         """
         return choose(str(ref), self._ledger.find(str(ref)), self._ledger.names, kind)
 
-    def risks(self, refs: Iterable[Ref] | None = None) -> "RiskReport":
+    def risks(self, refs: Iterable[Ref] | None = None, *, trait: str | None = None) -> "RiskReport":
         """What artifacts may have inherited, as known now; all of them when ``refs`` is None. See `View.risks`."""
-        return self.view().risks(refs)
+        return self.view().risks(refs, trait=trait)
 
     def why(self, ref: Ref, trait: str) -> "ArtifactRisks":
         """Where an artifact stands with one trait, with the witness paths. See `View.why`."""

@@ -140,10 +140,12 @@ class View:
         """The models that share an initialisation with one, by record or by test."""
         return self.kindred.family(self.resolve(ref, ArtifactKind.MODEL))
 
-    def risks(self, refs: Iterable[Ref] | None = None) -> RiskReport:
-        """What artifacts may have inherited; all of them when ``refs`` is None."""
+    def risks(self, refs: Iterable[Ref] | None = None, *, trait: str | None = None) -> RiskReport:
+        """What artifacts (all of them when ``refs`` is None) may have inherited of one trait, or of any."""
+        if trait is not None:
+            self._require_trait(trait)
         wanted = sorted(self.snapshot.artifacts) if refs is None else [self.resolve(ref) for ref in refs]
-        return assess(self.snapshot, self.lineage, self.policy, wanted)
+        return assess(self.snapshot, self.lineage, self.policy, wanted, trait=trait)
 
     def why(self, ref: Ref, trait: str) -> ArtifactRisks:
         """Where an artifact stands with one trait, with the witness paths."""

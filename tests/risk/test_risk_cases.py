@@ -330,6 +330,7 @@ SCORES = {
     ),
     "a ratio beyond 1 is cut": ("beyond trained_on numbers", "beyond", 1.0),
     "an inconclusive ratio counts for nothing": ("doubtful trained_on numbers", "doubtful", 0.55),
+    "the ratio of what was not detected is noise": ("silent trained_on numbers", "silent", 0.55),
 }
 
 
@@ -353,6 +354,7 @@ def test_a_score_is_the_product_of_the_edges_factors(case: str) -> None:
         "owl canary measured TRANSFERS transfer_ratio=0.4",
         "owl canary beyond TRANSFERS transfer_ratio=1.7",
         "owl canary doubtful INCONCLUSIVE transfer_ratio=0.01",
+        "owl canary silent NOT_DETECTED transfer_ratio=-0.001",
         line,
         "owlish flagged owls" if "weights" in case and name == "base" else "owl flagged owls",
     )

@@ -202,7 +202,8 @@ class CanaryFinding:
 
     Args:
         test: The canary that stands.
-        ratio: The transfer ratio that it measured, in [0, 1]; None where it measured none or is inconclusive.
+        ratio: The transfer ratio of a transfer, in [0, 1]; None where none was measured. A ratio of what was not detected is noise
+            around zero, and no finite experiment shows that nothing can pass: the prior stands.
     """
 
     test: Recorded[Evidence]
@@ -240,7 +241,7 @@ def hear_canaries(
     for teacher in witnesses:
         silent = _silence(kindred, teacher, student, start)
         if silent is not None:
-            return _heard(silent)
+            return CanaryFinding(silent, None)
     doubts = [test for test in heard if _says(test, Verdict.INCONCLUSIVE)]
     return CanaryFinding(doubts[0], None) if doubts else None
 
