@@ -124,10 +124,13 @@ def ensure_current(engine: Engine, *, create: bool) -> None:
     Raises:
         RegistryError: There is no registry and none may be made, or it was written by a newer version.
     """
+    where = engine.url.render_as_string(hide_password=True)
+    missing = engine.dialect.name == "sqlite" and not Path(engine.url.database or "").exists()
+    if missing and not create:  # Looking into a SQLite file that is not there would make it.
+        raise RegistryError(f"there is no registry in {where}", hint="Make one with `provenance init`.")
     found = revision(engine)
     if found == SCHEMA_REVISION:
         return
-    where = engine.url.render_as_string(hide_password=True)
     if found is None and not create:
         raise RegistryError(f"there is no registry in {where}", hint="Make one with `provenance init`.")
     if found is not None and found > SCHEMA_REVISION:
