@@ -1,0 +1,1 @@
+"""What the figures of docs/benchmarks.md are measured with; each module is a command of its own."""

@@ -1,0 +1,53 @@
+"""Runs benchmarks and prints their tables in Markdown.
+
+    python -m benchmarks                    # the quick ones, a minute on two cores
+    python -m benchmarks manifest digest    # those that are named
+    python -m benchmarks.digest --help      # one of them, with options
+
+Each runs in a process of its own, so that the memory of one is no part of another's.
+"""
+
+import argparse
+import subprocess
+import sys
+
+QUICK = {
+    "startup": "how soon the command answers, and what it loads",
+    "digest": "digests of content, beside plain reads",
+    "register_folder": "one `provenance register model` of 500 MB, as typed",
+    "manifest": "10,000 artifacts and 14,000 relations at once, beside raw sqlite3",
+    "compare_pair": "a same-init comparison of two real checkpoints",
+}
+LONG = {
+    "same_init_zoo": "false and true positives of the same-init test on networks trained on the spot",
+    "same_init_power": "what the same-init statistic finds of a planted correlation",
+    "canary_digits": "what the planted canary finds on networks whose kinship is known",
+}
+PLAIN = {"compare_pair", *LONG}
+"""Those that print lines and no table."""
+
+
+def main() -> None:
+    known = QUICK | LONG
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="\n".join(f"{name:<17} {what}" for name, what in known.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"default: {', '.join(QUICK)}")
+    names = parser.parse_args().names or list(QUICK)
+    if unknown := [name for name in names if name not in known]:
+        parser.error(f"there is no benchmark {unknown[0]!r}")
+    failed = []
+    for name in names:
+        fence = "```" if name in PLAIN else ""
+        print(f"## {name}: {known[name]}\n{fence}", flush=True)
+        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode:
+            failed.append(name)
+        print(f"{fence}\n", flush=True)
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()
