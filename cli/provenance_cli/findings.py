@@ -73,7 +73,13 @@ def trait_ls(registry: str | None, actor: str | None, as_json: bool) -> None:
 @click.argument("ref")
 @click.argument("trait")
 @_evidence_option
-@click.option("--confidence", type=float, default=1.0, show_default=True, help="Yours, in (0, 1].")
+@click.option(
+    "--confidence",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Yours.",
+)
 @_dry_run_option
 @registry_options
 @json_option

@@ -249,8 +249,8 @@ _RELATION_HELP = "\n\n".join(
 @click.argument("child")
 @click.argument("kind", type=click.Choice([kind.value for kind in RelationKind]), metavar="KIND")
 @click.argument("parent")
-@click.option("--share", type=float, help="Weight in a merge, or fraction of rows, in [0, 1].")
-@click.option("--clean", type=float, help="Fraction of rows free of any teacher's hand, in [0, 1].")
+@click.option("--share", type=click.FloatRange(0, 1), help="Weight in a merge, or fraction of rows.")
+@click.option("--clean", type=click.FloatRange(0, 1), help="Fraction of rows free of any teacher's hand.")
 @click.option(
     "--filter", "filters", multiple=True, metavar="TEXT", help="What was removed on the way, in words."
 )
