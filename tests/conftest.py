@@ -9,6 +9,7 @@ import pytest
 
 from command_line import Terminal
 from provenance import Registry
+from provenance.demo import Story, tell
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -75,3 +76,10 @@ def registry(folder: Path) -> Iterator[Registry]:
     """An empty registry in the current folder."""
     with Registry.init(folder, actor="tester") as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Story, list[str]]:
+    """The demo, run once: how it went, and what it said. Tests that use it belong to the xdist group ``demo``."""
+    said: list[str] = []
+    return tell(tmp_path_factory.mktemp("demo") / "demo", said.append), said
