@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
 from provenance.digests import Digest, text_schema
@@ -35,6 +36,7 @@ class ArtifactKind(StrEnum):
     TEACHER = "teacher"
 
 
+@lru_cache(maxsize=1 << 16)
 def check_name(text: str, what: str = "name", limit: int = MAX_NAME_LENGTH) -> str:
     """Returns ``text`` when it can name something: visible characters, no markup, no separators of a reference.
 

@@ -54,6 +54,9 @@ def adapter(cls: Any) -> "TypeAdapter[Any]":  # noqa: ANN401 - one adapter for e
     return _ADAPTERS[cls]
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def canonical_json(value: object) -> str:
     """JSON with sorted keys and no spaces: the same value always gives the same text.
 
@@ -61,7 +64,7 @@ def canonical_json(value: object) -> str:
         ContentError: The value holds NaN or infinity, which JSON does not know.
     """
     try:
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        return _CANONICAL.encode(value)
     except ValueError as error:
         raise ContentError(f"not a JSON value: {error}") from error
 
