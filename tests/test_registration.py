@@ -55,7 +55,7 @@ def test_the_same_content_from_another_place_only_moves_where_it_was_seen(
     registry.register_model(path, name="base", from_scratch=True)
     moved = path.rename(folder / "moved")
     assert not registry.register_model(moved, name="base", from_scratch=True).created
-    assert registry.location("base") == moved
+    assert registry.view().location("base") == moved
 
 
 def test_other_content_under_the_same_name_is_an_error_that_shows_both_digests(

@@ -56,7 +56,7 @@ def _place(word: str, registry: str | None, actor: str | None) -> Path:
         return Path(word)
     try:
         with open_registry(registry, actor) as opened:
-            return opened.location(word)
+            return opened.view().location(word)
     except ProvenanceError as error:
         error.message = f"nothing is at {word}, and {error.message}"
         raise

@@ -6,7 +6,7 @@ content is not at hand, or no canary can run such a model, that is said, and not
 untested.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -148,6 +148,36 @@ def run(task: Task, snapshot: Snapshot, *, seeds: int = 5) -> Evidence | NotTest
         return _run_canary(task, snapshot, seeds)
     except (ContentError, ChannelError, MissingExtraError) as error:
         return NotTestable(reason=f"{error.message} ({error.hint})" if error.hint else error.message)
+
+
+def run_each(
+    tasks: Iterable[Task],
+    snapshot: Snapshot,
+    record: Callable[[Evidence], Recorded[Evidence]],
+    *,
+    seeds: int = 5,
+    done: Callable[[Outcome], None] | None = None,
+) -> tuple[Outcome, ...]:
+    """Runs tests one by one.
+
+    Args:
+        tasks: Which.
+        snapshot: As in `run`.
+        record: Takes each result as soon as it is there.
+        seeds: As in `run`.
+        done: Told each outcome as it comes.
+    """
+    outcomes = []
+    for task in tasks:
+        found = run(task, snapshot, seeds=seeds)
+        if isinstance(found, NotTestable):
+            outcome = Outcome(task=task, recorded=None, reason=found.reason)
+        else:
+            outcome = Outcome(task=task, recorded=record(found), reason=None)
+        outcomes.append(outcome)
+        if done:
+            done(outcome)
+    return tuple(outcomes)
 
 
 def _run_same_init(task: Task, snapshot: Snapshot) -> Evidence:

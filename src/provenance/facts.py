@@ -90,7 +90,8 @@ def from_json(type_name: str, text: str) -> Fact:
 
 def utc_text(moment: datetime) -> str:
     """A moment as it stands in the ledger: UTC, microseconds, sortable as text."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Not by strftime, which leaves years before 1000 without their zeros and so out of order.
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def utc_moment(text: str) -> datetime:

@@ -10,8 +10,9 @@ from typing import Generic, TypeVar
 from provenance.artifacts import ArtifactId
 from provenance.errors import ConflictError, UnknownReferenceError
 from provenance.evidence import Evidence
-from provenance.facts import Fact, Recorded
-from provenance.risk.changes import Change
+from provenance.facts import Fact, Recorded, Snapshot
+from provenance.lineage import Lineage
+from provenance.risk import Change, Policy, assess, changes
 from provenance.store import Transaction
 from provenance.traits import Block, Clearance, Flag, Trait, Withdrawal
 
@@ -124,3 +125,27 @@ def _require_trait(transaction: Transaction, trait: str) -> None:
             f"there is no trait {trait!r}",
             hint=f"Make it with `provenance trait add {trait} --severity ...`. Known: {known}.",
         )
+
+
+def effects(
+    before: Snapshot, after: Snapshot, recorded: Recorded[F], subject: ArtifactId | None
+) -> Finding[F]:
+    """What a finding changed, under the default policy.
+
+    Args:
+        before: What was known without it.
+        after: What is known with it.
+        recorded: The finding.
+        subject: The artifact at and below which it can change anything; None for anywhere.
+    """
+    lineage, policy = Lineage.of(after), Policy.load()
+    below = [one.artifact for one in lineage.descendants(subject)] if subject else sorted(after.artifacts)
+    touched = [subject, *below] if subject else below
+    then = assess(before, Lineage.of(before), policy, touched)
+    now = assess(after, lineage, policy, touched)
+    reached = [one.artifact for one in now.artifacts if any(risk.flag == recorded.id for risk in one.risks)]
+    return Finding(
+        recorded=recorded,
+        changed=changes(then, now),
+        reached=tuple(one for one in reached if one != subject),
+    )

@@ -295,9 +295,7 @@ class Registry:
         dry_run: bool,
     ) -> "Finding[F]":
         """Appends a finding, and says what it changes: at its subject and below, or anywhere."""
-        from provenance.findings import Finding
-        from provenance.lineage import Lineage
-        from provenance.risk import Policy, assess, changes
+        from provenance.findings import effects
 
         with self._ledger.transaction(self.actor) as transaction:
             before = transaction.snapshot()
@@ -305,19 +303,7 @@ class Registry:
             after = transaction.snapshot()
             if dry_run:
                 transaction.discard()
-        lineage, policy = Lineage.of(after), Policy.load()
-        below = [one.artifact for one in lineage.descendants(subject)] if subject else sorted(after.artifacts)
-        touched = [subject, *below] if subject else below
-        now = assess(after, lineage, policy, touched)
-        then = assess(before, Lineage.of(before), policy, touched)
-        reached = [
-            one.artifact for one in now.artifacts if any(risk.flag == recorded.id for risk in one.risks)
-        ]
-        return Finding(
-            recorded=recorded,
-            changed=changes(then, now),
-            reached=tuple(one for one in reached if one != subject),
-        )
+        return effects(before, after, recorded, subject)
 
     # --- asking --------------------------------------------------------------------------------------------------------
 
@@ -326,7 +312,8 @@ class Registry:
         from provenance.risk import Policy
         from provenance.view import View
 
-        return View(self._ledger.snapshot(as_of), policy or Policy.load(), self.head().digest)
+        snapshot, head = self._ledger.look(as_of)
+        return View(snapshot, policy or Policy.load(), head.digest)
 
     def resolve(self, ref: Ref, kind: ArtifactKind | None = None) -> ArtifactId:
         """The artifact that a reference means now.
@@ -401,18 +388,7 @@ class Registry:
         """
         from provenance import audit
 
-        snapshot = self._ledger.snapshot()
-        outcomes = []
-        for task in tasks:
-            found = audit.run(task, snapshot, seeds=seeds)
-            if isinstance(found, audit.NotTestable):
-                outcome = audit.Outcome(task=task, recorded=None, reason=found.reason)
-            else:
-                outcome = audit.Outcome(task=task, recorded=self.record(found), reason=None)
-            outcomes.append(outcome)
-            if done:
-                done(outcome)
-        return tuple(outcomes)
+        return audit.run_each(tasks, self._ledger.snapshot(), self.record, seeds=seeds, done=done)
 
     def run_canary(self, teacher: Ref, student: Ref, *, seeds: int = 5) -> Recorded[Evidence]:
         """Runs the canary of one exposure, whether or not it was run before, and records it.
@@ -431,22 +407,6 @@ class Registry:
         if outcome.recorded is None:
             raise ContentError(f"{task} can't be run: {outcome.reason}")
         return outcome.recorded
-
-    def location(self, ref: Ref) -> Path:
-        """Where an artifact's content was last seen.
-
-        Raises:
-            ContentError: It has none, or it is no longer there.
-        """
-        artifact = self.resolve(ref)
-        path = self._ledger.snapshot().locations.get(artifact)
-        if path is None or not Path(path).exists():
-            where = f"was last seen in {path}" if path else "was registered by name only"
-            raise ContentError(
-                f"the content of {artifact} is not at hand: it {where}",
-                hint="Register the same content from where it is now; the same artifact gets the new place.",
-            )
-        return Path(path)
 
     # --- MLflow --------------------------------------------------------------------------------------------------------
 

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provenance.artifacts import Artifact, ArtifactId, ArtifactKind
-from provenance.errors import UnknownReferenceError
+from provenance.errors import ContentError, UnknownReferenceError
 from provenance.evidence import Evidence
 from provenance.facts import Recorded, Snapshot
 from provenance.lineage import Exposure, Kindred, Lineage
@@ -127,6 +128,22 @@ class View:
             flags=tuple(one for one in self.snapshot.standing_flags if one.fact.artifact == artifact),
             evidence=tuple(one for one in self.snapshot.all(Evidence) if artifact in one.fact.pair),
         )
+
+    def location(self, ref: Ref) -> Path:
+        """Where an artifact's content was last seen.
+
+        Raises:
+            ContentError: It has none, or it is no longer there.
+        """
+        artifact = self.resolve(ref)
+        path = self.snapshot.locations.get(artifact)
+        if path is None or not Path(path).exists():
+            where = f"was last seen in {path}" if path else "was registered by name only"
+            raise ContentError(
+                f"the content of {artifact} is not at hand: it {where}",
+                hint="Register the same content from where it is now; the same artifact gets the new place.",
+            )
+        return Path(path)
 
     def roots(self, ref: Ref) -> tuple[ArtifactId, ...]:
         """Where an artifact's ancestry begins."""

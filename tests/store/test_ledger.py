@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
+from provenance import Registry
 from provenance.artifacts import Artifact, ArtifactId, ArtifactKind, Content
 from provenance.digests import digest_bytes
 from provenance.errors import RegistryError
@@ -285,3 +286,18 @@ def test_sqlite_keeps_a_write_ahead_log_and_foreign_keys(tmp_path: Path) -> None
     with ledger._engine.connect() as opened:
         assert opened.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
     ledger.close()
+
+
+@pytest.mark.parametrize("name", ["a?b", "e%20f", "#x y"])
+def test_a_registry_lies_in_its_folder_whatever_that_is_called(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    with Registry.init(folder) as registry:
+        assert registry.verify().ok
+    assert (folder / ".provenance" / "registry.db").exists()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_the_distant_past_knows_nothing(ledger: Ledger) -> None:
+    tell_a_story(ledger)
+    assert ledger.snapshot(datetime(999, 1, 1, tzinfo=UTC)).facts == ()

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
@@ -28,8 +28,10 @@ def connect(url: str) -> Engine:
         RegistryError: The URL is of another kind, or malformed.
         MissingExtraError: PostgreSQL's driver is not installed.
     """
+    path = url.removeprefix("sqlite:///")
     try:
-        parsed = make_url(url)
+        # A file's path is taken as it is: in a URL, ? and % would mean something else.
+        parsed = make_url(url) if path == url else URL.create("sqlite", database=path)
     except ArgumentError as error:
         raise RegistryError(
             f"not a database URL: {url!r}", hint="Write sqlite:///FILE or postgresql://USER@HOST/DATABASE."

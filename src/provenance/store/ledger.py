@@ -98,9 +98,13 @@ class Ledger:
 
     def snapshot(self, as_of: datetime | None = None) -> Snapshot:
         """All facts recorded up to ``as_of`` (default: now)."""
+        return self.look(as_of)[0]
+
+    def look(self, as_of: datetime | None = None) -> tuple[Snapshot, Head]:
+        """All facts recorded up to ``as_of`` (default: now), and the end of the chain that holds them."""
         with reading(self._engine) as connection:
             moment = as_of or _now(_head(connection))
-            return Snapshot(tuple(_facts(connection, moment)), moment)
+            return Snapshot(tuple(_facts(connection, moment)), moment), _head(connection, moment)
 
     def find(self, reference: str) -> tuple[Artifact, ...]:
         """The artifacts that bear a reference's name; or else those whose content digest begins with it.
@@ -326,8 +330,11 @@ def _now(head: Head) -> datetime:
     return max(datetime.now(UTC), head.recorded_at) if head.recorded_at else datetime.now(UTC)
 
 
-def _head(connection: Connection) -> Head:
-    row = connection.execute(select(_COMMIT).order_by(_COMMIT.c.number.desc()).limit(1)).one_or_none()
+def _head(connection: Connection, until: datetime | None = None) -> Head:
+    query = select(_COMMIT).order_by(_COMMIT.c.number.desc()).limit(1)
+    if until is not None:
+        query = query.where(_COMMIT.c.recorded_at <= utc_text(until))
+    row = connection.execute(query).one_or_none()
     if row is None:
         return Head(number=0, entries=0, digest=GENESIS, recorded_at=None)
     return Head(
