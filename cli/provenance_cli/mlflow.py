@@ -17,12 +17,13 @@ def mlflow() -> None:
 
 @mlflow.command()
 @_uri_option
+@click.option("--rebuild", is_flag=True, help="Forget what it was told, and look at every object again.")
 @registry_options
 @json_option
-def sync(uri: str | None, registry: str | None, actor: str | None, as_json: bool) -> None:
+def sync(uri: str | None, rebuild: bool, registry: str | None, actor: str | None, as_json: bool) -> None:
     """Write to MLflow what it was not told yet; exit 4 when it refused something. Python: Registry.mlflow_sync()."""
     with open_registry(registry, actor) as opened:
-        found = opened.mlflow_sync(uri, progress=_progress if sys.stderr.isatty() else None)
+        found = opened.mlflow_sync(uri, rebuild=rebuild, progress=_progress if sys.stderr.isatty() else None)
     if as_json:
         print_json(found)
     else:

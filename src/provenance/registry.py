@@ -411,13 +411,29 @@ class Registry:
     # --- MLflow --------------------------------------------------------------------------------------------------------
 
     def mlflow_sync(
-        self, uri: str | None = None, *, progress: Callable[[int, int], None] | None = None
+        self,
+        uri: str | None = None,
+        *,
+        rebuild: bool = False,
+        progress: Callable[[int, int], None] | None = None,
     ) -> "SyncReport":
-        """Projects everything that MLflow was not told yet; see `provenance.mlflow_link`."""
+        """Projects everything that MLflow was not told yet; see `provenance.mlflow_link`.
+
+        Args:
+            uri: Which MLflow; default: the registry's.
+            rebuild: Whether to forget what it was told, and look at every object again.
+            progress: Told (objects done, objects to do).
+
+        Raises:
+            MlflowError: MLflow can't be opened or does not answer.
+            UsageError: None is configured, or the URI is of no known kind.
+        """
         from provenance.mlflow_link.sync import sync
 
         target, view = self._mlflow_uri(uri), self.view()
         state = self._ledger.projection(target)
+        if rebuild:
+            state.forget()
         return sync(view.snapshot, view.risks(), uri=target, state=state, progress=progress)
 
     def mlflow_pending(self, uri: str | None = None) -> int:

@@ -41,3 +41,8 @@ class StoredProjection:
                 delete(_TABLE).where(_TABLE.c.target == self.target, _TABLE.c.subject == subject)
             )
             connection.execute(insert(_TABLE), row)
+
+    def forget(self) -> None:
+        """Forgets everything that this target was told, so that every object is looked at again."""
+        with writing(self.engine) as connection:
+            connection.execute(delete(_TABLE).where(_TABLE.c.target == self.target))
