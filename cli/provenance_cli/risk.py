@@ -45,7 +45,7 @@ def risks(
     as_json: bool,
 ) -> None:
     """Say what REFS may have inherited, and what is not known. Python: Registry.risks()."""
-    from provenance.risk import Status, narrowed
+    from provenance.risk import Status, with_statuses
 
     if bool(refs) == everything:
         raise UsageError("name artifacts, or say --all")
@@ -54,7 +54,7 @@ def risks(
     with open_registry(registry, actor) as opened:
         view = opened.view(as_of=as_of, policy=read_policy(policy))
         found = view.risks(None if everything else refs, trait=trait)
-    found = narrowed(found, trait=None, statuses={Status(word) for word in statuses})
+    found = with_statuses(found, {Status(word) for word in statuses})
     if as_json:
         print_json(found)
         return

@@ -222,9 +222,16 @@ class Registry:
     def add_trait(
         self, name: str, *, severity: Severity | str, description: str = "", overt: bool = False
     ) -> Recorded[Trait]:
-        """Records a trait, or returns the one recorded in the same words."""
+        """Records a trait, or returns the one recorded in the same words.
+
+        Raises:
+            ConflictError: Its name stands for something else already.
+            UsageError: There is no such severity.
+        """
         from provenance import findings
 
+        if severity not in set(Severity):
+            raise UsageError(f"there is no severity {severity!r}", hint=f"Severities: {', '.join(Severity)}.")
         trait = Trait(name=name, severity=Severity(severity), description=description, overt=overt)
         with self._ledger.transaction(self.actor) as transaction:
             return findings.add_trait(transaction, trait)

@@ -1,6 +1,6 @@
 """Risk: policy, propagation of flags along the lineage, explanation, gate."""
 
-from provenance.risk.changes import Change, changes, narrowed
+from provenance.risk.changes import Change, changes, with_statuses
 from provenance.risk.engine import assess, explain, impact
 from provenance.risk.gate import check
 from provenance.risk.policy import Policy
@@ -35,5 +35,5 @@ __all__ = [
     "check",
     "explain",
     "impact",
-    "narrowed",
+    "with_statuses",
 ]

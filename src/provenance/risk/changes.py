@@ -36,17 +36,13 @@ def changes(before: RiskReport, after: RiskReport) -> tuple[Change, ...]:
     return tuple(sorted(found, key=lambda one: (one.after.rank, str(one.artifact), one.trait)))
 
 
-def narrowed(report: RiskReport, *, trait: str | None, statuses: Collection[Status]) -> RiskReport:
-    """A report's entries of one trait (None: any) and of some statuses (empty: all), and the artifacts that have such."""
-    if trait is None and not statuses:
+def with_statuses(report: RiskReport, statuses: Collection[Status]) -> RiskReport:
+    """A report's entries of some statuses (empty: all), and the artifacts that have such."""
+    if not statuses:
         return report
     artifacts = []
     for one in report.artifacts:
-        risks = tuple(
-            risk
-            for risk in one.risks
-            if trait in {None, risk.trait} and (not statuses or risk.status in statuses)
-        )
+        risks = tuple(risk for risk in one.risks if risk.status in statuses)
         if risks or (not one.risks and one.status in statuses):
             artifacts.append(replace(one, risks=risks))
     return replace(report, artifacts=tuple(artifacts))
