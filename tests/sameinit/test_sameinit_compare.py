@@ -266,7 +266,7 @@ def test_a_comparison_becomes_evidence_that_the_ledger_can_hold(tmp_path: Path) 
 def test_the_method_names_every_limit() -> None:
     method = Limits(alpha=1e-9, rho=0.2).method
     assert method == (
-        "sameinit-tier1/sign-swap-fisher-bonferroni(alpha=1e-09,doubt=0.001,rho=0.2,coverage=0.5,derived=0.999)@1"
+        "sameinit-tier1/sign-swap-fisher-bonferroni(alpha=1e-09,doubt=0.001,rho=0.2,coverage=0.5,derived=0.999)@2"
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from provenance.sameinit.statistics import Untestable, Vector
 from provenance.sameinit.symmetries import Group, Member, Side, Symmetry
@@ -16,10 +17,12 @@ from provenance.weights.dtypes import Floats
 from provenance.weights.families import Role
 from provenance.weights.roles import Layout
 
+Indices = npt.NDArray[np.intp]
+
 BLOCK_ELEMENTS = 1 << 18
 """Elements of a block: 1 MB of float32, which stays in the cache while it is used several times."""
 IDENTITY_LIKE_Z = 10.0
-"""Standard errors by which a square matrix's diagonal may stand out before it counts as built and not drawn."""
+"""Standard errors by which a matrix's diagonal, repeated where it is not square, may stand out before it counts as built and not drawn."""
 SINUSOID_COSINE = 0.5
 """Cosine with the usual sinusoids from which a table of positions counts as built."""
 _POSITIONS = 64
@@ -102,16 +105,18 @@ class _Sums:
     """Sums over one tensor of both models, in float64, for n units.
 
     Attributes:
+        size: Number of units, and of elements of each.
         dots: <A_j, B_j>, length n.
         squares: |A_j|^2 and |B_j|^2, 2 x n.
         crossed: <A_j, B_k> and <A_k, B_j> for the pairs (j, k) = (0, 1), (2, 3), ..., 2 x n // 2.
         elements: Number of elements of both tensors.
-        totals: Sum of all elements and of the diagonal, of A and of B, 2 x 2.
+        totals: Sum of all elements and of the repeated diagonal, of A and of B, 2 x 2.
     """
 
     def __init__(self, a: Checkpoint, b: Checkpoint, member: Member) -> None:
         units, _ = member.units()
         self.member = member
+        self.size = units, member.others()
         self.dots = np.zeros(units)
         self.squares = np.zeros((2, units))
         self.crossed = np.zeros((2, units // 2))
@@ -129,8 +134,8 @@ class _Sums:
         pairs = slice(units_at.start // 2, units_at.stop // 2)
         even, odd = slice(0, len(x) // 2 * 2, 2), slice(1, None, 2)
         self.crossed[:, pairs] += (_inner(x[even], y[odd]), _inner(x[odd], y[even]))
-        offset = units_at.start - others_at.start
-        self.totals += [[values.sum(), values.diagonal(offset).sum()] for values in (x, y)]
+        diagonal = self._diagonal(units_at, others_at)
+        self.totals += [[values.sum(), values[diagonal].sum()] for values in (x, y)]
         self.elements += x.size + y.size
 
     def obstacle(self) -> str | None:
@@ -144,13 +149,24 @@ class _Sums:
             return f"{name} stands out on its diagonal like a matrix that was built and not drawn"
         return None
 
+    def _diagonal(self, units_at: slice, others_at: slice) -> tuple[Indices, Indices]:
+        """Where in a block the diagonal is, which begins anew at each multiple of the shorter side."""
+        longer = units_at if self.size[0] >= self.size[1] else others_at
+        along = np.arange(longer.start, longer.stop)
+        units, others = along % self.size[0] - units_at.start, along % self.size[1] - others_at.start
+        inside = (
+            (units >= 0)
+            & (units < units_at.stop - units_at.start)
+            & (others >= 0)
+            & (others < others_at.stop - others_at.start)
+        )
+        return units[inside], others[inside]
+
     def _is_identity_like(self) -> bool:
-        units, others = len(self.dots), self.elements // 2 // len(self.dots)
-        if units != others:
-            return False
-        mean = self.totals[:, 0] / units**2
-        spread = np.sqrt(np.maximum(self.squares.sum(axis=1) / units**2 - mean**2, np.finfo(np.float64).tiny))
-        z = (self.totals[:, 1] / units - mean) / spread * np.sqrt(units)
+        count = self.size[0] * self.size[1]
+        mean = self.totals[:, 0] / count
+        spread = np.sqrt(np.maximum(self.squares.sum(axis=1) / count - mean**2, np.finfo(np.float64).tiny))
+        z = (self.totals[:, 1] / max(self.size) - mean) / spread * np.sqrt(max(self.size))
         return bool((np.abs(z) > IDENTITY_LIKE_Z).any())
 
     def units(self) -> Vector:

@@ -1,7 +1,7 @@
 """From two checkpoints to one comparison: what they have in common is found, tested, and judged."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from provenance.evidence import Verdict
@@ -10,6 +10,7 @@ from provenance.sameinit.comparison import Comparison, GroupTest, Limits
 from provenance.sameinit.identity import common_bytes
 from provenance.sameinit.statistics import Coins, Untestable, sign_test
 from provenance.sameinit.symmetries import Group, Symmetry, groups
+from provenance.sameinit.untested import untested_obstacles
 from provenance.sameinit.verdict import Findings, judge
 from provenance.weights.checkpoint import Checkpoint
 from provenance.weights.families import Role
@@ -42,16 +43,21 @@ def compare(a: Path, b: Path, *, limits: Limits = DEFAULT_LIMITS) -> Comparison:
     started = time.perf_counter()
     left, right = Checkpoint.open(a), Checkpoint.open(b)
     one, other = _layout(left), _layout(right)
-    results = list(_tests(left, right, one, other)) if one and other else []
+    planned = tuple(groups(one, other)) if one and other else ()
+    results = list(_tests(left, right, one, other, planned)) if one and other else []
+    identity = common_bytes(left, right)
     findings = Findings(
         tests=tuple(test for test, _ in results),
         coins=tuple((test, coins) for test, coins in results if isinstance(coins, Coins)),
-        identity=common_bytes(left, right),
+        identity=identity,
         coverage=_coverage(left, right, [test for test, _ in results]),
         untrained=any(
             [_is_untrained(left), _is_untrained(right)]
         ),  # a list: both are read, whichever is first
-        obstacles=_obstacles(one, other, [test for test, _ in results]),
+        obstacles=(
+            *_obstacles(one, other, [test for test, _ in results]),
+            *untested_obstacles(left, right, planned, identity),
+        ),
     )
     judgement = judge(findings, limits)
     used = {test.symmetry for test, _ in findings.coins}
@@ -80,9 +86,9 @@ def _layout(checkpoint: Checkpoint) -> Layout | None:
 
 
 def _tests(
-    a: Checkpoint, b: Checkpoint, one: Layout, other: Layout
+    a: Checkpoint, b: Checkpoint, one: Layout, other: Layout, planned: Sequence[Group]
 ) -> Iterator[tuple[GroupTest, Coins | Untestable]]:
-    for group in groups(one, other):
+    for group in planned:
         if group.members[0].role is Role.EMBEDDING:
             obstacles = built_positions(a, one), built_positions(b, other)
             outcome = next((Untestable(text) for text in sorted(filter(None, obstacles))), None)
@@ -130,13 +136,8 @@ def _is_untrained(checkpoint: Checkpoint) -> bool:
 
 
 def _coverage(a: Checkpoint, b: Checkpoint, tests: list[GroupTest]) -> float:
-    """Share of all floating-point parameters of both models that were tested."""
-    total = sum(
-        stored.info.elements
-        for checkpoint in (a, b)
-        for name, stored in checkpoint.tensors.items()
-        if checkpoint.is_numeric(name)
-    )
+    """Share of all elements of both models that were tested; packed ones, of which none was, count as they are stored."""
+    total = sum(stored.info.elements for checkpoint in (a, b) for stored in checkpoint.tensors.values())
     return sum(test.elements for test in tests) / total if total else 0.0
 
 

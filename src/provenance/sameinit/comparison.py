@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
 METHOD = "sameinit-tier1/sign-swap-fisher-bonferroni"
-METHOD_VERSION = 1
+METHOD_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

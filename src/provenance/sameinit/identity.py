@@ -19,18 +19,21 @@ _FEW_VALUES = 16
 # Mean size of the correlation of neighbours in a row from which a tensor counts as computed; random rows of 64 have 0.1.
 _SMOOTH = 0.4
 _SHORT = 8
+_MATRIX = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """Which tensors are equal.
 
     Args:
         equal: Names, in A, of the equal tensors that hold something that looks drawn or learnt.
+        built: Names, in A, of the equal tensors that look set or computed: masks, constants, tables of sinusoids.
         complete: Both hold the same tensors, and all are equal.
     """
 
     equal: frozenset[str]
+    built: frozenset[str]
     complete: bool
 
 
@@ -45,7 +48,11 @@ def common_bytes(a: Checkpoint, b: Checkpoint) -> Identity:
     pairs = matching_names(a.tensors, b.tensors)
     equal = {one for one, other in pairs.items() if _is_equal(a, one, b, other)}
     complete = len(equal) == len(a.tensors) == len(b.tensors)
-    return Identity(frozenset(name for name in equal if _looks_drawn(a, name)), complete)
+    return Identity(
+        equal=frozenset(name for name in equal if _looks_drawn(a, name)),
+        built=frozenset(name for name in equal if _looks_built(a, name)),
+        complete=complete,
+    )
 
 
 def matching_names(a: Iterable[str], b: Iterable[str]) -> Mapping[str, str]:
@@ -84,14 +91,19 @@ def _is_equal(a: Checkpoint, one: str, b: Checkpoint, other: str) -> bool:
 
 
 def _looks_drawn(checkpoint: Checkpoint, name: str) -> bool:
-    shape = checkpoint.info(name).shape
-    if not checkpoint.is_numeric(name) or len(shape) < 2 or not checkpoint.info(name).elements:  # noqa: PLR2004 - a matrix
-        return False
-    rows = max(1, 4096 * shape[0] // checkpoint.info(name).elements)
-    sample = checkpoint.rows(name, 0, rows)
+    is_matrix = len(checkpoint.info(name).shape) >= _MATRIX and checkpoint.info(name).elements > 0
+    return checkpoint.is_numeric(name) and is_matrix and not _looks_built(checkpoint, name)
+
+
+def _looks_built(checkpoint: Checkpoint, name: str) -> bool:
+    """Whether a tensor's beginning is what nothing learns. Codes of packed weights are not: they have many values."""
+    info = checkpoint.info(name)
+    if not checkpoint.is_numeric(name):
+        return np.unique(checkpoint.raw(name, 0, _FIRST_BYTES)).size <= _FEW_VALUES
+    sample = checkpoint.rows(name, 0, max(1, 4096 * (info.shape or (1,))[0] // max(info.elements, 1)))
     if not np.isfinite(sample).all() or np.unique(sample).size <= _FEW_VALUES:
-        return False
-    return not (_is_smooth(sample) or _is_smooth(sample.reshape(len(sample), -1).T))
+        return True
+    return _is_smooth(sample) or _is_smooth(sample.reshape(len(sample), -1).T)
 
 
 def _is_smooth(rows: Floats) -> bool:

@@ -77,6 +77,10 @@ class Member:
             return self.a.outputs, self.b.outputs
         return self.a.inputs, self.b.inputs
 
+    def others(self) -> int:
+        """Number of elements of each unit that both models have."""
+        return self.a.inputs if self.side is Side.OUTPUTS else min(self.a.outputs, self.b.outputs)
+
     def obstacle(self) -> str | None:
         """Why the two tensors can't be set side by side, if they can't. Tables of tokens may be of unlike length."""
         alike = (self.a.out_axis, self.a.chunk) == (self.b.out_axis, self.b.chunk)

@@ -104,7 +104,7 @@ def judge(findings: Findings, limits: Limits) -> Judgement:
         Verdict.INDEPENDENT,
         None,
         f"p = {10**log10_p:.2g}; a shared initialisation with an aligned cosine of "
-        f"{findings.rho_min(limits.alpha):.3f} or more would have been found in any part with power 0.8",
+        f"{findings.rho_min(limits.alpha):.3f} or more would have been found in any tested part with power 0.8",
     )
 
 
