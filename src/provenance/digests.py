@@ -120,6 +120,8 @@ def digest_file(path: Path, algorithm: DigestAlgorithm = DigestAlgorithm.BLAKE3)
             return Digest(algorithm, _blake3(file.fileno(), path.stat().st_size))
     except OSError as error:
         raise ContentError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:  # what mmap says of a window that is no longer there
+        raise ContentError(f"{path} became shorter while it was read") from error
 
 
 def _blake3(file: int, size: int) -> str:

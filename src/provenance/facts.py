@@ -15,14 +15,24 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
 from provenance.artifacts import Artifact, ArtifactId, Location
 from provenance.errors import ContentError
 from provenance.evidence import Evidence
-from provenance.relations import Relation, Unresolved
+from provenance.relations import Relation, Resolution, Unresolved
 from provenance.traits import Block, Clearance, Flag, Trait, Withdrawal
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 Fact: TypeAlias = (
-    Artifact | Location | Relation | Unresolved | Trait | Flag | Withdrawal | Clearance | Block | Evidence
+    Artifact
+    | Location
+    | Relation
+    | Unresolved
+    | Resolution
+    | Trait
+    | Flag
+    | Withdrawal
+    | Clearance
+    | Block
+    | Evidence
 )
 F_co = TypeVar("F_co", bound=Fact, covariant=True)
 F = TypeVar("F", bound=Fact)
@@ -32,6 +42,7 @@ FACT_TYPES: Mapping[str, type[Any]] = {
     "location": Location,
     "relation": Relation,
     "unresolved": Unresolved,
+    "resolution": Resolution,
     "trait": Trait,
     "flag": Flag,
     "withdrawal": Withdrawal,
@@ -61,12 +72,14 @@ def canonical_json(value: object) -> str:
     """JSON with sorted keys and no spaces: the same value always gives the same text.
 
     Raises:
-        ContentError: The value holds NaN or infinity, which JSON does not know.
+        ContentError: The value holds NaN or infinity, which JSON does not know, or text that is no Unicode.
     """
     try:
-        return _CANONICAL.encode(value)
+        text = _CANONICAL.encode(value)
+        text.encode()  # what is no Unicode, such as half a pair of surrogates, can't be written
     except ValueError as error:
         raise ContentError(f"not a JSON value: {error}") from error
+    return text
 
 
 def to_json(fact: Fact) -> str:
@@ -82,6 +95,8 @@ def from_json(type_name: str, text: str) -> Fact:
     """
     from pydantic import ValidationError
 
+    if type_name not in FACT_TYPES:
+        raise ContentError(f"there is no fact of type {type_name!r}")
     try:
         return cast("Fact", adapter(FACT_TYPES[type_name]).validate_json(text))
     except ValidationError as error:
@@ -179,13 +194,10 @@ class Snapshot:
     def open_names(self) -> tuple[Unresolved, ...]:
         """The names of ancestors that no recorded relation answers to.
 
-        A relation answers when it is of the same kind and its parent bears the name, or the relation says that it resolves it.
+        A relation of the same kind answers when its parent bears the name, and a resolution says who was meant by it.
         """
-        answered = {
-            (recorded.fact.child, recorded.fact.kind, name)
-            for recorded in self.all(Relation)
-            for name in (recorded.fact.parent.name, recorded.fact.resolves)
-        }
+        answered = {(one.fact.child, one.fact.kind, one.fact.parent.name) for one in self.all(Relation)}
+        answered |= {(one.fact.child, one.fact.kind, one.fact.name) for one in self.all(Resolution)}
         return tuple(
             dict.fromkeys(
                 recorded.fact

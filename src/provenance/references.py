@@ -14,8 +14,8 @@ PLAIN = Generation()
 
 
 def is_digest(text: str) -> bool:
-    """Whether a reference is written as the beginning of a digest, such as ``blake3:4f21``."""
-    return text.startswith(("blake3:", "sha256:"))
+    """Whether a reference is written as the beginning of a content digest, ``blake3:4f21``."""
+    return text.startswith("blake3:")
 
 
 def choose(

@@ -5,7 +5,7 @@ references, checks every rule against what is recorded, and appends what is new.
 All of it happens in the caller's transaction, so that many requests are recorded together or not at all.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
@@ -20,12 +20,13 @@ from provenance.artifacts import (
 )
 from provenance.errors import ConflictError
 from provenance.intake import Claim
-from provenance.references import PLAIN, choose
-from provenance.relations import WEIGHT_KINDS, DeclaredBy, Relation, RelationKind, Unresolved
+from provenance.references import PLAIN, choose, is_digest
+from provenance.relations import WEIGHT_KINDS, DeclaredBy, Relation, RelationKind, Resolution, Unresolved
 from provenance.request import Parent, Request, at
 from provenance.store import Transaction
 
 _MOST_NAMES = 4  # of a card, in one warning
+_SHARE_TOLERANCE = 0.005  # shares are often told in two digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +56,7 @@ def register(transaction: Transaction, requests: Sequence[Request]) -> tuple[Reg
             a second set of starting weights, or the lineage would close a cycle.
         UnknownReferenceError: A parent is not registered, or its reference may mean several artifacts.
     """
-    names = {request.name for request in requests}
-    names |= {Reference.parse(parent.reference).name for request in requests for parent in request.parents}
-    names |= {claim.name for request in requests for claim in request.claims}
-    directory = _Directory(transaction, names)
+    directory = _Directory(transaction, requests)
     drafts = []
     for request in requests:
         with at(request.place):
@@ -67,29 +65,28 @@ def register(transaction: Transaction, requests: Sequence[Request]) -> tuple[Reg
         raise ConflictError(
             f"{repeated[0]} is to be registered twice at once", hint="Give each one its own name@version."
         )
+    for relation in transaction.relations_of(draft.id for draft in drafts if not draft.created):
+        directory.recorded[relation.child].append(relation)
     declared: dict[ArtifactId, list[Relation]] = {}
     for draft in drafts:
         with at(draft.request.place):
             declared[draft.id] = _declare(directory, draft)
-    recorded: dict[ArtifactId, list[Relation]] = {draft.id: [] for draft in drafts}
-    for relation in transaction.relations_of(draft.id for draft in drafts if not draft.created):
-        recorded[relation.child].append(relation)
-    for draft in drafts:
-        with at(draft.request.place):
-            _check_root(draft, declared[draft.id])
-            check_weights(draft.id, [*recorded[draft.id], *declared[draft.id]])
+            _check_draft(draft, declared[draft.id], directory.recorded[draft.id])
     fresh = frozenset(draft.id for draft in drafts if draft.created)
-    check_acyclic(transaction, [relation for some in declared.values() for relation in some], fresh=fresh)
-    return tuple(_append(transaction, draft, declared[draft.id], recorded[draft.id]) for draft in drafts)
+    new = [relation for some in declared.values() for relation in some]
+    check_acyclic(transaction, [*directory.made, *new], fresh=fresh)
+    return tuple(
+        _append(transaction, draft, declared[draft.id], directory.recorded[draft.id]) for draft in drafts
+    )
 
 
 def relate(transaction: Transaction, child: ArtifactId, parent: Parent) -> Registration:
-    """Appends one relation of a registered artifact; nothing where it is recorded already.
+    """Appends one relation of a registered artifact, and which name on its card the parent bears; only what is new.
 
     Raises:
         ConflictError, UnknownReferenceError: As in `register`.
     """
-    directory = _Directory(transaction, {Reference.parse(parent.reference).name})
+    directory = _Directory(transaction, [Request(kind=child.kind, name=child.name, parents=(parent,))])
     relation = directory.relation(child, parent)
     recorded = transaction.relations_of([child])
     if transaction.artifacts([child])[child].declared_root and _begins(relation):
@@ -97,10 +94,12 @@ def relate(transaction: Transaction, child: ArtifactId, parent: Parent) -> Regis
             f"{child} is recorded as the beginning of its ancestry, and would be {relation.kind} {relation.parent}"
         )
     check_weights(child, [*recorded, relation])
-    check_acyclic(transaction, [relation])
-    return Registration(
-        artifact=child, digest=None, created=False, relations=append_new(transaction, [relation], recorded)
-    )
+    check_acyclic(transaction, [*directory.made, relation])
+    added = append_new(transaction, [relation], recorded)
+    if parent.resolves is not None:
+        meant = Resolution(child=child, kind=parent.kind, name=parent.resolves, parent=relation.parent)
+        _append_once(transaction, "resolution", meant)
+    return Registration(artifact=child, digest=None, created=False, relations=added)
 
 
 @dataclass(slots=True)
@@ -116,11 +115,33 @@ class _Draft:
 
 
 class _Directory:
-    """The artifacts that bear the names in question: one query for all of them, and those being registered now."""
+    """The artifacts that may be meant: those of every name in question by one query, and those being registered now.
 
-    def __init__(self, transaction: Transaction, names: Iterable[str]) -> None:
+    Args:
+        transaction: Knows what is recorded.
+        requests: What is to be registered.
+    """
+
+    def __init__(self, transaction: Transaction, requests: Sequence[Request]) -> None:
         self._transaction = transaction
+        names = {request.name for request in requests} | {
+            one.name for request in requests for one in request.claims
+        }
+        for request in requests:
+            with at(request.place):
+                references = [one.reference for one in request.parents if not is_digest(one.reference)]
+                names |= {Reference.parse(reference).name for reference in references}
         self._named = {name: list(artifacts) for name, artifacts in transaction.named(names).items()}
+        self.recorded: defaultdict[ArtifactId, list[Relation]] = defaultdict(list)
+        self.made: list[Relation] = []
+
+    def settled(self, draft: _Draft) -> set[tuple[RelationKind, str]]:
+        """The names on a card that somebody said the meaning of."""
+        if draft.created:
+            return set()
+        return {
+            (one.fact.kind, one.fact.name) for one in self._transaction.about("resolution", [str(draft.id)])
+        }
 
     def versions(self, kind: ArtifactKind, name: str) -> list[Artifact]:
         return [artifact for artifact in self._named.get(name, ()) if artifact.id.kind is kind]
@@ -131,14 +152,19 @@ class _Directory:
 
     def resolve(self, text: str, kind: ArtifactKind) -> ArtifactId:
         """The artifact of a kind that a reference means; a bare model gets its plain teacher where one is asked for."""
-        reference = Reference.parse(text)
-        named = self._named.get(reference.name, [])
-        fitting = [one for one in named if reference.matches(one.id)]
-        if kind is ArtifactKind.TEACHER and not any(one.id.kind is kind for one in fitting):
-            models = [one for one in fitting if one.id.kind is ArtifactKind.MODEL]
-            if models:
-                return self._plain_teacher(choose(text, models, self._transaction.names))
-        return choose(text, fitting, self._transaction.names, kind)
+        named = [] if is_digest(text) else self._named.get(Reference.parse(text).name, [])
+        found = [one for one in named if Reference.parse(text).matches(one.id)]
+        if not named:
+            found = list(self._transaction.find(text))
+        if kind is not ArtifactKind.TEACHER or text.startswith(f"{kind}:"):
+            return choose(text, found, self._transaction.names, kind)
+        # A plain teacher is its model once more, so the model alone is asked about; one with a prompt is somebody else.
+        models = [one for one in found if one.id.kind is ArtifactKind.MODEL]
+        prompted = [one for one in found if one.id.kind is kind and (one.generation != PLAIN or not models)]
+        if not models and not prompted:
+            return choose(text, found, self._transaction.names, kind)
+        meant = choose(text, [*models, *prompted], self._transaction.names)
+        return meant if meant.kind is kind else self._plain_teacher(meant)
 
     def relation(self, child: ArtifactId, parent: Parent) -> Relation:
         """The relation that a registrant declares."""
@@ -149,14 +175,23 @@ class _Directory:
             share=parent.share,
             clean_fraction=parent.clean_fraction,
             filters=parent.filters,
-            resolves=parent.resolves,
         )
 
     def _plain_teacher(self, model: ArtifactId) -> ArtifactId:
-        """Records the model as it generates with no prompt and default settings."""
+        """The model as it generates with no prompt and default settings; recorded where it is not yet."""
         teacher = ArtifactId(ArtifactKind.TEACHER, model.name, model.version)
-        self.add(Artifact(id=teacher, generation=PLAIN))
-        self._transaction.append(Relation(child=teacher, kind=RelationKind.EMBODIED_BY, parent=model))
+        known = next(
+            (one for one in self.versions(ArtifactKind.TEACHER, model.name) if one.id == teacher), None
+        )
+        if known is None:
+            self.add(Artifact(id=teacher, generation=PLAIN))
+            embodied = Relation(child=teacher, kind=RelationKind.EMBODIED_BY, parent=model)
+            self.made.append(self._transaction.append(embodied).fact)
+        elif known.generation != PLAIN:
+            raise ConflictError(
+                f"{model} as it generates without a prompt would be {teacher}, which is a teacher with settings of its own",
+                hint=f"Register the plain one under another name: provenance register teacher --name NAME --model {model}.",
+            )
         return teacher
 
 
@@ -195,11 +230,15 @@ def _check_same(recorded: Artifact, artifact: Artifact) -> None:
             hint=f"Register this as another version, such as --name {artifact.id.name}@{_next_version(artifact.id.version)}.",
         )
     for what, old, new in (
-        ("ancestry begins here", recorded.declared_root, artifact.declared_root),
+        (
+            "word on whether its ancestry begins with it",
+            recorded.declared_root,
+            artifact.declared_root or None,
+        ),
         ("way of generating", recorded.generation, artifact.generation),
-        ("metadata", dict(recorded.metadata), dict(artifact.metadata)),
+        ("metadata", dict(recorded.metadata), dict(artifact.metadata) or None),
     ):
-        if old != new and not (what == "metadata" and not new):
+        if new is not None and old != new:
             raise ConflictError(
                 f"{artifact.id} is registered with the same content and another {what}: recorded {old}, given {new}",
                 hint="What is recorded stays. Leave the option out, or register another version.",
@@ -213,25 +252,30 @@ def _next_version(version: str) -> str:
 def _declare(directory: _Directory, draft: _Draft) -> list[Relation]:
     """The relations that the registrant declares, and those that the card claims and the registry can match."""
     declared = [directory.relation(draft.id, parent) for parent in draft.request.parents]
-    has_weights = any(relation.kind in WEIGHT_KINDS for relation in declared)
+    known = [*directory.recorded[draft.id], *declared]
+    has_weights = any(relation.kind in WEIGHT_KINDS for relation in known)
+    settled = directory.settled(draft)
     for claim in draft.request.claims:
         if claim.name == draft.id.name and claim.kind.rule.parent is draft.id.kind:
             continue  # a card that names its own model tells nothing of its ancestry
+        if (claim.kind, claim.name) in settled or any(
+            (one.kind, one.parent.name) == (claim.kind, claim.name) for one in known
+        ):
+            continue
         if claim.kind in WEIGHT_KINDS and has_weights:
-            _compare_claim(draft, declared, claim)
-        elif not any((one.kind, one.parent.name) == (claim.kind, claim.name) for one in declared):
-            relation = _match_claim(directory, draft, claim)
-            declared += [relation] if relation else []
+            _compare_claim(draft, known, claim)
+        elif relation := _match_claim(directory, draft, claim):
+            declared.append(relation)
     _warn_of_unheard(draft)
     return declared
 
 
-def _compare_claim(draft: _Draft, declared: Iterable[Relation], claim: Claim) -> None:
-    """Tells the registrant where the card and the declaration name different starting weights; the declaration stands."""
-    named = [relation for relation in declared if relation.kind in WEIGHT_KINDS]
-    if not any(claim.name in {relation.parent.name, relation.resolves} for relation in named):
+def _compare_claim(draft: _Draft, known: Iterable[Relation], claim: Claim) -> None:
+    """Tells the registrant where the card and the record name different starting weights; the record stands."""
+    named = [relation for relation in known if relation.kind in WEIGHT_KINDS]
+    if not any(claim.name == relation.parent.name for relation in named):
         draft.warnings.append(
-            f"{claim.source} names {claim.name!r}; {named[0].kind} {named[0].parent} as you declared is recorded"
+            f"{claim.source} names {claim.name!r}; {named[0].kind} {named[0].parent} as declared is recorded"
         )
 
 
@@ -239,6 +283,10 @@ def _match_claim(directory: _Directory, draft: _Draft, claim: Claim) -> Relation
     """The relation that a card claims when exactly one registered artifact bears the name; else a gap in the ancestry."""
     parents = [one.id for one in directory.versions(claim.kind.rule.parent, claim.name) if one.id != draft.id]
     if len(parents) == 1:
+        if not claim.certain:
+            draft.warnings.append(
+                f"{claim.source} names {claim.name!r} without saying what it was used for: recorded as {claim.kind}"
+            )
         return Relation(
             child=draft.id, kind=claim.kind, parent=parents[0], declared_by=DeclaredBy.CARD, share=claim.share
         )
@@ -264,14 +312,32 @@ def _warn_of_unheard(draft: _Draft) -> None:
         )
 
 
-def _check_root(draft: _Draft, declared: Iterable[Relation]) -> None:
-    """Raises when an artifact that is declared a root has a parent that denies it."""
+def _check_draft(draft: _Draft, declared: Sequence[Relation], recorded: Sequence[Relation]) -> None:
+    """Raises when the relations of a draft contradict it, each other, or what is recorded."""
     parents = [relation for relation in declared if _begins(relation)]
     if draft.request.declared_root and parents:
         option = "--authored" if draft.id.kind is ArtifactKind.DATASET else "--from-scratch"
         raise ConflictError(
             f"{option} says that the ancestry of {draft.id} begins with it, and it is {parents[0].kind} {parents[0].parent}",
             hint=f"Leave out {option}, or the parent.",
+        )
+    if draft.id.kind is ArtifactKind.TEACHER and not draft.created:
+        before, now = ({one.parent for one in some} for some in (recorded, declared))
+        if now != before:
+            listings = (", ".join(map(str, sorted(some))) for some in (before, now))
+            raise ConflictError(
+                f"{draft.id} is registered with other models: recorded {next(listings)}, given {next(listings)}",
+                hint="Register this teacher as another version, --name NAME@VERSION.",
+            )
+    check_weights(draft.id, [*recorded, *declared])
+    merged = {
+        relation.parent for relation in (*recorded, *declared) if relation.kind is RelationKind.MERGED_FROM
+    }
+    unheard = [gap for gap in draft.unresolved if gap.kind is RelationKind.MERGED_FROM]
+    if len(merged) == 1 and not unheard and draft.created:
+        raise ConflictError(
+            f"{draft.id} is merged from one model, {next(iter(merged))}",
+            hint="A merge has two or more parents.",
         )
 
 
@@ -281,12 +347,13 @@ def _begins(relation: Relation) -> bool:
 
 
 def check_weights(child: ArtifactId, relations: Iterable[Relation]) -> None:
-    """Raises when a model has two sets of starting weights, or is merged from one.
+    """Raises when a model has two sets of starting weights, or the shares of its parents make more than all.
 
     Raises:
         ConflictError: The relations can't hold together.
     """
-    weights = {relation.key: relation for relation in relations if relation.kind in WEIGHT_KINDS}.values()
+    known = {relation.key: relation for relation in relations}.values()
+    weights = [relation for relation in known if relation.kind in WEIGHT_KINDS]
     merged = [relation for relation in weights if relation.kind is RelationKind.MERGED_FROM]
     single = [relation for relation in weights if relation.kind is not RelationKind.MERGED_FROM]
     if len(single) > 1 or (single and merged):
@@ -295,10 +362,15 @@ def check_weights(child: ArtifactId, relations: Iterable[Relation]) -> None:
             f"{child} would start from two sets of weights: {first.kind} {first.parent} and {second.kind} {second.parent}",
             hint="A model has one set of starting weights; a sum of several is declared with merged_from.",
         )
-    if len(merged) == 1:
-        raise ConflictError(
-            f"{child} is merged from one model, {merged[0].parent}", hint="A merge has two or more parents."
-        )
+    for kind in (RelationKind.MERGED_FROM, RelationKind.DERIVED_FROM):
+        shared = [relation for relation in known if relation.kind is kind]
+        total = sum(relation.share or 0.0 for relation in shared)
+        if total > 1.0 + _SHARE_TOLERANCE:
+            parents = ", ".join(str(relation.parent) for relation in shared)
+            raise ConflictError(
+                f"the shares of {child} {kind} {parents} add up to {total:.4g}",
+                hint="Shares add up to 1 at most.",
+            )
 
 
 def check_acyclic(
@@ -353,6 +425,12 @@ def append_new(
     return tuple(fresh)
 
 
+def _append_once(transaction: Transaction, type_name: str, fact: Unresolved | Resolution) -> None:
+    """Appends a fact about a child unless the very same is recorded."""
+    if all(one.fact != fact for one in transaction.about(type_name, [str(fact.child)])):
+        transaction.append(fact)
+
+
 def _figures(relation: Relation) -> dict[str, object]:
     return {
         "share": relation.share,
@@ -366,12 +444,8 @@ def _append(
 ) -> Registration:
     """Appends the relations, gaps and location of one draft, as far as they are new."""
     fresh = append_new(transaction, declared, recorded)
-    known_gaps = (
-        set() if draft.created else {one.fact for one in transaction.about("unresolved", [str(draft.id)])}
-    )
     for gap in draft.unresolved:
-        if gap not in known_gaps:
-            transaction.append(gap)
+        _append_once(transaction, "unresolved", gap)
     request = draft.request
     if request.path is not None:
         seen = [] if draft.created else transaction.about("location", [str(draft.id)])

@@ -63,6 +63,8 @@ class RelationRule:
         only_parent: Whether a child has at most one parent by all relations of this sort together (one set of starting
             weights).
         trains: Whether it tells of a training, so that a child without any training data has an unknown ancestry.
+        shared: Whether a parent may have a share.
+        diluted: Whether a fraction of clean rows may be told.
         meaning: One line for people.
     """
 
@@ -71,6 +73,8 @@ class RelationRule:
     channel: Channel
     only_parent: bool = False
     trains: bool = False
+    shared: bool = False
+    diluted: bool = False
     meaning: str
 
 
@@ -131,7 +135,11 @@ RULES: Mapping[RelationKind, RelationRule] = {
         meaning="a low-rank or similar addition to the parent",
     ),
     _K.MERGED_FROM: _R(
-        child=_M, parent=_M, channel=_C.WEIGHTS, meaning="a weighted sum of several parents' weights"
+        child=_M,
+        parent=_M,
+        channel=_C.WEIGHTS,
+        shared=True,
+        meaning="a weighted sum of several parents' weights",
     ),
     _K.EMBODIED_BY: _R(
         child=_T, parent=_M, channel=_C.WEIGHTS, meaning="the model that generated as this teacher"
@@ -144,13 +152,20 @@ RULES: Mapping[RelationKind, RelationRule] = {
         child=_D, parent=_T, channel=_C.SELECTION, meaning="the teacher filtered, judged or labelled the rows"
     ),
     _K.DERIVED_FROM: _R(
-        child=_D, parent=_D, channel=_C.DATA, meaning="rows of the parent, filtered, split or mixed"
+        child=_D,
+        parent=_D,
+        channel=_C.DATA,
+        shared=True,
+        meaning="rows of the parent, filtered, split or mixed",
     ),
-    _K.TRAINED_ON: _R(child=_M, parent=_D, channel=_C.DATA, meaning="the model was trained on the rows"),
+    _K.TRAINED_ON: _R(
+        child=_M, parent=_D, channel=_C.DATA, diluted=True, meaning="the model was trained on the rows"
+    ),
     _K.DISTILLED_FROM: _R(
         child=_M,
         parent=_T,
         channel=_C.DATA,
+        diluted=True,
         meaning="the model imitated the teacher's logits or samples directly",
     ),
 }
@@ -176,7 +191,6 @@ class Relation:
         share: Of a merge, the parent's weight in the sum; of a derived dataset, the fraction of rows from this parent; in [0, 1].
         clean_fraction: Of a training, the fraction of rows known to be free of any teacher's hand; in [0, 1].
         filters: What was removed from the data on the way, in words. Recorded, and no credit is given for it.
-        resolves: The name under which a card spoke of this parent, where that differs from the parent's own.
         metadata: Free words: method, epochs, counts.
     """
 
@@ -187,7 +201,6 @@ class Relation:
     share: float | None = None
     clean_fraction: float | None = None
     filters: tuple[str, ...] = ()
-    resolves: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
@@ -200,7 +213,12 @@ class Relation:
             )
         if self.child == self.parent:
             raise ConflictError(f"{self.child} cannot be its own parent ({self.kind})")
-        for name, value in (("share", self.share), ("clean fraction", self.clean_fraction)):
+        for name, value, means in (
+            ("share", self.share, rule.shared),
+            ("clean fraction", self.clean_fraction, rule.diluted),
+        ):
+            if value is not None and not means:
+                raise ContentError(f"{self}: a {name} says nothing of {self.kind}")
             if value is not None and not 0.0 <= value <= 1.0:
                 raise ContentError(
                     f"{self.child} {self.kind} {self.parent}: the {name} {value} is outside [0, 1]"
@@ -228,3 +246,20 @@ class Unresolved:
     child: ArtifactId
     kind: RelationKind
     name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """A name that a card gave, and the registered artifact that was meant by it.
+
+    Args:
+        child: Whose ancestry it is.
+        kind: The relation that the card states.
+        name: The name as it stands there.
+        parent: The artifact that bears it here, under its own name.
+    """
+
+    child: ArtifactId
+    kind: RelationKind
+    name: str
+    parent: ArtifactId

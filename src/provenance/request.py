@@ -22,7 +22,7 @@ class Parent:
         share: See `Relation`.
         clean_fraction: See `Relation`.
         filters: See `Relation`.
-        resolves: See `Relation`.
+        resolves: The name on the child's card that means this parent, see `Resolution`.
     """
 
     kind: RelationKind

@@ -16,11 +16,6 @@ SQLITE_BUSY_SECONDS = 60
 _WRITER_LOCK = 7_401_622_963  # any constant of our own: the key of PostgreSQL's advisory lock
 
 
-def sqlite_url(path: Path) -> str:
-    """The URL of a SQLite file."""
-    return f"sqlite:///{path.resolve()}"
-
-
 def connect(url: str) -> Engine:
     """An engine for ``sqlite:///file`` or ``postgresql://...``.
 
@@ -32,7 +27,7 @@ def connect(url: str) -> Engine:
     try:
         # A file's path is taken as it is: in a URL, ? and % would mean something else.
         parsed = make_url(url) if path == url else URL.create("sqlite", database=path)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise RegistryError(
             f"not a database URL: {url!r}", hint="Write sqlite:///FILE or postgresql://USER@HOST/DATABASE."
         ) from error
@@ -58,7 +53,8 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 -
     connection.isolation_level = None  # transactions begin where we say, see _begin_sqlite
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA journal_mode = WAL")
+    if cursor.execute("PRAGMA journal_mode").fetchone() != ("wal",):  # setting it anew would be a write
+        cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.close()
 
@@ -99,7 +95,7 @@ def _explained(engine: Engine) -> Iterator[None]:
         reason = str(error.orig).strip().splitlines()[0]
         raise RegistryError(
             f"the database {engine.url.render_as_string(hide_password=True)} does not answer as it should: {reason}",
-            hint="Is the server up, the disk full, or another process holding the file? Nothing was recorded.",
+            hint="Is the server up, the disk full, the folder read-only, or another process holding the file? Nothing was recorded.",
         ) from error
     except SQLAlchemyError as error:
         raise RegistryError(

@@ -112,13 +112,7 @@ class Ledger:
         None or several are the caller's to explain, see `provenance.references`.
         """
         with reading(self._engine) as connection:
-            found: list[Artifact] = []
-            if not is_digest(reference):
-                found = _artifacts(connection, _ARTIFACT.c.name == Reference.parse(reference).name)
-            if not found and len(reference.rpartition(":")[2]) >= SHORTEST_PREFIX:
-                prefix = reference if is_digest(reference) else f"blake3:{reference}"
-                found = _artifacts(connection, _ARTIFACT.c.digest.startswith(prefix, autoescape=True))
-            return tuple(found)
+            return _find(connection, reference)
 
     def names(self) -> tuple[ArtifactId, ...]:
         """The identities of all artifacts, in order."""
@@ -159,11 +153,6 @@ class Transaction:
         self._appended: list[Recorded[Any]] = []
         self._positions: dict[ArtifactId, int] = {}
 
-    @property
-    def recorded_at(self) -> datetime:
-        """When this transaction's facts are recorded: now, and never before the one before."""
-        return self._moment
-
     def append(self, fact: F) -> Recorded[F]:
         """Appends a fact, and returns it with its place in the ledger."""
         recorded = Recorded(self._head.entries + len(self._appended) + 1, fact, self._actor, self._moment)
@@ -186,6 +175,10 @@ class Transaction:
                     found[recorded.fact.id] = recorded.fact
                     self._positions[recorded.fact.id] = recorded.seq
         return found
+
+    def find(self, reference: str) -> tuple[Artifact, ...]:
+        """As `Ledger.find`, in this transaction; does not see what was appended just now."""
+        return _find(self._connection, reference)
 
     def named(self, names: Iterable[str]) -> dict[str, tuple[Artifact, ...]]:
         """All artifacts of any kind and version that bear some names, those appended just now included."""
@@ -297,6 +290,16 @@ class Transaction:
         for table, values in rows.items():
             if values:
                 self._connection.execute(insert(table), values)
+
+
+def _find(connection: Connection, reference: str) -> tuple[Artifact, ...]:
+    found: list[Artifact] = []
+    if not is_digest(reference):
+        found = _artifacts(connection, _ARTIFACT.c.name == Reference.parse(reference).name)
+    if not found and len(reference.rpartition(":")[2]) >= SHORTEST_PREFIX:
+        prefix = reference if is_digest(reference) else f"blake3:{reference}"
+        found = _artifacts(connection, _ARTIFACT.c.digest.startswith(prefix, autoescape=True))
+    return tuple(found)
 
 
 def _names(connection: Connection) -> tuple[ArtifactId, ...]:

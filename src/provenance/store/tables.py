@@ -14,9 +14,10 @@ from sqlalchemy import Column, Text
 from sqlmodel import Field, SQLModel
 
 from provenance.artifacts import Artifact, Location
+from provenance.errors import ContentError, LedgerError
 from provenance.evidence import Evidence
 from provenance.facts import TYPE_NAMES, Fact, Recorded, canonical_json, from_json, to_json, utc_moment
-from provenance.relations import Relation, Unresolved
+from provenance.relations import Relation, Resolution, Unresolved
 from provenance.traits import Block, Clearance, Flag, Trait, Withdrawal
 
 SCHEMA_REVISION = "0001"
@@ -90,6 +91,7 @@ class ProjectedRow(SQLModel, table=True):
 SUBJECTS: Mapping[type[Any], str] = {
     Location: "artifact",
     Unresolved: "child",
+    Resolution: "child",
     Trait: "name",
     Flag: "artifact",
     Withdrawal: "flag",
@@ -151,5 +153,15 @@ def relation_values(seq: int, relation: Relation, child: int, parent: int) -> di
 
 
 def to_domain(seq: int, type_name: str, body: str, actor: str, recorded_at: str) -> Recorded[Fact]:
-    """A fact row, joined with its commit, as the domain knows it."""
-    return Recorded(seq, from_json(type_name, body), actor, utc_moment(recorded_at))
+    """A fact row, joined with its commit, as the domain knows it.
+
+    Raises:
+        LedgerError: The row can't be what was recorded.
+    """
+    try:
+        return Recorded(seq, from_json(type_name, body), actor, utc_moment(recorded_at))
+    except (ContentError, ValueError) as error:
+        raise LedgerError(
+            f"fact {seq} of the ledger can't be read: {error}",
+            hint="Run `provenance verify` to see what was changed.",
+        ) from error
