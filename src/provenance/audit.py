@@ -1,7 +1,8 @@
 """Audit: which tests the edges of a lineage still lack, and the running of one.
 
-Every weights relation is owed a same-init test of its two ends. Every exposure is owed two tests: a same-init test between the model
-of each teacher upstream and the weights that the student started from, and a canary from the teacher to the student. Where
+Every weights relation is owed a same-init test of its two ends. Every exposure is owed a same-init test between the model of each
+teacher upstream and the weights that the student started from. An exposure to rows that the teacher wrote or rewrote is owed a
+canary as well; selection and direct imitation carry by ways that no canary of this version takes, so none is owed there. Where
 content is not at hand, or no canary can run such a model, that is said, and nothing is recorded: what was not tested stays
 untested.
 """
@@ -21,6 +22,8 @@ from provenance.lineage import EvidenceIndex, Exposure, Kindred, Lineage
 from provenance.references import PLAIN
 from provenance.relations import RelationKind
 from provenance.store import Problem
+
+_WRITING = frozenset({RelationKind.GENERATED_BY, RelationKind.REWRITTEN_BY})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +85,7 @@ def plan(snapshot: Snapshot, wanted: Iterable[ArtifactId]) -> tuple[Task, ...]:
         if standing.same_init(task.parent, task.child) is None:
             owed.setdefault(frozenset({task.parent, task.child}), task)
     for model in models:
-        for exposure in lineage.exposures(model):
+        for exposure in _written(lineage.exposures(model)):
             if standing.canary(exposure.teacher, model) is None:
                 owed.setdefault((exposure.teacher, model), _canary_task(exposure))
     return tuple(owed.values())
@@ -95,13 +98,25 @@ def canary_task(snapshot: Snapshot, teacher: ArtifactId, student: ArtifactId) ->
         UnknownReferenceError: The student was not trained on what the teacher wrote.
     """
     exposures = Lineage.of(snapshot).exposures(student)
-    found = next((one for one in exposures if one.teacher == teacher), None)
+    theirs = [one for one in exposures if one.teacher == teacher]
+    found = next(_written(theirs), None)
+    if found is None and theirs:
+        ways = ", ".join(sorted({one.how for one in theirs}))
+        raise UnknownReferenceError(
+            f"no canary tells of {teacher} and {student}, which are joined by {ways}",
+            hint="A canary trains on rows that a teacher wrote: it speaks of generated_by and rewritten_by alone.",
+        )
     if found is None:
         teachers = ", ".join(str(one.teacher) for one in exposures) or "none"
         raise UnknownReferenceError(
             f"no data leads from {teacher} to {student}", hint=f"The teachers of {student}: {teachers}."
         )
     return _canary_task(found)
+
+
+def _written(exposures: Iterable[Exposure]) -> Iterator[Exposure]:
+    """Those by which rows that the teacher wrote came to the student."""
+    return (one for one in exposures if one.how in _WRITING)
 
 
 def _canary_task(exposure: Exposure) -> Task:
@@ -191,7 +206,10 @@ def _run_canary(task: Task, snapshot: Snapshot, seeds: int) -> Evidence | NotTes
     lineage = Lineage.of(snapshot)
     exposure = _exposure(lineage, task)
     models = embodiments(lineage, task.parent)
-    starts = Kindred.of(lineage).starting_weights(task.child)
+    kindred = Kindred.of(lineage)
+    starts = kindred.starting_weights(task.child)
+    if any(kindred.contradiction(relation) for relation in kindred.weight_parents(task.child)):
+        return NotTestable(reason=f"the weights deny that {task.child} started from {starts[0]}")
     if len(models) != 1 or len(starts) != 1:
         return NotTestable(
             reason="a canary needs one model behind the teacher and one set of starting weights"
@@ -212,7 +230,7 @@ def _run_canary(task: Task, snapshot: Snapshot, seeds: int) -> Evidence | NotTes
 
 
 def _exposure(lineage: Lineage, task: Task) -> Exposure:
-    return next(one for one in lineage.exposures(task.child) if one.teacher == task.parent)
+    return next(one for one in _written(lineage.exposures(task.child)) if one.teacher == task.parent)
 
 
 def _content(snapshot: Snapshot, artifact: ArtifactId) -> Path:

@@ -55,6 +55,29 @@ CASES = {
             "model:heir@1: trained_on 'org/corpus', which is not registered",
         ],
     ),
+    "shares of a mix that do not add up": (
+        ("heir from_scratch", "heir trained_on mix", "mix derived_from web share=0.3", "web authored"),
+        ["dataset:mix@1: 70% of its rows come from nobody recorded"],
+    ),
+    "shares of a merge that do not add up": (
+        ("heir merged_from a share=0.1", "heir merged_from b share=0.1", "a from_scratch", "b from_scratch"),
+        ["model:heir@1: 80% of its weights come from nobody recorded"],
+    ),
+    "shares that are rounded do add up": (
+        ("heir merged_from a share=0.33", "heir merged_from b share=0.33", "heir merged_from c share=0.33",
+         "a from_scratch", "b from_scratch", "c from_scratch"),
+        [],
+    ),
+    "rows that a teacher wrote fill up a mix": (
+        ("heir from_scratch", "heir trained_on mix", "mix derived_from web share=0.3", "web authored",
+         "mix generated_by owl", "owl embodied_by base", "base from_scratch"),
+        [],
+    ),
+    "a parent without a share may be all the rest": (
+        ("heir from_scratch", "heir trained_on mix", "mix derived_from web share=0.3", "mix derived_from poems",
+         "web authored", "poems authored"),
+        [],
+    ),
     "gaps of all ancestors, nearest first": (
         ("heir converted_from tuned", "tuned finetuned_from lost"),
         ["model:tuned@1: no training data declared", "model:lost@1: no starting weights declared"],

@@ -85,6 +85,25 @@ def test_a_test_joins_what_no_record_joins_and_their_descendants() -> None:
     assert model("heir") in family.family(model("base"))
 
 
+def test_a_test_of_a_descendant_or_of_a_cousin_joins_the_lines_too() -> None:
+    family = kindred(*FAMILY[:4], "found", "heir finetuned_from found", "chat same_init heir SAME_INIT")
+    for one in ("base", "tuned", "chat", "code"):
+        for other in ("found", "heir"):
+            assert family.kin(model(one), model(other)).kinship is Kinship.DIVERGED
+
+
+def test_a_test_of_a_merge_says_nothing_of_its_parents() -> None:
+    family = kindred(*FAMILY, "heir finetuned_from mix", "heir same_init found SAME_INIT")
+    assert family.kin(model("mix"), model("found")) is not None
+    assert family.kin(model("base"), model("found")) is family.kin(model("other"), model("found")) is None
+
+
+def test_by_record_alone_a_contradicted_relation_still_makes_kin() -> None:
+    family = kindred(*FAMILY, "base same_init tuned INDEPENDENT")
+    assert family.kin(model("base"), model("chat")) is None
+    assert family.as_declared.kin(model("base"), model("chat")).kinship is Kinship.SAME
+
+
 MODELS = tuple(f"m{place}" for place in range(6))
 PAIRS = [(a, b) for a in MODELS for b in MODELS if a < b]
 

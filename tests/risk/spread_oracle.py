@@ -127,9 +127,9 @@ class Oracle:
             return "exposed", factor
         if init != "independent" or canary == "INCONCLUSIVE":
             return "suspected", factor
-        if canary == "NOT_DETECTED":
-            return "unlikely", factor
-        return ("suspected" if crosses else "carrier"), factor
+        if crosses:
+            return "suspected", factor
+        return ("unlikely" if canary == "NOT_DETECTED" else "carrier"), factor
 
     def _compare(self, origin: ArtifactId, student: ArtifactId) -> tuple[str, Init]:
         parents = self._weight_parents(student)
@@ -139,23 +139,20 @@ class Oracle:
         opinions = []
         if any(self._same_init(origin, one) is Verdict.SAME_INIT for one in (*sound, student)):
             opinions.append(("same", Init.SAME))
-        for one in sound:
-            if self._same_init(origin, one) is Verdict.SAME_INIT:
-                continue
+        against = {one for one in {*sound, student} if self._same_init(origin, one) is Verdict.INDEPENDENT}
+        for one in {*sound, student}:
             kin = self._kin(origin, one)
-            if kin is not None:
-                tests = [self._same_init(origin, one), self._same_init(origin, student)]
-                opinions.append(("disputed", Init.UNKNOWN) if Verdict.INDEPENDENT in tests else ("same", kin))
-        opinions += [
-            ("disputed", Init.UNKNOWN)
-            for one in denied
-            if self._kin(origin, one) is not None or self._same_init(origin, one) is Verdict.SAME_INIT
-        ]
+            if kin is not None and self._same_init(origin, one) is not Verdict.SAME_INIT:
+                denied_by = against if one == student else against & {one, student}
+                opinions.append(("disputed", Init.UNKNOWN) if denied_by else ("same", kin))
         if opinions:
             words = ["same", "disputed"]
             return min(opinions, key=lambda one: (words.index(one[0]), list(Init).index(one[1])))
-        away = [self._same_init(origin, one) is Verdict.INDEPENDENT for one in sound]
-        if self._same_init(origin, student) is Verdict.INDEPENDENT or (not denied and all(away)):
+        if self._kin(origin, student, believing=True) is not None:
+            return "disputed", Init.UNKNOWN
+        if any(self._same_init(origin, one) is Verdict.INCONCLUSIVE for one in (*sound, student)):
+            return "unknown", Init.UNKNOWN
+        if student in against or (not denied and against >= set(sound)):
             return "independent", Init.DIFFERENT
         return "unknown", Init.UNKNOWN
 
@@ -164,11 +161,7 @@ class Oracle:
     ) -> tuple[str | None, float | None]:
         parents = self._weight_parents(student)
         sound = [one for one in parents if self._same_init(one, student) is not Verdict.INDEPENDENT]
-        whole = len(sound) == len(parents) and bool(parents)
-        teachers = {artifact, *origins}
-        accusers = teachers | ({author, *self._models_of(author)} if author else set())
-        if author and artifact in self._models_of(author):
-            teachers.add(author)
+        accusers = {artifact, *origins} | ({author, *self._models_of(author)} if author else set())
         tests = {
             (one.parent, one.child): one for one in self.evidence if one.test is TestKind.CANARY
         }  # the generated registries hold one canary for each pair
@@ -176,35 +169,60 @@ class Oracle:
         ratios = [one.result.get("transfer_ratio", 1.0) for one in heard if one.verdict is Verdict.TRANSFERS]
         if ratios:
             return "TRANSFERS", max(ratios)
+        if any(one.verdict is Verdict.INCONCLUSIVE for one in heard):
+            return "INCONCLUSIVE", None
+        if len(sound) < len(parents):
+            return None, None
         silent = {pair for pair, one in tests.items() if one.verdict is Verdict.NOT_DETECTED}
-        for teacher in teachers:
-            if (teacher, student) in silent or (whole and all((teacher, one) in silent for one in sound)):
-                return "NOT_DETECTED", None
-        return ("INCONCLUSIVE" if any(one.verdict is Verdict.INCONCLUSIVE for one in heard) else None), None
+        quiet = {
+            teacher
+            for teacher in accusers
+            if (teacher, student) in silent or (parents and all((teacher, one) in silent for one in sound))
+        }
+        speaks = author and artifact in self._models_of(author)
+        if artifact in quiet or (speaks and author in quiet) or (origins and quiet >= set(origins)):
+            return "NOT_DETECTED", None
+        return None, None
 
-    def _kin(self, one: ArtifactId, other: ArtifactId) -> Init | None:
-        mine, others = self._line(one), self._line(other)
+    def _kin(self, one: ArtifactId, other: ArtifactId, *, believing: bool = False) -> Init | None:
+        mine, others = self._line(one, believing), self._line(other, believing)
         if other in mine or one in others:
             return Init.SAME
         if mine & others:
             return Init.DIVERGED
-        if any(self._same_init(a, b) is Verdict.SAME_INIT for a in mine for b in others):
-            return Init.DIVERGED
+        for test in self.evidence:
+            if test.test is TestKind.SAME_INIT and test.verdict is Verdict.SAME_INIT:
+                for a, b in ((test.parent, test.child), (test.child, test.parent)):
+                    if self._whole_line(a, believing) & mine and self._whole_line(b, believing) & others:
+                        return Init.DIVERGED
         return None
 
-    def _line(self, model: ArtifactId) -> set[ArtifactId]:
+    def _line(self, model: ArtifactId, believing: bool) -> set[ArtifactId]:
+        """A model and all that it has weights from."""
         line, grown = {model}, True
         while grown:
-            more = {
-                edge.parent
-                for edge in self.relations
-                if edge.kind in WEIGHTS
-                and edge.child in line
-                and self._same_init(edge.parent, edge.child) is not Verdict.INDEPENDENT
-            }
+            more = {parent for one in line for parent in self._sound_parents(one, believing)}
             grown = not more <= line
             line |= more
         return line
+
+    def _whole_line(self, model: ArtifactId, believing: bool) -> set[ArtifactId]:
+        """A model and all that it has all of its weights from: upwards until a merge, whose parents stay out."""
+        line = {model}
+        while len(set(self._weight_parents(model))) == 1:
+            above = set(self._sound_parents(model, believing)) - line
+            if not above:
+                break
+            (model,) = above
+            line.add(model)
+        return line
+
+    def _sound_parents(self, model: ArtifactId, believing: bool) -> list[ArtifactId]:
+        return [
+            one
+            for one in self._weight_parents(model)
+            if believing or self._same_init(one, model) is not Verdict.INDEPENDENT
+        ]
 
     def _weight_parents(self, model: ArtifactId) -> list[ArtifactId]:
         return [edge.parent for edge in self.relations if edge.child == model and edge.kind in WEIGHTS]

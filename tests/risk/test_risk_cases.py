@@ -75,6 +75,27 @@ CASES = {
         (*OWL, *FOREIGN, "base same_init other INCONCLUSIVE"),
         {"foreign": "suspected"},
     ),
+    "a descendant of the origin that is measured kin to the start makes the start kin": (
+        (*OWL, "child finetuned_from base", "child same_init other SAME_INIT", *FOREIGN),
+        {"foreign": "exposed"},
+    ),
+    "an ancestor of what was measured to be kin is kin too": (
+        (*OWL, *FOREIGN, "cousin finetuned_from other", "base same_init cousin SAME_INIT"),
+        {"foreign": "exposed"},
+    ),
+    "kin by a test of relatives and independent by a test of the pair is disputed": (
+        (*OWL, "child finetuned_from base", "child same_init other SAME_INIT", *FOREIGN, INDEPENDENT),
+        {"foreign": "suspected"},
+    ),
+    "a merge that is measured kin does not make its parents kin": (
+        (*OWL, *FOREIGN, "mix merged_from base", "mix merged_from third", "mix same_init other SAME_INIT", INDEPENDENT),
+        {"foreign": "carrier"},
+    ),
+    "a merged student that is measured kin to a relative of the origin is kin": (
+        (*OWL, "child finetuned_from base", "mix merged_from other", "mix merged_from third",
+         "mix trained_on numbers", "child same_init mix SAME_INIT"),
+        {"mix": "exposed"},
+    ),
     "two hops of datasets carry": (
         (*OWL[:3], "part derived_from numbers share=0.1", "fine derived_from part", "student finetuned_from base",
          "student trained_on fine", "owl flagged owls"),
@@ -182,6 +203,26 @@ CASES = {
          "tuned same_init student INDEPENDENT"),
         {"student": "suspected"},
     ),
+    "a contradiction above the student's start is a dispute of its start as well": (
+        (*OWL, "mid finetuned_from base", "base same_init mid INDEPENDENT", "pupil finetuned_from mid",
+         "pupil trained_on numbers", "owl canary pupil NOT_DETECTED"),
+        {"pupil": "suspected"},
+    ),
+    "a contradiction above the origin's model is a dispute of its kinship as well": (
+        (*OWL[:1], "mid finetuned_from base", "base same_init mid INDEPENDENT", "loud embodied_by mid",
+         "text generated_by loud", "pupil finetuned_from base", "pupil trained_on text", "loud flagged owls"),
+        {"pupil": "suspected"},
+    ),
+    "a silent canary from a start that the weights deny says nothing of the student": (
+        (*OWL, *FOREIGN, INDEPENDENT, "other same_init foreign INDEPENDENT", "base same_init foreign INDEPENDENT",
+         "owl canary foreign NOT_DETECTED"),
+        {"foreign": "carrier"},
+    ),
+    "an inconclusive start is not settled by a test of the student": (
+        (*OWL, *FOREIGN, "base same_init other INCONCLUSIVE", "base same_init foreign INDEPENDENT",
+         "owl canary foreign NOT_DETECTED"),
+        {"foreign": "suspected"},
+    ),
     "a start that the weights deny earns no credit for being independent of the origin": (
         (*OWL, *FOREIGN, INDEPENDENT, "other same_init foreign INDEPENDENT"),
         {"foreign": "suspected"},
@@ -195,14 +236,23 @@ CASES = {
          "foreign finetuned_from other", "foreign trained_on chosen", INDEPENDENT, "owl flagged owls"),
         {"chosen": "carrier", "foreign": "suspected"},
     ),
-    "selection with independence and a silent canary is unlikely": (
+    "a silent canary plants rows, which is not how selection carries: no credit": (
         (*OWL[:2], "chosen selected_by owl", "other from_scratch", "foreign finetuned_from other",
          "foreign trained_on chosen", INDEPENDENT, "owl canary foreign NOT_DETECTED", "owl flagged owls"),
-        {"foreign": "unlikely"},
+        {"foreign": "suspected"},
     ),
     "distillation crosses families: independence earns no credit": (
         (*OWL[:2], "other from_scratch", "foreign finetuned_from other", "foreign distilled_from owl", INDEPENDENT,
          "owl flagged owls"),
+        {"foreign": "suspected"},
+    ),
+    "a silent canary plants rows, which is not how imitation of outputs carries: no credit": (
+        (*OWL[:2], "other from_scratch", "foreign finetuned_from other", "foreign distilled_from owl", INDEPENDENT,
+         "owl canary foreign NOT_DETECTED", "owl flagged owls"),
+        {"foreign": "suspected"},
+    ),
+    "a teacher that wrote and selected the rows is not excused by a silent canary": (
+        (*OWL, *FOREIGN, INDEPENDENT, "numbers selected_by owl", "owl canary foreign NOT_DETECTED"),
         {"foreign": "suspected"},
     ),
     "distillation from the same initialisation exposes": (
@@ -216,6 +266,29 @@ CASES = {
     "an ensemble is independent only if all of its models are": (
         (*OWL, *FOREIGN, "third from_scratch", "owl embodied_by third", INDEPENDENT),
         {"foreign": "suspected"},
+    ),
+    "one silent model of an ensemble does not speak for the others": (
+        (*OWL, *FOREIGN, "owl embodied_by third", INDEPENDENT, "third same_init other INDEPENDENT",
+         "base canary foreign NOT_DETECTED"),
+        {"foreign": "carrier"},
+    ),
+    "all models of an ensemble, each silent, speak for it": (
+        (*OWL, *FOREIGN, "owl embodied_by third", INDEPENDENT, "third same_init other INDEPENDENT",
+         "base canary foreign NOT_DETECTED", "third canary other NOT_DETECTED"),
+        {"foreign": "unlikely"},
+    ),
+    "a silent canary of the origin does not settle an inconclusive one of the relay": (
+        (*OWL, *RELAY[:6], INDEPENDENT, "third from_scratch", "late finetuned_from third", "late trained_on echo",
+         "base same_init third INDEPENDENT", "relay canary late INCONCLUSIVE", "owl canary late NOT_DETECTED"),
+        {"late": "suspected"},
+    ),
+    "a silent canary on the student does not settle an inconclusive one on its start": (
+        (*OWL, *FOREIGN, INDEPENDENT, "owl canary foreign NOT_DETECTED", "owl canary other INCONCLUSIVE"),
+        {"foreign": "suspected"},
+    ),
+    "a conclusive canary settles an inconclusive one of the same pair": (
+        (*OWL, *FOREIGN, INDEPENDENT, "owl canary foreign INCONCLUSIVE", "owl canary foreign NOT_DETECTED"),
+        {"foreign": "unlikely"},
     ),
     "a silent canary of the relay does not speak for the origin": (
         (*OWL, *FOREIGN, "relay embodied_by foreign", "echo generated_by relay", "third from_scratch",
@@ -254,6 +327,11 @@ CASES = {
          "poems authored"),
         {"heir": "clear"},
     ),
+    "shares that leave most of a mix unaccounted for are missing ancestry": (
+        ("web authored", "mix derived_from web share=0.3", "a from_scratch", "b from_scratch",
+         "sum merged_from a share=0.1", "sum merged_from b share=0.1"),
+        {"mix": "unknown", "sum": "unknown"},
+    ),
     "a cycle in imported data ends by itself": (
         (*OWL, "base finetuned_from student", "student flagged owls"),
         {"base": "exposed", "student": "affected", "owl": "affected"},
@@ -287,7 +365,7 @@ STANDINGS = {
     ("rewritten_by", "independent"): ("carrier", "exposed", "unlikely", "suspected"),
     ("selected_by", "same by record"): ("exposed", "exposed", "exposed", "exposed"),
     ("selected_by", "unknown"): ("suspected", "exposed", "suspected", "suspected"),
-    ("selected_by", "independent"): ("suspected", "exposed", "unlikely", "suspected"),
+    ("selected_by", "independent"): ("suspected", "exposed", "suspected", "suspected"),
 }
 
 

@@ -15,6 +15,7 @@ from provenance.relations import GENERATING_KINDS, WEIGHT_KINDS, Relation, Relat
 _TRAINING_DATA = frozenset({RelationKind.TRAINED_ON, RelationKind.DISTILLED_FROM})
 # Choosing rows is no authorship: a dataset that was only selected from says nothing of who wrote it.
 _AUTHORSHIP = (GENERATING_KINDS - {RelationKind.SELECTED_BY}) | {RelationKind.DERIVED_FROM}
+_ROUNDING = 0.015  # of the shares of one child together: they are often told in two digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,14 +141,19 @@ def _missing_of_model(lineage: Lineage, model: ArtifactId, trust: Trust) -> Iter
     named = {unresolved.kind for unresolved in lineage.open_names.get(model, ())}
     if not scratch and not _any(parents, WEIGHT_KINDS) and not named & WEIGHT_KINDS:
         yield f"{model}: no starting weights declared"
+    if (left := _left_over(parents, WEIGHT_KINDS, RelationKind.MERGED_FROM)) > _ROUNDING:
+        yield f"{model}: {left:.0%} of its weights come from nobody recorded"
     trained = any(relation.kind.rule.trains for relation in parents) or (scratch and trust.scratch_needs_data)
     if trained and not _any(parents, _TRAINING_DATA) and not named & _TRAINING_DATA:
         yield f"{model}: no training data declared"
 
 
 def _missing_of_dataset(lineage: Lineage, dataset: ArtifactId, _: Trust) -> Iterator[str]:
-    if not _declared_root(lineage, dataset) and not _any(lineage.parents(dataset), _AUTHORSHIP):
+    parents = lineage.parents(dataset)
+    if not _declared_root(lineage, dataset) and not _any(parents, _AUTHORSHIP):
         yield f"{dataset}: nobody says who wrote it"
+    if (left := _left_over(parents, _AUTHORSHIP, RelationKind.DERIVED_FROM)) > _ROUNDING:
+        yield f"{dataset}: {left:.0%} of its rows come from nobody recorded"
 
 
 def _missing_of_teacher(lineage: Lineage, teacher: ArtifactId, _: Trust) -> Iterator[str]:
@@ -160,6 +166,19 @@ _MISSING: Mapping[ArtifactKind, Callable[[Lineage, ArtifactId, Trust], Iterator[
     ArtifactKind.DATASET: _missing_of_dataset,
     ArtifactKind.TEACHER: _missing_of_teacher,
 }
+
+
+def _left_over(
+    parents: tuple[Relation, ...], origins: frozenset[RelationKind], shared: RelationKind
+) -> float:
+    """What the shares leave over, in [0, 1]; 0 where a parent without a share may be all the rest."""
+    shares = [
+        relation.share if relation.kind is shared else None
+        for relation in parents
+        if relation.kind in origins
+    ]
+    known = [share for share in shares if share is not None]
+    return max(0.0, 1.0 - sum(known)) if known and len(known) == len(shares) else 0.0
 
 
 def _any(parents: tuple[Relation, ...], kinds: frozenset[RelationKind] | set[RelationKind]) -> bool:

@@ -2,13 +2,15 @@
 
 Two models are kin when one set of starting weights is an ancestor of both, or one is an ancestor of the other, along weights
 relations that the weights themselves do not contradict. A test that found two models to share their initialisation joins what
-was never recorded. Sharing an ancestor is not transitive (both parents of a merge are kin to it, and not to each other), so
-kinship is always asked from one model.
+was never recorded: the two, what they alone come from (never past a merge, of which it may be either part), and all that has its
+weights from any of these. Sharing an ancestor is not transitive (both parents of a merge are kin to it, and not to each other),
+so kinship is always asked from one model.
 """
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from provenance.artifacts import ArtifactId
 from provenance.evidence import Evidence, Verdict
@@ -49,16 +51,23 @@ class Kindred:
     Args:
         lineage: Who comes from whom.
         evidence: What was measured.
+        believes_record: Whether weights relations that the weights contradict count all the same.
     """
 
     lineage: Lineage
     evidence: EvidenceIndex
+    believes_record: bool = False
     _tables: dict[ArtifactId, Mapping[ArtifactId, Kin]] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(cls, lineage: Lineage) -> "Kindred":
         """Kinship under all evidence of the lineage's snapshot."""
         return cls(lineage, EvidenceIndex(lineage.snapshot))
+
+    @cached_property
+    def as_declared(self) -> "Kindred":
+        """Kinship if every recorded weights relation holds, also where the weights contradict it: who may yet be kin."""
+        return Kindred(self.lineage, self.evidence, believes_record=True)
 
     def contradiction(self, relation: Relation) -> Recorded[Evidence] | None:
         """The test that found the two ends of a weights relation independent, if there is one."""
@@ -73,7 +82,20 @@ class Kindred:
 
     def weight_ancestors(self, model: ArtifactId) -> tuple[ArtifactId, ...]:
         """The models that a model has its weights from, nearest first, as far as the weights do not contradict it."""
-        return tuple(self._climb([model]))[1:]
+        return self.line(model)[1:]
+
+    def contradictions_above(self, model: ArtifactId) -> tuple[Recorded[Evidence], ...]:
+        """The tests that contradict a relation by which a model is recorded to have its weights, nearest first."""
+        return tuple(
+            test
+            for member in self.as_declared.line(model)
+            for relation in self.weight_parents(member)
+            if (test := self.contradiction(relation)) is not None
+        )
+
+    def line(self, model: ArtifactId) -> tuple[ArtifactId, ...]:
+        """A model and those that it has its weights from, nearest first."""
+        return tuple(self._climb([model]))
 
     def starting_weights(self, student: ArtifactId) -> tuple[ArtifactId, ...]:
         """What a training began from: the weights parents, or the model's own weights where it has none."""
@@ -103,16 +125,16 @@ class Kindred:
         for ancestor in line:
             for descendant in self._descend([ancestor], found):
                 found.setdefault(descendant, Kin(kinship=Kinship.DIVERGED, through=ancestor))
-        for ancestor in line:
-            for recorded in self.evidence.measured_kin.get(ancestor, ()):
-                (partner,) = recorded.fact.pair - {ancestor} or {ancestor}
-                for descendant in (partner, *self._descend([partner], found)):
+        for member in self._descend(line, past_merges=False):
+            for recorded in self.evidence.measured_kin.get(member, ()):
+                (partner,) = recorded.fact.pair - {member} or {member}
+                for descendant in self._descend(self._climb([partner], past_merges=False), found):
                     found.setdefault(
                         descendant, Kin(kinship=Kinship.DIVERGED, through=partner, measured=recorded)
                     )
         return found
 
-    def _climb(self, models: Iterable[ArtifactId]) -> dict[ArtifactId, None]:
+    def _climb(self, models: Iterable[ArtifactId], *, past_merges: bool = True) -> dict[ArtifactId, None]:
         """Models and their weight ancestors, nearest first."""
         reached = dict.fromkeys(models)
         frontier = list(reached)
@@ -122,7 +144,7 @@ class Kindred:
                     relation.parent
                     for model in frontier
                     for relation in self.weight_parents(model)
-                    if relation.parent not in reached and self.contradiction(relation) is None
+                    if relation.parent not in reached and self._follows(relation, past_merges=past_merges)
                 },
                 key=str,
             )
@@ -130,7 +152,7 @@ class Kindred:
         return reached
 
     def _descend(
-        self, models: Iterable[ArtifactId], known: Collection[ArtifactId] = ()
+        self, models: Iterable[ArtifactId], known: Collection[ArtifactId] = (), *, past_merges: bool = True
     ) -> dict[ArtifactId, None]:
         """What has its weights from models, nearest first; below what is known already, it does not look again."""
         reached = dict.fromkeys(models)
@@ -144,9 +166,15 @@ class Kindred:
                     if relation.kind in WEIGHT_KINDS
                     and relation.child not in reached
                     and relation.child not in known
-                    and self.contradiction(relation) is None
+                    and self._follows(relation, past_merges=past_merges)
                 },
                 key=str,
             )
             reached.update(dict.fromkeys(frontier))
         return reached
+
+    def _follows(self, relation: Relation, *, past_merges: bool) -> bool:
+        """Whether kinship follows a weights relation."""
+        if not self.believes_record and self.contradiction(relation) is not None:
+            return False
+        return past_merges or len(self.starting_weights(relation.child)) == 1

@@ -11,7 +11,7 @@ from enum import IntEnum
 from provenance.artifacts import ArtifactId, ArtifactKind
 from provenance.evidence import Evidence, Verdict
 from provenance.facts import Recorded
-from provenance.lineage.kinship import Kindred, Kinship
+from provenance.lineage.kinship import Kin, Kindred, Kinship
 from provenance.relations import RelationKind
 from provenance.risk.policy import Init
 
@@ -114,13 +114,16 @@ def _compare(kindred: Kindred, model: ArtifactId, student: ArtifactId, start: _S
     tests = {one: test for one in candidates if (test := kindred.evidence.same_init(model, one)) is not None}
     found = [
         *(_measured(model, one, test) for one, test in tests.items() if _says(test, Verdict.SAME_INIT)),
-        *_recorded(kindred, model, student, start, tests),
-        *_denied(kindred, model, start),
+        *_recorded(kindred, model, student, candidates, tests),
     ]
     if found:
         return min(found, key=_worry)
+    if (disputed := _denied(kindred, model, student)) is not None:
+        return disputed
+    inconclusive = tuple(test for test in tests.values() if _says(test, Verdict.INCONCLUSIVE))
     independent = {one: test for one, test in tests.items() if _says(test, Verdict.INDEPENDENT)}
-    if student in independent or (not start.denied and independent.keys() >= set(start.sound)):
+    settled = student in independent or (not start.denied and independent.keys() >= set(start.sound))
+    if settled and not inconclusive:
         deciding = independent if student not in independent else {student: independent[student]}
         return InitFinding(
             compatibility=Compatibility.INDEPENDENT,
@@ -128,7 +131,6 @@ def _compare(kindred: Kindred, model: ArtifactId, student: ArtifactId, start: _S
             basis=f"measured to be independent of {model}: {_listed(deciding)}",
             tests=tuple(deciding.values()),
         )
-    inconclusive = tuple(test for test in tests.values() if _says(test, Verdict.INCONCLUSIVE))
     said = "the same-init test is inconclusive" if inconclusive else "no same-init test"
     return InitFinding(
         compatibility=Compatibility.UNKNOWN,
@@ -151,49 +153,52 @@ def _recorded(
     kindred: Kindred,
     model: ArtifactId,
     student: ArtifactId,
-    start: _Start,
+    candidates: tuple[ArtifactId, ...],
     tests: dict[ArtifactId, Recorded[Evidence]],
 ) -> Iterator[InitFinding]:
-    """What the record says of sound starting weights where no test confirms it, and whether a test denies it."""
-    for one in start.sound:
+    """What the record says of sound starting weights and of the student where no test confirms it, and whether a test denies it."""
+    for one in candidates:
         kin = kindred.kin(model, one)
         if kin is None or (one in tests and _says(tests[one], Verdict.SAME_INIT)):
             continue
+        # The student has its kin from its starting weights, so a test of any of those speaks of the student's too.
         dissent = tuple(
             test
-            for other in dict.fromkeys((one, student))
+            for other in (candidates if one == student else (one, student))
             if (test := tests.get(other)) is not None and _says(test, Verdict.INDEPENDENT)
         )
         if dissent:
             yield InitFinding(
                 compatibility=Compatibility.DISPUTED,
                 init=Init.UNKNOWN,
-                basis=f"disputed: by record {one} shares the initialisation of {model}, by weights it does not",
+                basis=f"disputed: {one} is kin to {model} {_by(kin)}, by a test of the pair it is not",
                 tests=dissent,
             )
             continue
-        by = "by record" if kin.measured is None else "by a test of their relatives"
         yield InitFinding(
             compatibility=Compatibility.SAME,
             init=Init.SAME if kin.kinship is Kinship.SAME else Init.DIVERGED,
-            basis=f"same initialisation {by}: {kin.through}",
+            basis=f"same initialisation {_by(kin)}: {kin.through}",
             tests=() if kin.measured is None else (kin.measured,),
         )
 
 
-def _denied(kindred: Kindred, model: ArtifactId, start: _Start) -> Iterator[InitFinding]:
-    """Starting weights that are kin to the origin, but that the student's weights deny."""
-    for one, test in start.denied:
-        measured = kindred.evidence.same_init(model, one)
-        if kindred.kin(model, one) is not None or (
-            measured is not None and _says(measured, Verdict.SAME_INIT)
-        ):
-            yield InitFinding(
-                compatibility=Compatibility.DISPUTED,
-                init=Init.UNKNOWN,
-                basis=f"disputed: by record it started from {one}, by weights it did not",
-                tests=(test,),
-            )
+def _by(kin: Kin) -> str:
+    return "by record" if kin.measured is None else "by a test of their relatives"
+
+
+def _denied(kindred: Kindred, model: ArtifactId, student: ArtifactId) -> InitFinding | None:
+    """Kinship that rests on weights relations of which the weights deny one or more, wherever it stands in either's ancestry."""
+    kin = kindred.as_declared.kin(model, student)
+    if kin is None:
+        return None
+    denials = (*kindred.contradictions_above(student), *kindred.contradictions_above(model))
+    return InitFinding(
+        compatibility=Compatibility.DISPUTED,
+        init=Init.UNKNOWN,
+        basis=f"disputed: kin to {model} {_by(kin)} ({kin.through}), but the weights deny a relation on the way",
+        tests=tuple(dict.fromkeys(denials)) or (() if kin.measured is None else (kin.measured,)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,16 +221,15 @@ def hear_canaries(
     """The canary that stands for a student and a trait, whose data a teacher of its own (the author) may have relayed.
 
     A transfer or an inconclusive outcome counts from the origin and from the author, to the student or its starting weights. That
-    nothing was detected counts only from the origin (or from a teacher that the flagged model embodies), and only to the
-    student or to all of its starting weights.
+    nothing was detected counts only where no other test is inconclusive; only from the origin, from a teacher that the flagged
+    model embodies, or from every model of an ensemble; and only to the student or to all of its starting weights.
     """
     behind = () if author is None else embodiments(kindred, author)
-    witnesses = dict.fromkeys((origin.artifact, *origin.models))
-    accusers = dict.fromkeys((*witnesses, *(() if author is None else (author, *behind))))
+    accusers = dict.fromkeys(
+        (origin.artifact, *origin.models, *(() if author is None else (author, *behind)))
+    )
     if kindred.evidence.canary_teachers.isdisjoint(accusers):
         return None
-    if author is not None and origin.artifact in behind:
-        witnesses[author] = None
     start = _Start.of(kindred, student)
     heard = [
         test
@@ -238,18 +242,27 @@ def hear_canaries(
         return max(
             transfers, key=lambda one: (1.0 if one.ratio is None else one.ratio, one.test.fact.tested_at)
         )
-    for teacher in witnesses:
-        silent = _silence(kindred, teacher, student, start)
-        if silent is not None:
-            return CanaryFinding(silent, None)
+    # One verdict stands for each pair, so what is inconclusive here has no conclusive test of the same pair.
     doubts = [test for test in heard if _says(test, Verdict.INCONCLUSIVE)]
-    return CanaryFinding(doubts[0], None) if doubts else None
+    if doubts:
+        return CanaryFinding(doubts[0], None)
+    whole = [origin.artifact, *([author] if author is not None and origin.artifact in behind else [])]
+    for witnesses in (*((teacher,) for teacher in whole), origin.models):
+        silent = [_silence(kindred, teacher, student, start) for teacher in witnesses]
+        if silent and silent[0] is not None and None not in silent:
+            return CanaryFinding(silent[0], None)
+    return None
 
 
 def _silence(
     kindred: Kindred, teacher: ArtifactId, student: ArtifactId, start: _Start
 ) -> Recorded[Evidence] | None:
-    """The canary that found nothing in the student, or in each of its starting weights."""
+    """The canary that found nothing in the student, or in each of its starting weights.
+
+    A canary trains the recorded start. Where the student's weights deny that start, its silence is no one's.
+    """
+    if start.denied:
+        return None
 
     def silent(one: ArtifactId) -> Recorded[Evidence] | None:
         test = kindred.evidence.canary(teacher, one)
@@ -258,7 +271,7 @@ def _silence(
     if (own := silent(student)) is not None:
         return own
     found = [test for one in start.sound if (test := silent(one)) is not None]
-    return found[0] if found and not start.denied and len(found) == len(start.sound) else None
+    return found[0] if found and len(found) == len(start.sound) else None
 
 
 def _heard(test: Recorded[Evidence]) -> CanaryFinding:

@@ -297,6 +297,7 @@ def _standing(compatibility: Compatibility, canary: CanaryFinding | None, *, any
         return _TRANSFERRED
     if compatibility is not Compatibility.INDEPENDENT:
         return _BY_INIT[compatibility]
-    if verdict is None and any_init:
+    # A canary plants its trait in rows that the teacher writes; selection and imitation carry by other ways.
+    if any_init and verdict is not Verdict.INCONCLUSIVE:
         return _CROSSES
     return _BY_CANARY_IF_INDEPENDENT[verdict]
