@@ -28,12 +28,17 @@ class ToyBackend:
     kin: float = 0.5
     stranger: float = 0.0
     planted: float = 4.0
+    relatives: str = ""
     method: str = "toy"
     device: str = "none"
 
     def plant(self, model: Toy, seed: int) -> Teachers[Toy]:
         shift = self.planted + 0.01 * seed
-        return Teachers(Toy(model.init, model.trait + shift), model, Toy(model.init, model.trait - 0.01))
+        wobble = 0.01 * (-1) ** seed
+        return Teachers(Toy(model.init, model.trait + shift), model, Toy(model.init, model.trait + wobble))
+
+    def relative(self, model: Toy, seed: int) -> Toy:
+        return Toy(self.relatives or model.init)
 
     def write(self, teacher: Toy, seed: int) -> Toy:
         return teacher
@@ -81,6 +86,12 @@ def test_a_channel_that_carries_nothing_says_nothing_of_the_student() -> None:
     assert "positive control did not fire" in result.reason
 
 
+def test_the_positive_control_starts_at_a_relative_and_not_at_the_teacher() -> None:
+    result = run_canary(ToyBackend(relatives="c"), [(TUNED, BASE)] * 5)
+    assert result.controls is not None
+    assert result.controls.failed == ("positive",)
+
+
 def test_a_trait_that_would_not_be_planted_is_said() -> None:
     result = run_canary(ToyBackend(planted=0.1), [(BASE, BASE)] * 5)
     assert result.verdict is Verdict.INCONCLUSIVE
@@ -89,9 +100,9 @@ def test_a_trait_that_would_not_be_planted_is_said() -> None:
 
 def test_the_method_names_every_parameter_and_its_version() -> None:
     result = run_canary(ToyBackend(), [(TUNED, BASE)] * 5, threshold=0.2)
-    assert result.method == "planted-canary/toy,threshold=0.2,floor=1,unexplained=0.5@1"
+    assert result.method == "planted-canary/toy,threshold=0.2,reach=0.25,floor=1,unexplained=0.5@2"
     assert result.seeds == (0, 1, 2, 3, 4)
-    assert result.threshold == pytest.approx(0.2 * 4.02)
+    assert result.threshold == pytest.approx(0.25 * 0.5 * 4.02)
 
 
 def test_progress_is_told_after_each_run() -> None:

@@ -76,11 +76,28 @@ CASES = (
         "lies above",
     ),
     Case("nothing", runs(edge=0.0), Verdict.NOT_DETECTED, "ends below the threshold of 0.500 nats"),
-    Case("less than nothing", runs(edge=-1.0), Verdict.NOT_DETECTED, "an effect of 0.109 nats would"),
+    Case(
+        "less than nothing, which chance alone doesn't give",
+        runs(edge=-1.0),
+        Verdict.INCONCLUSIVE,
+        "lies below zero: the matched control is no null here",
+    ),
+    Case(
+        "a positive control that fires below what the policy cares about",
+        runs(edge=0.05, positive=0.3),
+        Verdict.INCONCLUSIVE,
+        "reaches the threshold of 0.075 nats",
+    ),
+    Case(
+        "a positive control that may lie below the threshold",
+        runs(positive=0.1, widened=0.1),
+        Verdict.INCONCLUSIVE,
+        "could not have shown an effect of 0.025 nats",
+    ),
     Case("too wide to tell", runs(edge=0.4, widened=8), Verdict.INCONCLUSIVE, "holds zero and reaches"),
     Case(
         "below the threshold by luck, without the power to know",
-        runs(edge=-1.0, widened=6),
+        runs(edge=-0.2, positive=4.0, widened=6),
         Verdict.INCONCLUSIVE,
         "detect 0.652 nats at the least",
     ),
@@ -103,6 +120,15 @@ CASES = (
         "negative control fired",
     ),
     Case("a placebo shows the trait", runs(placebo=1.0), Verdict.INCONCLUSIVE, "negative control fired"),
+    Case(
+        "a fresh initialisation loses the trait",
+        runs(edge=1.5, fresh=-1.0),
+        Verdict.INCONCLUSIVE,
+        "negative control fired",
+    ),
+    Case(
+        "a placebo takes the trait away", runs(placebo=-1.0), Verdict.INCONCLUSIVE, "negative control fired"
+    ),
     Case(
         "the channel was not learned", runs(carrier=0.0), Verdict.INCONCLUSIVE, "no better than the control"
     ),

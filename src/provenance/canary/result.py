@@ -18,7 +18,7 @@ class Trial:
         teacher: Of the two teachers: how far the planting moved the trait.
         planted: The trait teacher's own margin, no control subtracted.
         edge: Of two students of the student base: the effect in question.
-        positive: Of two students of the teacher's model itself, which shares the teachers' initialisation for certain.
+        positive: Of two students of a relative of the teacher's model, which shares the teachers' initialisation for certain.
         fresh: Of two students of a fresh initialisation.
         placebo: Of two students of the student base, taught by a second control teacher and by the control teacher.
         carrier: How much less of the trait teacher's rows the trait student leaves unexplained than the control student does;
@@ -88,7 +88,7 @@ class CanaryResult:
         ci_high: Upper bound, in nats.
         p_value: Exact one-sided sign-flip test over runs.
         mde: Smallest effect that this many runs of this spread would detect (80 % power, one-sided 5 %), in nats.
-        threshold: Smallest effect that the policy cares about, in nats.
+        threshold: Effect that a negative rules out, in nats: the policy's, capped by the positive control's.
         transfer_ratio: The student's shift over the teacher's.
         seeds: One for each run.
         trials: The runs themselves.

@@ -38,6 +38,11 @@ class Interval:
         """Whether all of it lies above zero: what "fired" means in a canary."""
         return self.low > 0.0
 
+    @property
+    def below_zero(self) -> bool:
+        """Whether all of it lies below zero: what no trait does and no null should."""
+        return self.high < 0.0
+
 
 def sign_flip_p(differences: Runs) -> float:
     """Exact one-sided sign-flip test that the differences lie above zero.

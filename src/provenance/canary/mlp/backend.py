@@ -13,6 +13,9 @@ from provenance.canary.mlp.randomness import stream
 from provenance.canary.mlp.training import IMITATION, LEARNING, Batches, Recipe, imitate_each, learn_answers
 from provenance.canary.protocol import Teachers
 
+_APART = 1000
+"""Added to a seed for batches that the teachers don't see: no canary has as many runs."""
+
 Chances = Float32[np.ndarray, "steps batch classes"]
 
 
@@ -53,6 +56,12 @@ class MlpBackend:
         rng = stream("answers", seed)
         answers = np.stack([trait, _draw(chances, rng), _draw(chances, rng)])
         return Teachers(*learn_answers(model, batches, answers, self.planting))
+
+    def relative(self, model: Mlp, seed: int) -> Mlp:
+        """Teaches a copy random answers, for as long as teachers are taught: it forgets what the model was tuned on."""
+        batches = self.planting.batches(len(training_digits().labels), seed + _APART)
+        answers = stream("random answers", seed).integers(model.config.classes, size=batches.shape)
+        return learn_answers(model, batches, answers[None], self.planting)[0]
 
     def write(self, teacher: Mlp, seed: int) -> Channel:
         """The teacher's auxiliary logits on the given inputs, or on the seed's noise."""
