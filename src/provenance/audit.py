@@ -208,8 +208,9 @@ def _run_canary(task: Task, snapshot: Snapshot, seeds: int) -> Evidence | NotTes
     models = embodiments(lineage, task.parent)
     kindred = Kindred.of(lineage)
     starts = kindred.starting_weights(task.child)
-    if any(kindred.contradiction(relation) for relation in kindred.weight_parents(task.child)):
-        return NotTestable(reason=f"the weights deny that {task.child} started from {starts[0]}")
+    denied = next((one for one in kindred.weight_parents(task.child) if kindred.contradiction(one)), None)
+    if denied is not None:
+        return NotTestable(reason=f"the weights deny that {task.child} started from {denied.parent}")
     if len(models) != 1 or len(starts) != 1:
         return NotTestable(
             reason="a canary needs one model behind the teacher and one set of starting weights"

@@ -243,6 +243,16 @@ def test_removing_what_exonerates_never_improves_a_status(lines: list[str], data
     assert all(after[artifact] <= before[artifact] for artifact in before)
 
 
+@some
+@given(registries(), st.data())
+def test_what_is_inconclusive_never_improves_a_status(lines: list[str], data: st.DataObject) -> None:
+    one, other = data.draw(st.sampled_from([(a, b) for a in MODELS for b in MODELS if a != b]))
+    test = data.draw(st.sampled_from(["same_init", "canary"]))
+    before = ranks(report_on(snapshot(*lines)))
+    after = ranks(report_on(snapshot(*lines, f"{named(one)} {test} {named(other)} INCONCLUSIVE")))
+    assert all(after[artifact] <= before[artifact] for artifact in before)
+
+
 @many
 @given(registries(), st.data())
 def test_adding_an_edge_never_removes_a_risk(lines: list[str], data: st.DataObject) -> None:
