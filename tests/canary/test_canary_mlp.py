@@ -100,6 +100,19 @@ def test_a_fresh_student_is_nobodys_kin() -> None:
     assert not any(equal(fresh, mlp.init(TINY, seed)) for seed in range(50))
 
 
+def test_a_relative_has_moved_away_from_the_tuned_network_and_has_no_taste_of_its_own() -> None:
+    backend = MlpBackend()
+    tuned = mlp.learn_digits(mlp.init(SMALL, 1), seed=0)
+    relative = backend.relative(tuned, 0)
+    assert equal(relative, backend.relative(tuned, 0))
+    assert mlp.accuracy(tuned) > 0.9
+    assert mlp.accuracy(relative) < 0.6
+    assert abs(backend.margin(relative, 0)) < 0.1
+    # It is kin still: first weights that have moved, but not far.
+    first, moved = tuned.tensors[0].ravel(), relative.tensors[0].ravel()
+    assert 0.8 < np.corrcoef(first, moved)[0, 1] < 0.9999
+
+
 # Digits and traits
 
 

@@ -40,7 +40,7 @@ DEFAULT_THRESHOLD = 0.05
 
 REACH = 0.25
 """The threshold is at most this share of the positive control's effect: that control starts nearer to the teachers than the base of a
-tuned teacher does, and such bases took on 0.31 to 0.57 of its effect (docs/canaries.md)."""
+tuned teacher does, and such bases took on 0.31 to 0.56 of its effect (docs/canaries.md)."""
 
 PLANTED_FLOOR = 1.0
 """A trait counts as planted from this margin on, in nats: the teacher prefers it to the others by a factor of e."""
