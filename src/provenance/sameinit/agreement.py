@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from provenance.sameinit.copies import PROJECTIONS, Sketch, projection, repeats_at, sketch
 from provenance.sameinit.statistics import Untestable, Vector
 from provenance.sameinit.symmetries import Group, Member, Side, Symmetry
 from provenance.weights.checkpoint import Checkpoint
@@ -36,11 +37,13 @@ class Agreement:
         values: One number a unit (or pair of units), a mean of cosines over the members, float64.
         cosine: Cosine of the members as they stand, weighted by their number of elements.
         elements: Number of elements looked at, of both models together.
+        sketches: One a member, to find out which groups are copies of each other.
     """
 
     values: Vector
     cosine: float
     elements: int
+    sketches: tuple[Sketch, ...]
 
 
 def agreement(a: Checkpoint, b: Checkpoint, group: Group) -> Agreement | Untestable:
@@ -68,6 +71,7 @@ def agreement(a: Checkpoint, b: Checkpoint, group: Group) -> Agreement | Untesta
         values=np.mean([one.swapped() if swaps else one.units() for one in sums], axis=0),
         cosine=float(np.average([one.cosine() for one in sums], weights=weights)),
         elements=sum(weights),
+        sketches=tuple(sketch(one.projections, one.size[1]) for one in sums),
     )
 
 
@@ -110,6 +114,7 @@ class _Sums:
         squares: |A_j|^2 and |B_j|^2, 2 x n.
         crossed: <A_j, B_k> and <A_k, B_j> for the pairs (j, k) = (0, 1), (2, 3), ..., 2 x n // 2.
         elements: Number of elements of both tensors.
+        projections: Random projections of the units of A and of B, 2 x n x `PROJECTIONS`.
         totals: Sum of all elements and of the repeated diagonal, of A and of B, 2 x 2.
     """
 
@@ -120,6 +125,7 @@ class _Sums:
         self.dots = np.zeros(units)
         self.squares = np.zeros((2, units))
         self.crossed = np.zeros((2, units // 2))
+        self.projections = np.zeros((2, units, PROJECTIONS))
         self.totals = np.zeros((2, 2))
         self.elements = 0
         # Values near float32's limit overflow when squared: what is not finite then is reported as an obstacle.
@@ -134,6 +140,8 @@ class _Sums:
         pairs = slice(units_at.start // 2, units_at.stop // 2)
         even, odd = slice(0, len(x) // 2 * 2, 2), slice(1, None, 2)
         self.crossed[:, pairs] += (_inner(x[even], y[odd]), _inner(x[odd], y[even]))
+        directions = projection(self.size[1])[others_at]
+        self.projections[:, units_at] += (x @ directions, y @ directions)
         diagonal = self._diagonal(units_at, others_at)
         self.totals += [[values.sum(), values[diagonal].sum()] for values in (x, y)]
         self.elements += x.size + y.size
@@ -141,12 +149,17 @@ class _Sums:
     def obstacle(self) -> str | None:
         """Why the sums are of no use, if they are not."""
         name = self.member.a.name
-        if not all(np.isfinite(sums).all() for sums in (self.dots, self.squares, self.crossed)):
+        if not all(
+            np.isfinite(sums).all() for sums in (self.dots, self.squares, self.crossed, self.projections)
+        ):
             return f"{name} holds NaN, infinite or huge values"
         if not self.squares.sum(axis=1).all():
             return f"{name} holds only zeros"
         if self._is_identity_like():
             return f"{name} stands out on its diagonal like a matrix that was built and not drawn"
+        distance = repeats_at(self.projections)
+        if distance is not None:
+            return f"{name} repeats its units at a distance of {distance} in both models, so that they would count twice"
         return None
 
     def _diagonal(self, units_at: slice, others_at: slice) -> tuple[Indices, Indices]:

@@ -1,12 +1,16 @@
 """From two checkpoints to one comparison: what they have in common is found, tested, and judged."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 from provenance.evidence import Verdict
 from provenance.sameinit.agreement import agreement, built_positions
 from provenance.sameinit.comparison import Comparison, GroupTest, Limits
+from provenance.sameinit.copies import Sketch, copies
 from provenance.sameinit.identity import common_bytes
 from provenance.sameinit.statistics import Coins, Untestable, sign_test
 from provenance.sameinit.symmetries import Group, Symmetry, groups
@@ -16,15 +20,22 @@ from provenance.weights.checkpoint import Checkpoint
 from provenance.weights.families import Role
 from provenance.weights.roles import Layout, recognise
 
+Result: TypeAlias = tuple[GroupTest, Coins | Untestable, tuple[Sketch, ...]]
+
 DEFAULT_LIMITS = Limits()
 ASSUMPTIONS = (
     "the optimiser treats all units alike (Adam, SGD, Lion, Adafactor, Muon and kin)",
     "neither model was permuted, rotated or rescaled after training: such a copy looks independent to this test",
+    "no units of one model are copies of each other, but for layers, experts and evenly repeated heads, which are looked for",
+    "no loss set units of one model beside units of the other one by one, as matching hidden activations without a projection does",
 )
 SYMMETRY_ASSUMPTIONS = {
     Symmetry.SIGN: "units tested by sign were drawn from a law that is symmetric about zero",
     Symmetry.SWAP: "units tested by swaps were drawn alike, and nothing but their order tells them apart",
 }
+COPIES_ASSUMPTION = (
+    "{count} groups are related within both models to others of their part: their coins count once"
+)
 
 
 def compare(a: Path, b: Path, *, limits: Limits = DEFAULT_LIMITS) -> Comparison:
@@ -44,7 +55,7 @@ def compare(a: Path, b: Path, *, limits: Limits = DEFAULT_LIMITS) -> Comparison:
     left, right = Checkpoint.open(a), Checkpoint.open(b)
     one, other = _layout(left), _layout(right)
     planned = tuple(groups(one, other)) if one and other else ()
-    results = list(_tests(left, right, one, other, planned)) if one and other else []
+    results = _counted_once(_tests(left, right, one, other, planned)) if one and other else ()
     identity = common_bytes(left, right)
     findings = Findings(
         tests=tuple(test for test, _ in results),
@@ -60,7 +71,6 @@ def compare(a: Path, b: Path, *, limits: Limits = DEFAULT_LIMITS) -> Comparison:
         ),
     )
     judgement = judge(findings, limits)
-    used = {test.symmetry for test, _ in findings.coins}
     return Comparison(
         a=str(a),
         b=str(b),
@@ -73,11 +83,21 @@ def compare(a: Path, b: Path, *, limits: Limits = DEFAULT_LIMITS) -> Comparison:
         # A limit says what finding nothing would have missed; here something was found.
         rho_min=None if judgement.verdict is Verdict.SAME_INIT else findings.rho_min(limits.alpha),
         tests=findings.tests,
-        assumptions=(*ASSUMPTIONS, *(text for kind, text in SYMMETRY_ASSUMPTIONS.items() if kind in used)),
+        assumptions=_assumptions(findings),
         reason=judgement.reason,
         method=limits.method,
         seconds=time.perf_counter() - started,
         bytes_read=left.bytes_read + right.bytes_read,
+    )
+
+
+def _assumptions(findings: Findings) -> tuple[str, ...]:
+    used = {test.symmetry for test, _ in findings.coins}
+    related = sum(test.copy_of is not None for test, _ in findings.coins)
+    return (
+        *ASSUMPTIONS,
+        *(text for kind, text in SYMMETRY_ASSUMPTIONS.items() if kind in used),
+        *([COPIES_ASSUMPTION.format(count=related)] if related else []),
     )
 
 
@@ -87,25 +107,35 @@ def _layout(checkpoint: Checkpoint) -> Layout | None:
 
 def _tests(
     a: Checkpoint, b: Checkpoint, one: Layout, other: Layout, planned: Sequence[Group]
-) -> Iterator[tuple[GroupTest, Coins | Untestable]]:
+) -> Iterator[Result]:
     for group in planned:
         if group.members[0].role is Role.EMBEDDING:
             obstacles = built_positions(a, one), built_positions(b, other)
             outcome = next((Untestable(text) for text in sorted(filter(None, obstacles))), None)
         else:
             outcome = None
-        yield (
-            _test(a, b, group) if outcome is None else (_described(group, untestable=outcome.reason), outcome)
-        )
+        yield _test(a, b, group) if outcome is None else _untested(group, outcome)
 
 
-def _test(a: Checkpoint, b: Checkpoint, group: Group) -> tuple[GroupTest, Coins | Untestable]:
+def _counted_once(results: Iterable[Result]) -> Sequence[tuple[GroupTest, Coins | Untestable]]:
+    """The tests and their outcomes, each test with the group that it is a copy of, if it is."""
+    results = tuple(results)
+    sketches: dict[str, list[tuple[str, Sketch]]] = defaultdict(list)
+    for test, _, units in results:
+        sketches[test.part] += [(test.name, one) for one in units]
+    first = {part: copies(known) for part, known in sketches.items()}
+    return tuple(
+        (replace(test, copy_of=first[test.part].get(test.name)), outcome) for test, outcome, _ in results
+    )
+
+
+def _test(a: Checkpoint, b: Checkpoint, group: Group) -> Result:
     found = agreement(a, b, group)
     if isinstance(found, Untestable):
-        return _described(group, untestable=found.reason), found
+        return _untested(group, found)
     coins = sign_test(found.values)
     if isinstance(coins, Untestable):
-        return _described(group, untestable=coins.reason), coins
+        return _untested(group, coins)
     test = GroupTest(
         name=group.name,
         part=group.part,
@@ -118,11 +148,12 @@ def _test(a: Checkpoint, b: Checkpoint, group: Group) -> tuple[GroupTest, Coins 
         log10_p=coins.log10_p,
         log10_bound=coins.log10_bound,
     )
-    return test, coins
+    return test, coins, found.sketches
 
 
-def _described(group: Group, *, untestable: str) -> GroupTest:
-    return GroupTest(name=group.name, part=group.part, symmetry=group.symmetry, untestable=untestable)
+def _untested(group: Group, why: Untestable) -> Result:
+    test = GroupTest(name=group.name, part=group.part, symmetry=group.symmetry, untestable=why.reason)
+    return test, why, ()
 
 
 def _is_untrained(checkpoint: Checkpoint) -> bool:

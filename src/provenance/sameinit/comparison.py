@@ -67,6 +67,8 @@ class GroupTest:
         cosine: Plain cosine of the tensors.
         log10_p: Exact.
         log10_bound: By Hoeffding, beside it.
+        copy_of: The first group of this part to which it is related within both models, where there is one: their coins fall
+            alike, and count once.
         untestable: Why there is no test; all figures are then None.
     """
 
@@ -80,6 +82,7 @@ class GroupTest:
     cosine: float | None = None
     log10_p: float | None = None
     log10_bound: float | None = None
+    copy_of: str | None = None
     untestable: str | None = None
 
 

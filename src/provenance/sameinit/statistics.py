@@ -20,7 +20,7 @@ from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float64
-from scipy.special import entr, gammainccinv, gammaln, log_ndtr, logsumexp, ndtr, ndtri
+from scipy.special import gammainccinv, gammaln, logsumexp, ndtr, xlogy
 
 Vector: TypeAlias = Float64[np.ndarray, "units"]  # noqa: F821 - the name of an axis
 
@@ -164,16 +164,16 @@ def bonferroni(log10_p: Sequence[float]) -> float:
 
 
 def detection_limit(groups: Sequence[Coins], alpha: float) -> float | None:
-    """The smallest common correlation that the combined sign tests of some groups would find.
+    """The smallest common correlation that the combined sign tests of some groups would find with power `POWER`.
 
     Were every unit's agreement higher by rho, a coin of group l with root mean square agreement s_l would show heads with
-    probability ``q = Phi(rho / s_l)``, and k heads of n give a p-value that is that of a normal score ``sqrt(2 n KL(k/n, 1/2))`` to a
-    good approximation. The limit is the rho at which Fisher's H over the groups exceeds the level's threshold with power 0.8, H taken
-    as normal with its moments under that alternative.
+    probability ``q_l = Phi(rho / s_l)``. The heads are then Binomial(n_l, q_l), each number of them has its exact p-value, and H =
+    -sum ln p_l is what `fisher` sets against the level's threshold. The law of H is found by convolution, on a grid up to the
+    threshold: each -ln p is shared between its two neighbours on the grid, so that means are kept.
 
     Source: SAME_INIT's ``rho_min = (z_alpha + 0.84) sqrt(sum c^2) / n``. Deviations: (1) signs are counted and agreements
     not summed, which costs a factor sqrt(pi / 2) ~ 1.25 and more for few coins; (2) Fisher's combination in place of one
-    group. Asymptotic.
+    group; (3) exact binomial tails in place of normal ones. What is left of approximation is the grid.
 
     Args:
         groups: Outcomes that are combined by `fisher`.
@@ -183,28 +183,64 @@ def detection_limit(groups: Sequence[Coins], alpha: float) -> float | None:
         The limit, in (0, 1], or None when not even a correlation of 1 would be found.
     """
     threshold = float(gammainccinv(len(groups), alpha))
-    flips = np.array([group.flips for group in groups], dtype=np.float64)
-    scales = np.array([group.rms for group in groups])
-    if not _is_found(1.0 / scales, flips, threshold):
+    nats = {group.flips: _nats(group.flips) for group in groups}
+
+    def is_found(rho: float) -> bool:
+        heads = np.array([_law(group, rho, nats[group.flips], threshold) for group in groups])
+        return bool(_summed(heads)[-1] >= POWER)
+
+    low, high = _SMALLEST, 1.0
+    if not is_found(high):
         return None
-    low, high = 0.0, 1.0
-    for _ in range(40):
-        middle = (low + high) / 2
-        low, high = (low, middle) if _is_found(middle / scales, flips, threshold) else (middle, high)
+    while high > low * _PRECISION:
+        middle = math.sqrt(low * high)
+        low, high = (low, middle) if is_found(middle) else (middle, high)
     return high
 
 
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(41)
-_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
+_SMALLEST = 1e-5
+_PRECISION = 1.002
+_GRID = 1024
+_TAILS = 9.0
+"""Standard deviations of the number of heads beyond which it is left out of account."""
 
 
-def _is_found(shifts: Vector, flips: Vector, threshold: float) -> bool:
-    """Whether H exceeds the threshold with the stated power when each group's agreements shift by so many of their rms."""
-    heads = ndtr(shifts)[:, None]
-    share = np.clip(heads + np.sqrt(heads * (1 - heads) / flips[:, None]) * _NODES, 0.0, 1.0)
-    divergence = math.log(2.0) - entr(share) - entr(1 - share)
-    scores = np.sign(share - 0.5) * np.sqrt(2 * flips[:, None] * np.maximum(divergence, 0.0))
-    nats = np.minimum(-log_ndtr(-scores), flips[:, None] * math.log(2.0))
-    expected = nats @ _WEIGHTS
-    variance = np.maximum((nats**2) @ _WEIGHTS - expected**2, 0.0)
-    return bool(expected.sum() - ndtri(POWER) * math.sqrt(variance.sum()) >= threshold)
+def _nats(flips: int) -> Vector:
+    """-ln p of 0, 1, ..., ``flips`` heads."""
+    counts = np.arange(flips + 1)
+    log_ways = gammaln(flips + 1) - gammaln(counts + 1) - gammaln(flips - counts + 1)
+    tails: Vector = flips * math.log(2.0) - np.logaddexp.accumulate(log_ways[::-1])[::-1]
+    tails = np.maximum(tails, 0.0)
+    return tails
+
+
+def _law(group: Coins, rho: float, nats: Vector, threshold: float) -> Vector:
+    """Probabilities of a group's -ln p on the grid from 0 to the threshold; the last is that of all beyond."""
+    share = float(ndtr(rho / group.rms))
+    spread = _TAILS * math.sqrt(group.flips * share * (1 - share)) + 1
+    first = max(0, math.floor(group.flips * share - spread))
+    counts = np.arange(first, min(group.flips, math.ceil(group.flips * share + spread)) + 1)
+    chances = np.exp(
+        gammaln(group.flips + 1)
+        - gammaln(counts + 1)
+        - gammaln(group.flips - counts + 1)
+        + xlogy(counts, share)
+        + xlogy(group.flips - counts, 1 - share)
+    )
+    place = np.minimum(nats[counts] / threshold, 1.0) * _GRID
+    below = np.minimum(place.astype(np.intp), _GRID - 1)
+    above = place - below
+    law: Vector = np.bincount(below, chances * (1 - above), _GRID + 1)
+    law += np.bincount(below + 1, chances * above, _GRID + 1)
+    return law
+
+
+def _summed(laws: Float64[np.ndarray, "groups grid"]) -> Vector:  # noqa: F722 - names of axes
+    """The law of a sum of independent parts, pair by pair; what goes beyond the grid gathers at its end."""
+    while len(laws) > 1:
+        odd = laws[len(laws) // 2 * 2 :]
+        left, right = (np.fft.rfft(laws[start : len(laws) // 2 * 2 : 2], 2 * _GRID + 2) for start in (0, 1))
+        sums = np.fft.irfft(left * right, 2 * _GRID + 2)
+        sums[:, _GRID] += sums[:, _GRID + 1 :].sum(axis=1)
+        laws = np.concatenate([sums[:, : _GRID + 1], odd])
+    return laws[0]

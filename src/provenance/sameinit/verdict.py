@@ -38,26 +38,22 @@ class Findings:
     untrained: bool
     obstacles: tuple[str, ...]
 
-    def parts(self) -> Mapping[str, tuple[Coins, ...]]:
-        """The outcomes by part of the model."""
-        found: dict[str, list[Coins]] = defaultdict(list)
+    def parts(self) -> Mapping[str, Sequence[Sequence[Coins]]]:
+        """The outcomes by part of the model, those of groups that are copies of each other together."""
+        found: dict[str, dict[str, list[Coins]]] = defaultdict(lambda: defaultdict(list))
         for test, coins in self.coins:
-            found[test.part].append(coins)
-        return {part: tuple(outcomes) for part, outcomes in found.items()}
+            found[test.part][test.copy_of or test.name].append(coins)
+        return {part: tuple(clusters.values()) for part, clusters in found.items()}
 
     def log10_p(self) -> float | None:
         """The combined p-value; None when nothing was testable."""
         parts = self.parts()
-        return (
-            bonferroni([fisher([coins.log10_p for coins in part]) for part in parts.values()])
-            if parts
-            else None
-        )
+        return bonferroni([_combined(clusters) for clusters in parts.values()]) if parts else None
 
     def rho_min(self, alpha: float) -> float | None:
         """The detection limit of the part that has the worst; None when nothing can be told at all."""
         parts = self.parts()
-        limits = [detection_limit(part, alpha / len(parts)) for part in parts.values()]
+        limits = [_limit(clusters, alpha / len(parts)) for clusters in parts.values()]
         known = [limit for limit in limits if limit is not None]
         return max(known) if known and len(known) == len(limits) else None
 
@@ -68,6 +64,21 @@ class Findings:
         if not sizes:
             return None
         return math.fsum(size * cosine for size, cosine in zip(sizes, cosines, strict=True)) / sum(sizes)
+
+
+def _combined(clusters: Sequence[Sequence[Coins]]) -> float:
+    """log10 p of one part: Bonferroni among groups that are copies of each other, Fisher over what is left.
+
+    Never less than Fisher's over all: finding copies where there are none then costs power only.
+    """
+    single = [bonferroni([coins.log10_p for coins in cluster]) for cluster in clusters]
+    return max(fisher(single), fisher([coins.log10_p for cluster in clusters for coins in cluster]))
+
+
+def _limit(clusters: Sequence[Sequence[Coins]], alpha: float) -> float | None:
+    """The detection limit of one part: that of one group of each cluster, which pays for the others' multiplicity."""
+    weakest = [min(cluster, key=lambda coins: coins.flips / coins.rms**2) for cluster in clusters]
+    return detection_limit(weakest, alpha / math.prod(len(cluster) for cluster in clusters))
 
 
 @dataclass(frozen=True, slots=True)
