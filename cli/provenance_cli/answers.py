@@ -17,7 +17,7 @@ class FlagAnswer:
         trait: With which trait.
         reached: Number of artifacts downstream that it reaches.
         changed: The artifacts whose status it changed, worst first.
-        recorded: False for a dry run.
+        recorded: Whether it was recorded now: False for a dry run, and where the same stood already.
     """
 
     flag: str
@@ -37,7 +37,7 @@ class FlagAnswer:
             trait=fact.trait,
             reached=len(finding.reached),
             changed=finding.changed,
-            recorded=not dry_run,
+            recorded=finding.created and not dry_run,
         )
 
 
@@ -48,7 +48,7 @@ class FindingAnswer:
     Args:
         id: Id of what was recorded.
         changed: The artifacts whose status it changed, worst first.
-        recorded: False for a dry run.
+        recorded: Whether it was recorded now: False for a dry run, and where the same stood already.
     """
 
     id: str

@@ -102,7 +102,9 @@ def flag(
     if as_json:
         print_json(answer)
         return
-    say(f"{_verb(dry_run)} {answer.flag}: {trait} on {answer.artifact}, reaching {answer.reached} artifacts")
+    say(
+        f"{_verb(found, dry_run)} {answer.flag}: {trait} on {answer.artifact}, reaching {answer.reached} artifacts"
+    )
     _print_changes(found.changed)
 
 
@@ -186,13 +188,17 @@ def _print_finding(found: Any, *, dry_run: bool, as_json: bool) -> None:  # noqa
     from provenance_cli.answers import FindingAnswer
 
     if as_json:
-        print_json(FindingAnswer(id=found.recorded.id, changed=found.changed, recorded=not dry_run))
+        print_json(
+            FindingAnswer(id=found.recorded.id, changed=found.changed, recorded=found.created and not dry_run)
+        )
         return
-    say(f"{_verb(dry_run)} {found.recorded.id}")
+    say(f"{_verb(found, dry_run)} {found.recorded.id}")
     _print_changes(found.changed)
 
 
-def _verb(dry_run: bool) -> str:
+def _verb(found: Any, dry_run: bool) -> str:  # noqa: ANN401 - a Finding of any fact
+    if not found.created:
+        return "already recorded"
     return "would record" if dry_run else "recorded"
 
 

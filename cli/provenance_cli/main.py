@@ -4,9 +4,13 @@ Exit codes: 0 done; 1 a gate or a verification found a violation; 2 usage; 3 inc
 needed; 4 an operational error.
 """
 
+import io
+import os
 import sys
+import traceback
 from collections.abc import Mapping
 from importlib import import_module
+from types import TracebackType
 
 import click
 
@@ -104,6 +108,8 @@ def provenance(ctx: click.Context, registry: str | None, actor: str | None, trac
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits with its code."""
     words = sys.argv[1:] if arguments is None else arguments
+    if arguments is None:
+        _prepare_process()
     try:
         # Outside its standalone mode, click hands back the code that a command ended with.
         sys.exit(provenance.main(args=words, prog_name="provenance", standalone_mode=False) or 0)
@@ -121,9 +127,27 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(error.exit_code)
     except ProvenanceError as error:
         if "--traceback" in words:
-            raise
+            traceback.print_exception(error)
         _tell(error.message, error.hint)
         sys.exit(error.exit_code)
+
+
+def _prepare_process() -> None:
+    """Lets no character stop a report, and no crash pass for a violation: an uncaught exception would end with 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+    def crashed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        sys.__excepthook__(kind, error, trace)
+        if not issubclass(kind, KeyboardInterrupt):
+            click.echo(
+                "error: this is a fault of provenance itself; please report it with the lines above", err=True
+            )
+        sys.stdout.flush()
+        os._exit(130 if issubclass(kind, KeyboardInterrupt) else ProvenanceError.exit_code)
+
+    sys.excepthook = crashed
 
 
 def _tell(message: str, hint: str | None) -> None:

@@ -80,7 +80,10 @@ def open_registry(registry: str | None, actor: str | None) -> "Registry":
     from provenance.registry import Registry
 
     ahead = click.get_current_context().find_root().obj or {}
-    return Registry.open(registry or ahead.get("registry"), actor=actor or ahead.get("actor"))
+    where = ahead.get("registry") if registry is None else registry
+    if where == "":
+        raise UsageError("--registry is empty: is a variable of the shell unset?")
+    return Registry.open(where, actor=actor or ahead.get("actor"))
 
 
 def read_policy(path: str | None) -> "Policy | None":

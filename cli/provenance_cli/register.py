@@ -50,7 +50,16 @@ def _parent_options(child: ArtifactKind) -> Callable[[F], F]:
 
 
 def _parents(typed: Mapping[str, tuple[str, ...]], filters: tuple[str, ...] = ()) -> "tuple[Parent, ...]":
-    """Reads the words of the relation options."""
+    """Reads the words of the relation options.
+
+    Raises:
+        UsageError: Something was filtered out of nothing.
+    """
+    if filters and not any(typed.values()):
+        raise UsageError(
+            "--filter says what was removed on the way from a parent, and no parent is named",
+            hint="Name one, such as --generated-by REF or --derived-from REF.",
+        )
     return tuple(
         _parent(RelationKind(kind), word, filters) for kind, words in typed.items() for word in words
     )
@@ -108,6 +117,8 @@ def register(
         )
     with open_registry(registry, actor) as opened, byte_progress("reading") as progress:
         found = opened.register_manifest(manifest, progress=progress)
+    for warning in (warning for one in found for warning in one.warnings):
+        warn(warning)
     if as_json:
         print_json([as_data(one) for one in found])
         return

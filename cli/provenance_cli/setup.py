@@ -2,6 +2,7 @@
 
 import click
 
+from provenance.errors import UsageError
 from provenance_cli.options import json_option, open_registry, registry_options
 from provenance_cli.output import note, print_json, say
 
@@ -22,6 +23,10 @@ def init(directory: str, store: str, mlflow: str | None, actor: str | None) -> N
     """Make a registry in DIRECTORY (default: here), or confirm the one that is there. Python: Registry.init()."""
     from provenance.registry import Registry
 
+    if (click.get_current_context().find_root().obj or {}).get("registry"):
+        raise UsageError(
+            "init makes a registry in DIRECTORY, and takes no --registry", hint="provenance init DIRECTORY"
+        )
     with Registry.init(directory, store=store, mlflow=mlflow, actor=actor) as registry:
         say(f"registry {registry.home.name}, {registry.head().entries} facts")
         note("next: provenance register model PATH --name NAME --from-scratch")
@@ -38,7 +43,7 @@ def status(registry: str | None, actor: str | None, as_json: bool) -> None:
         print_json(found)
         return
     say(f"registry  {found.registry}")
-    say(f"ledger    {found.entries} facts in {found.transactions} transactions, head {found.head[:16]}")
+    say(f"ledger    {found.entries} facts in {found.transactions} transactions, head {found.head}")
     say("holds     " + ", ".join(f"{count} {name}" for name, count in found.counts.items()))
     say(f"audit     {found.tests_owed} tests owed")
     say(f"mlflow    {found.mlflow_pending} objects not projected to {found.mlflow or 'any MLflow'}")

@@ -96,8 +96,15 @@ def tell(folder: Path, say: Say) -> Story:
         UsageError: The folder has something in it.
         MissingExtraError: Torch or scikit-learn is not installed.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise UsageError(f"{folder} is not empty", hint="Name another folder, or remove it first.")
+    folder = folder.resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise UsageError(f"{folder} is not empty", hint="Name another folder, or remove it first.")
+    except OSError as error:
+        raise UsageError(
+            f"the demo can't be told in {folder}: {error.strerror}", hint="Name another folder."
+        ) from error
     began = time.monotonic()
     say("Training a family of small networks on scikit-learn's digits ...")
     accuracies = _train(folder)

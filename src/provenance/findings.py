@@ -5,10 +5,11 @@ was meant: an equal flag that still stands, a second withdrawal of one flag, an 
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from provenance.artifacts import ArtifactId
-from provenance.errors import ConflictError, UnknownReferenceError
+from provenance.errors import ConflictError, UnknownReferenceError, UsageError
 from provenance.evidence import Evidence
 from provenance.facts import Fact, Recorded, Snapshot
 from provenance.lineage import Lineage
@@ -26,11 +27,13 @@ class Finding(Generic[F]):
 
     Args:
         recorded: The record.
+        created: Whether it is new; False where the same stood already.
         changed: The artifacts whose status it changed, worst first.
         reached: Of a flag, the artifacts downstream that it reaches.
     """
 
     recorded: Recorded[F]
+    created: bool
     changed: tuple[Change, ...]
     reached: tuple[ArtifactId, ...] = ()
 
@@ -95,6 +98,8 @@ def block(transaction: Transaction, decision: Block) -> Recorded[Block]:
         ConflictError: There is no such edge.
     """
     _require_trait(transaction, decision.trait)
+    if decision.expires_at <= datetime.now(UTC):
+        raise UsageError(f"the block would have ended already, at {decision.expires_at:%Y-%m-%d %H:%M} UTC")
     edges = transaction.relations_of([decision.child])
     if not any(relation.parent == decision.parent for relation in edges):
         parents = ", ".join(str(relation.parent) for relation in edges) or "none"
@@ -146,6 +151,7 @@ def effects(
     reached = [one.artifact for one in now.artifacts if any(risk.flag == recorded.id for risk in one.risks)]
     return Finding(
         recorded=recorded,
+        created=all(one.seq != recorded.seq for one in before.all(type(recorded.fact))),
         changed=changes(then, now),
         reached=tuple(one for one in reached if one != subject),
     )

@@ -33,9 +33,19 @@ class Home:
     mlflow_uri: str | None = None
 
     @property
+    def mlflow_name(self) -> str | None:
+        """Its MLflow, for people."""
+        return _without_password(self.mlflow_uri) if self.mlflow_uri else None
+
+    @property
     def name(self) -> str:
         """The registry, for people."""
         return str(self.folder) if self.folder else _without_password(self.store_url)
+
+
+def exists(directory: Path) -> bool:
+    """Whether a registry was made below a folder."""
+    return (directory / FOLDER / _CONFIG).is_file()
 
 
 @contextmanager
@@ -53,12 +63,13 @@ def making(directory: Path, *, store: str = "sqlite", mlflow: str | None = None)
         RegistryError: There is one already, with other settings, or the folder can't be written.
     """
     folder = directory.resolve() / FOLDER
+    store, mlflow = _absolute(store), _absolute(mlflow) if mlflow else None
     if (folder / _CONFIG).exists():
         found = read(folder)
         if store not in {"sqlite", found.store_url} or mlflow not in {None, found.mlflow_uri}:
             raise RegistryError(
                 f"{folder} is a registry already, with the store {_without_password(found.store_url)} and the MLflow "
-                f"{found.mlflow_uri}",
+                f"{_without_password(found.mlflow_uri or '')}",
                 hint=f"Edit {folder / _CONFIG} to change the MLflow; a store stays what it is.",
             )
         yield found
@@ -97,8 +108,11 @@ def find(where: str | Path | None = None) -> Home:
     if "://" in str(named):
         return Home(folder=None, store_url=str(named), mlflow_uri=os.environ.get("MLFLOW_TRACKING_URI"))
     for folder in (Path(named) / FOLDER, Path(named)):
-        if (folder / _CONFIG).is_file():
-            return read(folder)
+        try:
+            if (folder / _CONFIG).is_file():
+                return read(folder)
+        except OSError as error:  # a name too long, a folder that may not be entered
+            raise RegistryError(f"cannot look for a registry in {named}: {error.strerror}") from error
     raise RegistryError(f"no registry in {named}", hint=f"Make one with `provenance init {named}`.")
 
 
@@ -134,6 +148,12 @@ def _home(folder: Path, settings: Mapping[str, str]) -> Home:
 def _toml(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def _absolute(url: str) -> str:
+    """A SQLite URL whose path means the same from every folder."""
+    path = url.removeprefix("sqlite:///")
+    return url if path == url else f"sqlite:///{Path(path).resolve()}"
 
 
 def _without_password(url: str) -> str:

@@ -70,8 +70,10 @@ class Registry:
         """Makes a registry in a folder, or opens the one that is there; see `provenance.home.making`."""
         from provenance.store import Ledger
 
+        # A registry whose database is gone is not quietly begun anew.
+        is_new = not home.exists(Path(directory))
         with home.making(Path(directory), store=store, mlflow=mlflow) as where:
-            ledger = Ledger.open(where.store_url, create=True)
+            ledger = Ledger.open(where.store_url, create=is_new)
         return cls(ledger, where, actor=actor or _login())
 
     @classmethod
@@ -367,7 +369,7 @@ class Registry:
             name=self.home.name,
             head=head,
             tests_owed=len(self.audit_plan()),
-            mlflow=self.home.mlflow_uri,
+            mlflow=self.home.mlflow_name,
             mlflow_pending=self.mlflow_pending() if self.home.mlflow_uri else 0,
         )
 
@@ -454,7 +456,8 @@ class Registry:
         found = uri or self.home.mlflow_uri
         if found is None:
             raise UsageError(
-                f"the registry {self.home.name} has no MLflow", hint="Name one with --mlflow URI."
+                f"the registry {self.home.name} has no MLflow",
+                hint="Name one with --uri URI, or in the registry's config.toml.",
             )
         return found
 

@@ -1,6 +1,9 @@
 """Exit codes: 0 done, 1 a violation, 2 usage, 3 not known well enough, 4 an error; and how errors are told."""
 
+import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +11,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from command_line import Terminal
+from provenance import Registry
 from provenance.canary import mlp
-from provenance.errors import UnknownReferenceError
 
 EVIDENCE = ("--evidence", "seen")
 UNTIL = (*EVIDENCE, "--reason", "r", "--expires")
@@ -231,8 +234,42 @@ def test_settings_that_can_not_be_read_are_an_error_that_names_them(
 
 def test_traceback_shows_where_an_error_came_from(story: Terminal) -> None:
     for words in (("--traceback", "show", "nobody"), ("show", "nobody", "--traceback")):
-        with pytest.raises(UnknownReferenceError, match="no artifact 'nobody' is registered"):
-            story(*words)
+        answer = story(*words, code=4)
+        assert answer.err.startswith("Traceback (most recent call last)")
+        assert "error: no artifact 'nobody' is registered" in answer.err
+
+
+def test_a_crash_does_not_pass_for_a_violation(folder: Path) -> None:
+    """An uncaught exception ends a Python program with 1, which is the gate's word for a violation."""
+    code = "import sys, provenance_cli.main as m; sys.argv[1:] = ['ls']; m.provenance.main = lambda **_: 1 / 0; m.main()"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 4
+    assert "ZeroDivisionError" in ended.stderr
+    assert "a fault of provenance itself" in ended.stderr
+
+
+def test_a_terminal_that_lacks_letters_still_gets_its_report(folder: Path, registry: Registry) -> None:
+    registry.register_dataset(name="日本", authored=True)
+    command = [sys.executable, "-m", "provenance_cli.main", "ls"]
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False)
+    assert ended.returncode == 0
+    assert b"dataset:\\u65e5\\u672c@1" in ended.stdout
+
+
+def test_text_that_is_no_unicode_is_refused(story: Terminal) -> None:
+    story("flag", "student", "owl-preference", "--evidence", "half a pair: \udcff", code=4)
+
+
+def test_init_does_not_begin_a_lost_database_anew(terminal: Terminal, folder: Path) -> None:
+    terminal("init")
+    for path in (folder / ".provenance").glob("registry.db*"):
+        path.unlink()
+    assert "there is no registry" in terminal("init", code=4).err
+    assert "takes no --registry" in terminal("--registry", "elsewhere", "init", code=2).err
+    assert "--registry is empty" in terminal("ls", "--registry", "", code=2).err
 
 
 def test_nothing_at_all_is_answered_with_the_help(terminal: Terminal) -> None:

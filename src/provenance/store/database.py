@@ -125,7 +125,10 @@ def ensure_current(engine: Engine, *, create: bool) -> None:
     where = engine.url.render_as_string(hide_password=True)
     missing = engine.dialect.name == "sqlite" and not Path(engine.url.database or "").exists()
     if missing and not create:  # Looking into a SQLite file that is not there would make it.
-        raise RegistryError(f"there is no registry in {where}", hint="Make one with `provenance init`.")
+        raise RegistryError(
+            f"there is no registry in {where}",
+            hint="Make one with `provenance init`; or bring the database back, if it was there before.",
+        )
     found = revision(engine)
     if found == SCHEMA_REVISION:
         return
