@@ -231,6 +231,10 @@ CASES = {
         (*OWL, *FOREIGN, INDEPENDENT, "other same_init foreign INDEPENDENT", "base same_init foreign INDEPENDENT"),
         {"foreign": "carrier"},
     ),
+    "an inconclusive student is not settled by a test of its start": (
+        (*OWL, *FOREIGN, INDEPENDENT, "base same_init foreign INCONCLUSIVE"),
+        {"foreign": "suspected"},
+    ),
     "selection crosses families: independence earns no credit": (
         (*OWL[:2], "prose authored", "chosen derived_from prose", "chosen selected_by owl", "other from_scratch",
          "foreign finetuned_from other", "foreign trained_on chosen", INDEPENDENT, "owl flagged owls"),
