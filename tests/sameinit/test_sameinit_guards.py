@@ -133,7 +133,7 @@ COPIES = {
 
 @pytest.mark.parametrize("case", COPIES)
 def test_copies_within_each_model_don_t_count_twice(case: str, tmp_path: Path) -> None:
-    paths = [saved(COPIES[case](seed), tmp_path / f"{seed}.safetensors") for seed in range(16)]
+    paths = [saved(COPIES[case](seed), tmp_path / f"{seed}.safetensors") for seed in range(12)]
     found = [compare(one, other) for i, one in enumerate(paths) for other in paths[:i]]
     p = np.array([10 ** (one.log10_p or 0.0) for one in found])
     assert all(one.verdict is not Verdict.SAME_INIT for one in found)
@@ -153,3 +153,29 @@ def test_kin_whose_layers_are_copies_are_still_found(tmp_path: Path) -> None:
         "0.up+down",
         "0.value+output",
     }
+
+
+def test_groups_that_can_t_tell_are_not_counted_as_shared(tmp_path: Path) -> None:
+    shapes = {
+        "model.embed_tokens.weight": (300, 256),
+        **{
+            f"model.layers.{i}.{name}.weight": shape
+            for i in range(2)
+            for name, shape in {
+                "self_attn.v_proj": (16, 256),
+                "self_attn.o_proj": (256, 16),
+                "mlp.gate_proj": (512, 256),
+                "mlp.up_proj": (512, 256),
+                "mlp.down_proj": (256, 512),
+            }.items()
+        },
+    }
+    a, b = drawn(shapes, 1), drawn(shapes, 2)
+    found = compared(
+        tmp_path, a, moved({**b, "model.embed_tokens.weight": a["model.embed_tokens.weight"]}, 3, 0.9)
+    )
+    assert (found.verdict, found.kinship) == (Verdict.SAME_INIT, "partial")
+    assert found.reason.endswith(
+        "shared are embedding (1 group); not shared, though it would have been seen, are gate (2 groups), "
+        "mlp (2 groups); 2 groups are too small to tell"
+    )

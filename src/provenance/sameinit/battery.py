@@ -41,7 +41,8 @@ COPIES_ASSUMPTION = (
 def compare(a: Path, b: Path, *, limits: Limits = DEFAULT_LIMITS) -> Comparison:
     """Tests whether two checkpoints share an initialisation.
 
-    Null hypothesis: B's random initialisation was drawn independently of A. What B was trained on may depend on A in any way.
+    Null hypothesis: B's random initialisation was drawn independently of A. What B was trained on may depend on A (its
+    outputs, data that it wrote), but no loss may set B's units beside A's one by one: see `ASSUMPTIONS`.
 
     Args:
         a: A safetensors file, an index, or a model folder.

@@ -61,7 +61,7 @@ def sign_test(agreement: Vector) -> Coins | Untestable:
     """Tests whether the signs of agreements are fair coins.
 
     Null hypothesis: given their sizes, the signs of the agreements are independent and fair. It follows from an initialisation
-    of B that was drawn independently of A, whatever data either was trained on.
+    of B that was drawn independently of A, whatever data either was trained on, as long as no loss set their units side by side.
 
     The statistic is the number k of positive agreements among the n that are not zero. Under the null it is Binomial(n, 1/2),
     for every n, so that ``p = sum_{i>=k} C(n, i) / 2^n`` is exact, and one-sided: a shared initialisation makes agreements
@@ -209,9 +209,9 @@ def _nats(flips: int) -> Vector:
     """-ln p of 0, 1, ..., ``flips`` heads."""
     counts = np.arange(flips + 1)
     log_ways = gammaln(flips + 1) - gammaln(counts + 1) - gammaln(flips - counts + 1)
-    tails: Vector = flips * math.log(2.0) - np.logaddexp.accumulate(log_ways[::-1])[::-1]
-    tails = np.maximum(tails, 0.0)
-    return tails
+    log_tails = np.logaddexp.accumulate(log_ways[::-1])[::-1] - flips * math.log(2.0)
+    nats: Vector = np.maximum(-log_tails, 0.0)
+    return nats
 
 
 def _law(group: Coins, rho: float, nats: Vector, threshold: float) -> Vector:
@@ -229,7 +229,8 @@ def _law(group: Coins, rho: float, nats: Vector, threshold: float) -> Vector:
     )
     place = np.minimum(nats[counts] / threshold, 1.0) * _GRID
     below = np.minimum(place.astype(np.intp), _GRID - 1)
-    above = place - below
+    # What falls short of the threshold by less than a step must not count as beyond it.
+    above = np.where((below == _GRID - 1) & (place < _GRID), 0.0, place - below)
     law: Vector = np.bincount(below, chances * (1 - above), _GRID + 1)
     law += np.bincount(below + 1, chances * above, _GRID + 1)
     return law
@@ -243,4 +244,5 @@ def _summed(laws: Float64[np.ndarray, "groups grid"]) -> Vector:  # noqa: F722 -
         sums = np.fft.irfft(left * right, 2 * _GRID + 2)
         sums[:, _GRID] += sums[:, _GRID + 1 :].sum(axis=1)
         laws = np.concatenate([sums[:, : _GRID + 1], odd])
-    return laws[0]
+    total: Vector = laws[0]
+    return total

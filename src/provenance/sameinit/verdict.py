@@ -5,7 +5,7 @@ method, and parts by Bonferroni's, so that kinship of one part alone, a copied e
 """
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -137,17 +137,23 @@ def _gaps(findings: Findings, limits: Limits) -> Sequence[str]:
 
 def _kinship(findings: Findings, limits: Limits) -> tuple[str, str]:
     strongest = max(coins.mean for _, coins in findings.coins)
+    doubt = math.log10(limits.doubt)
+    shared = [test for test, coins in findings.coins if coins.log10_p <= doubt]
     silent = [
-        test.name
+        test
         for test, coins in findings.coins
-        if coins.log10_p > math.log10(limits.doubt)
+        if coins.log10_p > doubt
         and coins.mean < FAINT * strongest
         and (detection_limit([coins], limits.alpha) or 1.0) <= limits.rho
     ]
     if silent:
-        return (
-            "partial",
-            f"{len(findings.coins) - len(silent)} groups are shared, but not {', '.join(silent[:4])}",
+        undecided = len(findings.coins) - len(shared) - len(silent)
+        return "partial", "; ".join(
+            (
+                f"shared are {_counted(shared)}",
+                f"not shared, though it would have been seen, are {_counted(silent)}",
+                *([f"{undecided} groups are too small to tell"] if undecided else []),
+            )
         )
     cosine = findings.aligned_cosine() or 0.0
     if findings.identity.equal:
@@ -168,4 +174,13 @@ def _kinship(findings: Findings, limits: Limits) -> tuple[str, str]:
     return (
         "same_init_diverged",
         f"nothing shows that one was made from the other (aligned cosine {cosine:.3f})",
+    )
+
+
+def _counted(tests: Sequence[GroupTest]) -> str:
+    """How many groups of which parts: ``embedding (1 group), mlp (11 groups)``."""
+    counts = Counter(test.part for test in tests)
+    return (
+        ", ".join(f"{part} ({count} group{'s' * (count > 1)})" for part, count in counts.items())
+        or "none alone"
     )
