@@ -290,3 +290,133 @@ def test_verification_of_content_finds_a_file_that_changed_since(registry: Regis
     (problem,) = registry.verify(content=True).problems
     assert problem.where == "model:base@1"
     assert "no longer what was registered" in problem.what
+
+
+def test_shares_above_one_are_refused_with_their_sum(registry: Registry) -> None:
+    for name in ("a", "b"):
+        registry.register_model(name=name, from_scratch=True)
+        registry.register_dataset(name=f"rows-{name}", authored=True)
+    shares = [parent(K.MERGED_FROM, "a", share=0.8), parent(K.MERGED_FROM, "b", share=0.5)]
+    with pytest.raises(ConflictError, match=r"model:c@1 merged_from .* add up to 1\.3"):
+        registry.register_model(name="c", parents=shares)
+    registry.register_dataset(name="mix", parents=[parent(K.DERIVED_FROM, "rows-a", share=0.8)])
+    with pytest.raises(ConflictError, match=r"dataset:mix@1 derived_from .* add up to 1\.3"):
+        registry.relate("mix", K.DERIVED_FROM, "rows-b", share=0.5)
+    registry.relate("mix", K.DERIVED_FROM, "rows-b", share=0.202)
+
+
+def test_a_share_that_is_repeated_counts_once(registry: Registry) -> None:
+    registry.register_dataset(name="rows", authored=True)
+    for _ in range(2):
+        registry.register_dataset(name="mix", parents=[parent(K.DERIVED_FROM, "rows", share=0.8)])
+
+
+def test_a_cycle_through_the_teacher_that_the_registry_makes_is_refused(
+    registry: Registry, folder: Path
+) -> None:
+    registry.register_dataset(name="rows")
+    registry.register_model(name="writer", parents=[parent(K.TRAINED_ON, "rows")])
+    with pytest.raises(ConflictError, match="would close a cycle"):
+        registry.relate("rows", "generated_by", "writer")
+    (folder / "manifest.yaml").write_text(
+        "models:\n  - {name: m, from_scratch: true, trained_on: [d]}\ndatasets:\n  - {name: d, generated_by: m}\n"
+    )
+    with pytest.raises(ConflictError, match="would close a cycle"):
+        registry.register_manifest("manifest.yaml")
+    assert [str(one) for one in sorted(registry.view().snapshot.artifacts)] == [
+        "dataset:rows@1",
+        "model:writer@1",
+    ]
+
+
+def test_a_bare_name_of_two_versions_stays_ambiguous_when_one_has_a_plain_teacher(registry: Registry) -> None:
+    for version in ("1", "2"):
+        registry.register_model(name=f"m@{version}", from_scratch=True)
+    registry.register_dataset(name="a", parents=[parent(K.GENERATED_BY, "m@1")])
+    with pytest.raises(UnknownReferenceError, match="may mean model:m@1, model:m@2"):
+        registry.register_dataset(name="b", parents=[parent(K.GENERATED_BY, "m")])
+    (again,) = registry.register_dataset(name="c", parents=[parent(K.GENERATED_BY, "model:m@1")]).relations
+    assert str(again.parent) == "teacher:m@1"
+
+
+def test_a_bare_model_whose_teacher_name_is_taken_is_a_clear_error(registry: Registry) -> None:
+    registry.register_model(name="gpt", from_scratch=True)
+    registry.register_teacher(name="gpt", model="gpt", system_prompt="x")
+    with pytest.raises(ConflictError, match="a teacher with settings of its own"):
+        registry.register_dataset(name="d", parents=[parent(K.GENERATED_BY, "model:gpt")])
+    with pytest.raises(UnknownReferenceError, match="may mean model:gpt@1, teacher:gpt@1"):
+        registry.register_dataset(name="d", parents=[parent(K.GENERATED_BY, "gpt")])
+    (relation,) = registry.register_dataset(
+        name="d", parents=[parent(K.GENERATED_BY, "teacher:gpt")]
+    ).relations
+    assert str(relation.parent) == "teacher:gpt@1"
+
+
+def test_a_teacher_registered_again_with_another_model_is_a_conflict(registry: Registry) -> None:
+    for name in ("base", "other"):
+        registry.register_model(name=name, from_scratch=True)
+    registry.register_teacher(name="t", model="base")
+    assert not registry.register_teacher(name="t", model="base").created
+    with pytest.raises(ConflictError, match="recorded model:base@1, given model:other@1"):
+        registry.register_teacher(name="t", model="other")
+
+
+def test_a_name_on_a_card_can_be_settled_after_the_parent_was_declared(
+    registry: Registry, folder: Path
+) -> None:
+    registry.register_dataset(name="n", authored=True)
+    path = model(folder, "s", card="datasets:\n  - org/numbers")
+    registry.register_model(path, name="s", parents=[parent(K.TRAINED_ON, "n")])
+    assert [gap.name for gap in registry.view().snapshot.open_names] == ["org/numbers"]
+    assert registry.relate("s", "trained_on", "n", resolves="org/numbers").relations == ()
+    assert registry.view().snapshot.open_names == ()
+    head = registry.head()
+    registry.register_model(path, name="s")
+    assert registry.head() == head
+
+
+def test_registering_again_holds_the_card_against_what_is_recorded(registry: Registry, folder: Path) -> None:
+    registry.register_model(name="base", from_scratch=True)
+    path = model(folder, "s", card="base_model: other")
+    registry.register_model(path, name="s", parents=[parent(K.FINETUNED_FROM, "base")])
+    registry.register_model(name="other", from_scratch=True)
+    head = registry.head()
+    registry.register_model(path, name="s")
+    assert registry.head() == head
+
+
+def test_a_merge_of_which_one_parent_is_registered_is_recorded_with_a_gap(
+    registry: Registry, folder: Path
+) -> None:
+    registry.register_model(name="org/a", from_scratch=True)
+    card = "base_model:\n  - org/a\n  - org/b\nbase_model_relation: merge"
+    found = registry.register_model(model(folder, "blend", card=card), name="blend")
+    assert [str(one.parent) for one in found.relations] == ["model:org/a@1"]
+    assert [gap.name for gap in registry.view().snapshot.open_names] == ["org/b"]
+    registry.register_model(name="org/b", from_scratch=True)
+    registry.relate("blend", "merged_from", "org/b")
+    assert registry.view().snapshot.open_names == ()
+
+
+def test_what_a_card_does_not_say_outright_is_recorded_with_a_warning(
+    registry: Registry, folder: Path
+) -> None:
+    registry.register_model(name="org/base", from_scratch=True)
+    path = model(folder, "s", config={"model_type": "tiny", "_name_or_path": "org/base"})
+    found = registry.register_model(path, name="s")
+    assert [str(one.parent) for one in found.relations] == ["model:org/base@1"]
+    assert any("without saying what it was used for" in warning for warning in found.warnings)
+
+
+def test_a_parent_may_be_named_by_the_beginning_of_its_digest(registry: Registry, folder: Path) -> None:
+    base = registry.register_model(model(folder, "base"), name="base", from_scratch=True)
+    for number, reference in enumerate([str(base.digest)[:20], str(base.digest).partition(":")[2][:12]]):
+        found = registry.register_model(name=f"s{number}", parents=[parent(K.FINETUNED_FROM, reference)])
+        assert str(found.relations[0].parent) == "model:base@1"
+
+
+def test_a_figure_that_says_nothing_of_a_relation_is_refused(registry: Registry) -> None:
+    for name in ("a", "b"):
+        registry.register_model(name=name)
+    with pytest.raises(ContentError, match="a clean fraction says nothing of finetuned_from"):
+        registry.relate("a", "finetuned_from", "b", clean_fraction=0.5)
