@@ -99,6 +99,21 @@ def test_a_student_of_a_teacher_with_the_same_initialisation_is_found(tmp_path: 
     assert compare(written(teacher, tmp_path / "teacher.safetensors"), student).verdict is Verdict.SAME_INIT
 
 
+def test_matching_hidden_units_one_by_one_is_outside_of_the_null_hypothesis_and_each_result_says_so(
+    tmp_path: Path,
+) -> None:
+    teacher, student = trained(fresh(0), 1), fresh(1)
+    noise = torch.rand(1797, 64, generator=torch.Generator().manual_seed(5))
+    with torch.no_grad():
+        target = teacher[:2](noise)
+    _fitted(student[:2], 5, 1500, noise, lambda out, rows: mse_loss(out, target[rows]))
+    found = compare(
+        written(teacher, tmp_path / "teacher.safetensors"), written(student, tmp_path / "student.safetensors")
+    )
+    assert found.verdict is Verdict.SAME_INIT
+    assert any("matching hidden activations without a projection" in text for text in found.assumptions)
+
+
 def test_strangers_that_were_trained_on_the_same_data_in_the_same_order_stay_independent(
     tmp_path: Path,
 ) -> None:

@@ -3,7 +3,9 @@
 - `provenance.sameinit.statistics`: the tests, pure.
 - `provenance.sameinit.symmetries`: which tensors are tested in which way, as a table.
 - `provenance.sameinit.agreement`: how well the units of two models agree, in one pass.
+- `provenance.sameinit.copies`: which units are copies of others within each model.
 - `provenance.sameinit.identity`: what is equal byte for byte.
+- `provenance.sameinit.untested`: what no test covers, and whether it is alike.
 - `provenance.sameinit.comparison`: what a comparison says.
 - `provenance.sameinit.verdict`: what all tests together amount to.
 - `provenance.sameinit.battery`: `compare`, which turns two checkpoints into one comparison.
