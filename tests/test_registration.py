@@ -309,6 +309,8 @@ def test_a_share_that_is_repeated_counts_once(registry: Registry) -> None:
     registry.register_dataset(name="rows", authored=True)
     for _ in range(2):
         registry.register_dataset(name="mix", parents=[parent(K.DERIVED_FROM, "rows", share=0.8)])
+    (relation,) = registry.view().lineage.parents(registry.resolve("mix"))
+    assert relation.share == 0.8
 
 
 def test_a_cycle_through_the_teacher_that_the_registry_makes_is_refused(

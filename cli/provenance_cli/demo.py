@@ -1,6 +1,8 @@
 """demo."""
 
+import sys
 from pathlib import Path
+from shutil import which
 
 import click
 
@@ -24,12 +26,17 @@ def demo(directory: str) -> None:
         ("model", "accuracy", "status"),
         [(row.model, f"{row.accuracy:.2f}", row.status) for row in story.rows],
     )
-    click.echo(f"\nOpen next, in {story.folder}:")
-    click.echo("  lineage.svg    the lineage with its evidence and risks")
-    click.echo(f"  cd {story.folder} && provenance risks --all         what everything may have inherited")
-    click.echo("  provenance why grandchild-distilled reads-digits     one witness path, edge by edge")
-    click.echo("  provenance verify                                    the ledger's chain")
-    click.echo("  mlflow ui --backend-store-uri sqlite:///.provenance/mlflow.db    the same in MLflow")
+    click.echo(f"\nOpen next, in {story.folder}:\n")
+    # Without its environment activated, a shell finds the commands by their path only.
+    bin_folder = "" if which("provenance") else f"{Path(sys.executable).parent}/"
+    for what, meaning in (
+        ("lineage.svg", "the lineage with its evidence and risks"),
+        (f"{bin_folder}provenance risks --all", "what everything may have inherited"),
+        (f"{bin_folder}provenance why grandchild-distilled reads-digits", "one witness path, edge by edge"),
+        (f"{bin_folder}provenance verify", "the ledger's chain"),
+        (f"{bin_folder}mlflow ui --backend-store-uri sqlite:///.provenance/mlflow.db", "the same in MLflow"),
+    ):
+        click.echo(f"  {what}\n      {meaning}")
     for surprise in story.surprises:
         note(f"UNEXPECTED: {surprise}")
     note(f"{story.seconds:.0f} s")

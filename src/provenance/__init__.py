@@ -16,7 +16,7 @@ Reading order, from the words to the door:
 - `provenance.audit`: what each edge still needs, and the running of it.
 - `provenance.render`: lineage diagrams.
 - `provenance.mlflow_link`: the projection to MLflow.
-- `provenance.request`, `provenance.registration`, `provenance.findings`: from what is handed in to facts.
+- `provenance.request`, `provenance.parentage`, `provenance.registration`, `provenance.findings`: from what is handed in to facts.
 - `provenance.view`: all that was known at a date, to be asked anything.
 - `provenance.home`, `provenance.registry`: where a registry lives, and the one door to all of it.
 - `provenance.demo`: the owl story, told with real training through that door.

@@ -5,9 +5,9 @@ references, checks every rule against what is recorded, and appends what is new.
 All of it happens in the caller's transaction, so that many requests are recorded together or not at all.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 from provenance.artifacts import (
@@ -16,16 +16,13 @@ from provenance.artifacts import (
     ArtifactId,
     ArtifactKind,
     Location,
-    Reference,
 )
 from provenance.errors import ConflictError
-from provenance.intake import Claim
-from provenance.references import PLAIN, choose, is_digest
+from provenance.parentage import Directory, Draft, declare
 from provenance.relations import WEIGHT_KINDS, DeclaredBy, Relation, RelationKind, Resolution, Unresolved
 from provenance.request import Parent, Request, at
 from provenance.store import Transaction
 
-_MOST_NAMES = 4  # of a card, in one warning
 _SHARE_TOLERANCE = 0.005  # shares are often told in two digits
 
 
@@ -56,7 +53,7 @@ def register(transaction: Transaction, requests: Sequence[Request]) -> tuple[Reg
             a second set of starting weights, or the lineage would close a cycle.
         UnknownReferenceError: A parent is not registered, or its reference may mean several artifacts.
     """
-    directory = _Directory(transaction, requests)
+    directory = Directory(transaction, requests)
     drafts = []
     for request in requests:
         with at(request.place):
@@ -70,7 +67,7 @@ def register(transaction: Transaction, requests: Sequence[Request]) -> tuple[Reg
     declared: dict[ArtifactId, list[Relation]] = {}
     for draft in drafts:
         with at(draft.request.place):
-            declared[draft.id] = _declare(directory, draft)
+            declared[draft.id] = declare(directory, draft)
             _check_draft(draft, declared[draft.id], directory.recorded[draft.id])
     fresh = frozenset(draft.id for draft in drafts if draft.created)
     new = [relation for some in declared.values() for relation in some]
@@ -86,7 +83,7 @@ def relate(transaction: Transaction, child: ArtifactId, parent: Parent) -> Regis
     Raises:
         ConflictError, UnknownReferenceError: As in `register`.
     """
-    directory = _Directory(transaction, [Request(kind=child.kind, name=child.name, parents=(parent,))])
+    directory = Directory(transaction, [Request(kind=child.kind, name=child.name, parents=(parent,))])
     relation = directory.relation(child, parent)
     recorded = transaction.relations_of([child])
     if transaction.artifacts([child])[child].declared_root and _begins(relation):
@@ -102,100 +99,7 @@ def relate(transaction: Transaction, child: ArtifactId, parent: Parent) -> Regis
     return Registration(artifact=child, digest=None, created=False, relations=added)
 
 
-@dataclass(slots=True)
-class _Draft:
-    """A request on its way: its identity, whether it is new, and what the registrant should know."""
-
-    request: Request
-    id: ArtifactId
-    created: bool
-    unresolved: list[Unresolved] = field(default_factory=list)
-    unheard: dict[tuple[str, RelationKind], list[str]] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-
-
-class _Directory:
-    """The artifacts that may be meant: those of every name in question by one query, and those being registered now.
-
-    Args:
-        transaction: Knows what is recorded.
-        requests: What is to be registered.
-    """
-
-    def __init__(self, transaction: Transaction, requests: Sequence[Request]) -> None:
-        self._transaction = transaction
-        names = {request.name for request in requests} | {
-            one.name for request in requests for one in request.claims
-        }
-        for request in requests:
-            with at(request.place):
-                references = [one.reference for one in request.parents if not is_digest(one.reference)]
-                names |= {Reference.parse(reference).name for reference in references}
-        self._named = {name: list(artifacts) for name, artifacts in transaction.named(names).items()}
-        self.recorded: defaultdict[ArtifactId, list[Relation]] = defaultdict(list)
-        self.made: list[Relation] = []
-
-    def settled(self, draft: _Draft) -> set[tuple[RelationKind, str]]:
-        """The names on a card that somebody said the meaning of."""
-        if draft.created:
-            return set()
-        return {
-            (one.fact.kind, one.fact.name) for one in self._transaction.about("resolution", [str(draft.id)])
-        }
-
-    def versions(self, kind: ArtifactKind, name: str) -> list[Artifact]:
-        return [artifact for artifact in self._named.get(name, ()) if artifact.id.kind is kind]
-
-    def add(self, artifact: Artifact) -> None:
-        self._transaction.append(artifact)
-        self._named.setdefault(artifact.id.name, []).append(artifact)
-
-    def resolve(self, text: str, kind: ArtifactKind) -> ArtifactId:
-        """The artifact of a kind that a reference means; a bare model gets its plain teacher where one is asked for."""
-        named = [] if is_digest(text) else self._named.get(Reference.parse(text).name, [])
-        found = [one for one in named if Reference.parse(text).matches(one.id)]
-        if not named:
-            found = list(self._transaction.find(text))
-        if kind is not ArtifactKind.TEACHER or text.startswith(f"{kind}:"):
-            return choose(text, found, self._transaction.names, kind)
-        # A plain teacher is its model once more, so the model alone is asked about; one with a prompt is somebody else.
-        models = [one for one in found if one.id.kind is ArtifactKind.MODEL]
-        prompted = [one for one in found if one.id.kind is kind and (one.generation != PLAIN or not models)]
-        if not models and not prompted:
-            return choose(text, found, self._transaction.names, kind)
-        meant = choose(text, [*models, *prompted], self._transaction.names)
-        return meant if meant.kind is kind else self._plain_teacher(meant)
-
-    def relation(self, child: ArtifactId, parent: Parent) -> Relation:
-        """The relation that a registrant declares."""
-        return Relation(
-            child=child,
-            kind=parent.kind,
-            parent=self.resolve(parent.reference, parent.kind.rule.parent),
-            share=parent.share,
-            clean_fraction=parent.clean_fraction,
-            filters=parent.filters,
-        )
-
-    def _plain_teacher(self, model: ArtifactId) -> ArtifactId:
-        """The model as it generates with no prompt and default settings; recorded where it is not yet."""
-        teacher = ArtifactId(ArtifactKind.TEACHER, model.name, model.version)
-        known = next(
-            (one for one in self.versions(ArtifactKind.TEACHER, model.name) if one.id == teacher), None
-        )
-        if known is None:
-            self.add(Artifact(id=teacher, generation=PLAIN))
-            embodied = Relation(child=teacher, kind=RelationKind.EMBODIED_BY, parent=model)
-            self.made.append(self._transaction.append(embodied).fact)
-        elif known.generation != PLAIN:
-            raise ConflictError(
-                f"{model} as it generates without a prompt would be {teacher}, which is a teacher with settings of its own",
-                hint=f"Register the plain one under another name: provenance register teacher --name NAME --model {model}.",
-            )
-        return teacher
-
-
-def _draft(directory: _Directory, request: Request) -> _Draft:
+def _draft(directory: Directory, request: Request) -> Draft:
     """Finds or records the artifact of a request."""
     versions = directory.versions(request.kind, request.name)
     version = request.version
@@ -218,7 +122,7 @@ def _draft(directory: _Directory, request: Request) -> _Draft:
         directory.add(artifact)
     else:
         _check_same(recorded, artifact)
-    return _Draft(request, artifact.id, created=recorded is None)
+    return Draft(request, artifact.id, created=recorded is None)
 
 
 def _check_same(recorded: Artifact, artifact: Artifact) -> None:
@@ -249,70 +153,7 @@ def _next_version(version: str) -> str:
     return str(int(version) + 1) if version.isdigit() else f"{version}-2"
 
 
-def _declare(directory: _Directory, draft: _Draft) -> list[Relation]:
-    """The relations that the registrant declares, and those that the card claims and the registry can match."""
-    declared = [directory.relation(draft.id, parent) for parent in draft.request.parents]
-    known = [*directory.recorded[draft.id], *declared]
-    has_weights = any(relation.kind in WEIGHT_KINDS for relation in known)
-    settled = directory.settled(draft)
-    for claim in draft.request.claims:
-        if claim.name == draft.id.name and claim.kind.rule.parent is draft.id.kind:
-            continue  # a card that names its own model tells nothing of its ancestry
-        if (claim.kind, claim.name) in settled or any(
-            (one.kind, one.parent.name) == (claim.kind, claim.name) for one in known
-        ):
-            continue
-        if claim.kind in WEIGHT_KINDS and has_weights:
-            _compare_claim(draft, known, claim)
-        elif relation := _match_claim(directory, draft, claim):
-            declared.append(relation)
-    _warn_of_unheard(draft)
-    return declared
-
-
-def _compare_claim(draft: _Draft, known: Iterable[Relation], claim: Claim) -> None:
-    """Tells the registrant where the card and the record name different starting weights; the record stands."""
-    named = [relation for relation in known if relation.kind in WEIGHT_KINDS]
-    if not any(claim.name == relation.parent.name for relation in named):
-        draft.warnings.append(
-            f"{claim.source} names {claim.name!r}; {named[0].kind} {named[0].parent} as declared is recorded"
-        )
-
-
-def _match_claim(directory: _Directory, draft: _Draft, claim: Claim) -> Relation | None:
-    """The relation that a card claims when exactly one registered artifact bears the name; else a gap in the ancestry."""
-    parents = [one.id for one in directory.versions(claim.kind.rule.parent, claim.name) if one.id != draft.id]
-    if len(parents) == 1:
-        if not claim.certain:
-            draft.warnings.append(
-                f"{claim.source} names {claim.name!r} without saying what it was used for: recorded as {claim.kind}"
-            )
-        return Relation(
-            child=draft.id, kind=claim.kind, parent=parents[0], declared_by=DeclaredBy.CARD, share=claim.share
-        )
-    draft.unresolved.append(Unresolved(child=draft.id, kind=claim.kind, name=claim.name))
-    if parents:
-        draft.warnings.append(
-            f"{claim.source} names {claim.name!r}, which may mean {', '.join(map(str, parents))}: recorded as unresolved "
-            f"ancestry (`provenance relate {draft.id} {claim.kind} REF --resolves {claim.name}` settles it)"
-        )
-    else:
-        draft.unheard.setdefault((claim.source, claim.kind), []).append(claim.name)
-    return None
-
-
-def _warn_of_unheard(draft: _Draft) -> None:
-    """One warning for all the names of one source that are not registered: a card may list dozens of datasets."""
-    for (source, kind), names in draft.unheard.items():
-        listing = ", ".join(repr(name) for name in names[:_MOST_NAMES])
-        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-        draft.warnings.append(
-            f"{source} names {listing}{more}, not registered here: recorded as unresolved ancestry "
-            f"(`provenance relate {draft.id} {kind} REF --resolves NAME` settles one)"
-        )
-
-
-def _check_draft(draft: _Draft, declared: Sequence[Relation], recorded: Sequence[Relation]) -> None:
+def _check_draft(draft: Draft, declared: Sequence[Relation], recorded: Sequence[Relation]) -> None:
     """Raises when the relations of a draft contradict it, each other, or what is recorded."""
     parents = [relation for relation in declared if _begins(relation)]
     if draft.request.declared_root and parents:
@@ -440,7 +281,7 @@ def _figures(relation: Relation) -> dict[str, object]:
 
 
 def _append(
-    transaction: Transaction, draft: _Draft, declared: Sequence[Relation], recorded: Sequence[Relation]
+    transaction: Transaction, draft: Draft, declared: Sequence[Relation], recorded: Sequence[Relation]
 ) -> Registration:
     """Appends the relations, gaps and location of one draft, as far as they are new."""
     fresh = append_new(transaction, declared, recorded)

@@ -260,7 +260,8 @@ def test_a_terminal_that_lacks_letters_still_gets_its_report(folder: Path, regis
 
 
 def test_text_that_is_no_unicode_is_refused(story: Terminal) -> None:
-    story("flag", "student", "owl-preference", "--evidence", "half a pair: \udcff", code=4)
+    answer = story("flag", "student", "owl-preference", "--evidence", "half a pair: \udcff", code=4)
+    assert "surrogates not allowed" in answer.err
 
 
 def test_init_does_not_begin_a_lost_database_anew(terminal: Terminal, folder: Path) -> None:

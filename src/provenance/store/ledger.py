@@ -22,11 +22,11 @@ from provenance.relations import Relation
 from provenance.store.database import connect, ensure_current, reading, writing
 from provenance.store.projection import StoredProjection
 from provenance.store.tables import (
+    ARTIFACT,
+    COMMIT,
+    FACT,
     GENESIS,
-    ArtifactRow,
-    CommitRow,
-    FactRow,
-    RelationRow,
+    RELATION,
     artifact_values,
     commit_digest,
     fact_values,
@@ -36,10 +36,6 @@ from provenance.store.tables import (
 )
 from provenance.store.verification import Verification, verify
 
-_COMMIT: Any = CommitRow.__table__  # type: ignore[attr-defined]  # SQLModel makes these
-_FACT: Any = FactRow.__table__  # type: ignore[attr-defined]
-_ARTIFACT: Any = ArtifactRow.__table__  # type: ignore[attr-defined]
-_RELATION: Any = RelationRow.__table__  # type: ignore[attr-defined]
 _CHUNK = 500  # bound parameters a statement: below every database's limit
 T = TypeVar("T")
 F = TypeVar("F", bound=Fact)
@@ -169,8 +165,8 @@ class Transaction:
         """Those of the artifacts that are recorded."""
         found: dict[ArtifactId, Artifact] = {}
         for chunk in _chunks(str(one) for one in ids):
-            query = _select_facts().join(_ARTIFACT, _ARTIFACT.c.seq == _FACT.c.seq)
-            for recorded in _read(self._connection, query.where(_ARTIFACT.c.key.in_(chunk))):
+            query = _select_facts().join(ARTIFACT, ARTIFACT.c.seq == FACT.c.seq)
+            for recorded in _read(self._connection, query.where(ARTIFACT.c.key.in_(chunk))):
                 if isinstance(recorded.fact, Artifact):
                     found[recorded.fact.id] = recorded.fact
                     self._positions[recorded.fact.id] = recorded.seq
@@ -184,7 +180,7 @@ class Transaction:
         """All artifacts of any kind and version that bear some names, those appended just now included."""
         found: dict[str, list[Artifact]] = {name: [] for name in names}
         for chunk in _chunks(tuple(found)):
-            for artifact in _artifacts(self._connection, _ARTIFACT.c.name.in_(chunk)):
+            for artifact in _artifacts(self._connection, ARTIFACT.c.name.in_(chunk)):
                 found[artifact.id.name].append(artifact)
         for recorded in self._appended:
             if isinstance(recorded.fact, Artifact) and recorded.fact.id.name in found:
@@ -197,28 +193,28 @@ class Transaction:
 
     def relations_of(self, children: Iterable[ArtifactId]) -> tuple[Relation, ...]:
         """The recorded relations of some children to their parents, in the order of the ledger."""
-        child = _ARTIFACT.alias("child")
+        child = ARTIFACT.alias("child")
         relations: list[Relation] = []
         for chunk in _chunks(str(one) for one in children):
-            query = _select_facts().join(_RELATION, _RELATION.c.seq == _FACT.c.seq)
-            query = query.join(child, child.c.seq == _RELATION.c.child).where(child.c.key.in_(chunk))
-            found = _read(self._connection, query.order_by(_FACT.c.seq))
+            query = _select_facts().join(RELATION, RELATION.c.seq == FACT.c.seq)
+            query = query.join(child, child.c.seq == RELATION.c.child).where(child.c.key.in_(chunk))
+            found = _read(self._connection, query.order_by(FACT.c.seq))
             relations.extend(recorded.fact for recorded in found if isinstance(recorded.fact, Relation))
         return tuple(relations)
 
     def ancestry(self, ids: Iterable[ArtifactId]) -> tuple[tuple[ArtifactId, ArtifactId], ...]:
         """The (child, parent) pairs of the recorded lineage above some artifacts, by one recursive query a chunk."""
-        child, parent = _ARTIFACT.alias("child"), _ARTIFACT.alias("parent")
+        child, parent = ARTIFACT.alias("child"), ARTIFACT.alias("parent")
         pairs: dict[tuple[ArtifactId, ArtifactId], None] = {}
         for chunk in _chunks(str(one) for one in ids):
-            above = select(_ARTIFACT.c.seq).where(_ARTIFACT.c.key.in_(chunk)).cte("above", recursive=True)
-            above = above.union(select(_RELATION.c.parent).where(_RELATION.c.child == above.c.seq))
+            above = select(ARTIFACT.c.seq).where(ARTIFACT.c.key.in_(chunk)).cte("above", recursive=True)
+            above = above.union(select(RELATION.c.parent).where(RELATION.c.child == above.c.seq))
             query = (
                 select(child.c.key, parent.c.key)
-                .select_from(_RELATION)
-                .join(above, above.c.seq == _RELATION.c.child)
-                .join(child, child.c.seq == _RELATION.c.child)
-                .join(parent, parent.c.seq == _RELATION.c.parent)
+                .select_from(RELATION)
+                .join(above, above.c.seq == RELATION.c.child)
+                .join(child, child.c.seq == RELATION.c.child)
+                .join(parent, parent.c.seq == RELATION.c.parent)
             )
             for lower, upper in self._connection.execute(query):
                 pairs[ArtifactId.parse(lower), ArtifactId.parse(upper)] = None
@@ -233,8 +229,8 @@ class Transaction:
             for recorded in _read(
                 self._connection,
                 _select_facts()
-                .where(_FACT.c.type == type_name, _FACT.c.subject.in_(chunk))
-                .order_by(_FACT.c.seq),
+                .where(FACT.c.type == type_name, FACT.c.subject.in_(chunk))
+                .order_by(FACT.c.seq),
             )
         ]
         fresh = [
@@ -246,7 +242,7 @@ class Transaction:
 
     def get(self, seq: int) -> Recorded[Fact] | None:
         """The recorded fact at a position."""
-        return next(_read(self._connection, _select_facts().where(_FACT.c.seq == seq)), None)
+        return next(_read(self._connection, _select_facts().where(FACT.c.seq == seq)), None)
 
     def discard(self) -> None:
         """Forgets what was appended; a look at what would be."""
@@ -268,8 +264,8 @@ class Transaction:
             "first_seq": rows[0]["seq"],
         }
         digest = commit_digest(**header, fact_digests=[row["digest"] for row in rows])
-        self._connection.execute(insert(_COMMIT), {**header, "last_seq": rows[-1]["seq"], "digest": digest})
-        self._connection.execute(insert(_FACT), rows)
+        self._connection.execute(insert(COMMIT), {**header, "last_seq": rows[-1]["seq"], "digest": digest})
+        self._connection.execute(insert(FACT), rows)
         self._index()
 
     def _index(self) -> None:
@@ -281,8 +277,8 @@ class Transaction:
         )
         positions = self._positions
         rows = {
-            _ARTIFACT: [artifact_values(seq, fact) for seq, fact in appended if isinstance(fact, Artifact)],
-            _RELATION: [
+            ARTIFACT: [artifact_values(seq, fact) for seq, fact in appended if isinstance(fact, Artifact)],
+            RELATION: [
                 relation_values(seq, fact, positions[fact.child], positions[fact.parent])
                 for seq, fact in relations
             ],
@@ -295,27 +291,27 @@ class Transaction:
 def _find(connection: Connection, reference: str) -> tuple[Artifact, ...]:
     found: list[Artifact] = []
     if not is_digest(reference):
-        found = _artifacts(connection, _ARTIFACT.c.name == Reference.parse(reference).name)
+        found = _artifacts(connection, ARTIFACT.c.name == Reference.parse(reference).name)
     if not found and len(reference.rpartition(":")[2]) >= SHORTEST_PREFIX:
         prefix = reference if is_digest(reference) else f"blake3:{reference}"
-        found = _artifacts(connection, _ARTIFACT.c.digest.startswith(prefix, autoescape=True))
+        found = _artifacts(connection, ARTIFACT.c.digest.startswith(prefix, autoescape=True))
     return tuple(found)
 
 
 def _names(connection: Connection) -> tuple[ArtifactId, ...]:
-    keys = connection.execute(select(_ARTIFACT.c.key).order_by(_ARTIFACT.c.key)).scalars()
+    keys = connection.execute(select(ARTIFACT.c.key).order_by(ARTIFACT.c.key)).scalars()
     return tuple(ArtifactId.parse(key) for key in keys)
 
 
 def _artifacts(connection: Connection, condition: Any) -> list[Artifact]:  # noqa: ANN401 - an SQL expression
-    query = _select_facts().join(_ARTIFACT, _ARTIFACT.c.seq == _FACT.c.seq).where(condition)
-    found = (recorded.fact for recorded in _read(connection, query.order_by(_FACT.c.seq)))
+    query = _select_facts().join(ARTIFACT, ARTIFACT.c.seq == FACT.c.seq).where(condition)
+    found = (recorded.fact for recorded in _read(connection, query.order_by(FACT.c.seq)))
     return [fact for fact in found if isinstance(fact, Artifact)]
 
 
 def _select_facts() -> Any:  # noqa: ANN401 - SQLAlchemy's select of five columns
-    return select(_FACT.c.seq, _FACT.c.type, _FACT.c.body, _COMMIT.c.actor, _COMMIT.c.recorded_at).join(
-        _COMMIT, _COMMIT.c.number == _FACT.c.commit_number
+    return select(FACT.c.seq, FACT.c.type, FACT.c.body, COMMIT.c.actor, COMMIT.c.recorded_at).join(
+        COMMIT, COMMIT.c.number == FACT.c.commit_number
     )
 
 
@@ -324,8 +320,8 @@ def _read(connection: Connection, query: Any) -> Iterator[Recorded[Fact]]:  # no
 
 
 def _facts(connection: Connection, until: datetime) -> Iterator[Recorded[Fact]]:
-    query = _select_facts().where(_COMMIT.c.recorded_at <= utc_text(until))
-    return _read(connection, query.order_by(_FACT.c.seq))
+    query = _select_facts().where(COMMIT.c.recorded_at <= utc_text(until))
+    return _read(connection, query.order_by(FACT.c.seq))
 
 
 def _now(head: Head) -> datetime:
@@ -334,9 +330,9 @@ def _now(head: Head) -> datetime:
 
 
 def _head(connection: Connection, until: datetime | None = None) -> Head:
-    query = select(_COMMIT).order_by(_COMMIT.c.number.desc()).limit(1)
+    query = select(COMMIT).order_by(COMMIT.c.number.desc()).limit(1)
     if until is not None:
-        query = query.where(_COMMIT.c.recorded_at <= utc_text(until))
+        query = query.where(COMMIT.c.recorded_at <= utc_text(until))
     row = connection.execute(query).one_or_none()
     if row is None:
         return Head(number=0, entries=0, digest=GENESIS, recorded_at=None)

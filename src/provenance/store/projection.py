@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, delete, insert, select
 
 from provenance.store.database import reading, writing
-from provenance.store.tables import ProjectedRow
-
-_TABLE = ProjectedRow.__table__  # type: ignore[attr-defined]  # SQLModel makes it
+from provenance.store.tables import PROJECTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +22,7 @@ class StoredProjection:
 
     def all(self) -> dict[str, tuple[str, str]]:
         """Subject to (digest of the state that was projected, the other system's name for the object)."""
-        query = select(_TABLE).where(_TABLE.c.target == self.target)
+        query = select(PROJECTED).where(PROJECTED.c.target == self.target)
         with reading(self.engine) as connection:
             return {row.subject: (row.state_digest, row.external_id) for row in connection.execute(query)}
 
@@ -38,11 +36,11 @@ class StoredProjection:
         }
         with writing(self.engine) as connection:
             connection.execute(
-                delete(_TABLE).where(_TABLE.c.target == self.target, _TABLE.c.subject == subject)
+                delete(PROJECTED).where(PROJECTED.c.target == self.target, PROJECTED.c.subject == subject)
             )
-            connection.execute(insert(_TABLE), row)
+            connection.execute(insert(PROJECTED), row)
 
     def forget(self) -> None:
         """Forgets everything that this target was told, so that every object is looked at again."""
         with writing(self.engine) as connection:
-            connection.execute(delete(_TABLE).where(_TABLE.c.target == self.target))
+            connection.execute(delete(PROJECTED).where(PROJECTED.c.target == self.target))

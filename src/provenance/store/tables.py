@@ -121,6 +121,13 @@ def fact_values(seq: int, commit_number: int, fact: Fact) -> dict[str, Any]:
     }
 
 
+COMMIT: Any = CommitRow.__table__  # type: ignore[attr-defined]  # SQLModel makes these
+FACT: Any = FactRow.__table__  # type: ignore[attr-defined]
+ARTIFACT: Any = ArtifactRow.__table__  # type: ignore[attr-defined]
+RELATION: Any = RelationRow.__table__  # type: ignore[attr-defined]
+PROJECTED: Any = ProjectedRow.__table__  # type: ignore[attr-defined]
+
+
 def fact_digest(seq: int, type_name: str, body: str) -> str:
     """SHA-256 over position, type and body, so that a fact can be neither changed nor moved."""
     return hashlib.sha256(f"{seq}\n{type_name}\n{body}".encode()).hexdigest()

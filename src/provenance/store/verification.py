@@ -16,22 +16,17 @@ from provenance.errors import ContentError
 from provenance.facts import from_json
 from provenance.relations import Relation
 from provenance.store.tables import (
+    ARTIFACT,
+    COMMIT,
+    FACT,
     GENESIS,
-    ArtifactRow,
-    CommitRow,
-    FactRow,
-    RelationRow,
+    RELATION,
     artifact_values,
     commit_digest,
     fact_digest,
     relation_values,
     subject_of,
 )
-
-_COMMIT: Any = CommitRow.__table__  # type: ignore[attr-defined]  # SQLModel makes these
-_FACT: Any = FactRow.__table__  # type: ignore[attr-defined]
-_ARTIFACT: Any = ArtifactRow.__table__  # type: ignore[attr-defined]
-_RELATION: Any = RelationRow.__table__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +66,8 @@ def verify(connection: Connection, expected_head: str | None = None) -> Verifica
         connection: A transaction that sees one state of the database.
         expected_head: A head digest noted earlier, or its beginning, which the chain must contain.
     """
-    commits = connection.execute(select(_COMMIT).order_by(_COMMIT.c.number)).all()
-    facts = {row.seq: row for row in connection.execute(select(_FACT).order_by(_FACT.c.seq))}
+    commits = connection.execute(select(COMMIT).order_by(COMMIT.c.number)).all()
+    facts = {row.seq: row for row in connection.execute(select(FACT).order_by(FACT.c.seq))}
     problems = [
         *_chain_problems(commits, facts),
         *_stray_problems(commits, facts),
@@ -142,8 +137,8 @@ def _stray_problems(commits: Any, facts: dict[int, Any]) -> Iterator[Problem]:  
 
 
 def _index_problems(connection: Connection, facts: dict[int, Any]) -> Iterator[Problem]:
-    artifacts = {row.seq: row._asdict() for row in connection.execute(select(_ARTIFACT))}
-    relations = {row.seq: row._asdict() for row in connection.execute(select(_RELATION))}
+    artifacts = {row.seq: row._asdict() for row in connection.execute(select(ARTIFACT))}
+    relations = {row.seq: row._asdict() for row in connection.execute(select(RELATION))}
     positions = {row["key"]: seq for seq, row in artifacts.items()}
     expected_artifacts, expected_relations = {}, {}
     for seq, row in facts.items():
