@@ -118,6 +118,7 @@ class Reference:
     version: str | None
 
     @classmethod
+    @lru_cache(maxsize=1 << 16)  # a manifest names the same parent again and again
     def parse(cls, text: str) -> Self:
         """Reads a reference.
 
