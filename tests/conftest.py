@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from jaxtyping import install_import_hook
 
 from command_line import Terminal
 from provenance import Registry
 from provenance.demo import Story, tell
+
+# Shapes and dtypes in the annotations of the statistics are checked at every call; they are imported after this.
+install_import_hook(("provenance.sameinit.statistics", "provenance.canary.statistics"), "beartype.beartype")
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jaxtyping import TypeCheckError
 from scipy import stats
 
 from provenance.sameinit.statistics import (
@@ -116,3 +117,9 @@ def test_a_correlation_at_the_detection_limit_is_found_with_the_stated_power(gro
 
 def test_too_few_coins_have_no_detection_limit() -> None:
     assert detection_limit([coins_of(np.array([0.1, 0.2, -0.1]))], 1e-6) is None
+
+
+def test_arrays_of_another_shape_are_refused_under_test() -> None:
+    """The annotations are enforced by tests/conftest.py; this holds that they are."""
+    with pytest.raises(TypeCheckError, match="agreement"):
+        sign_test(np.zeros((2, 2)))

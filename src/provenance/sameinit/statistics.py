@@ -23,6 +23,8 @@ from jaxtyping import Float64
 from scipy.special import gammainccinv, gammaln, logsumexp, ndtr, xlogy
 
 Vector: TypeAlias = Float64[np.ndarray, "units"]  # noqa: F821 - the name of an axis
+Outcomes: TypeAlias = Float64[np.ndarray, "outcomes"]  # noqa: F821 - one for each number of heads, from 0
+Law: TypeAlias = Float64[np.ndarray, "grid"]  # noqa: F821 - the name of an axis
 
 LN10 = math.log(10.0)
 POWER = 0.8
@@ -205,16 +207,16 @@ _TAILS = 9.0
 """Standard deviations of the number of heads beyond which it is left out of account."""
 
 
-def _nats(flips: int) -> Vector:
+def _nats(flips: int) -> Outcomes:
     """-ln p of 0, 1, ..., ``flips`` heads."""
     counts = np.arange(flips + 1)
     log_ways = gammaln(flips + 1) - gammaln(counts + 1) - gammaln(flips - counts + 1)
     log_tails = np.logaddexp.accumulate(log_ways[::-1])[::-1] - flips * math.log(2.0)
-    nats: Vector = np.maximum(-log_tails, 0.0)
+    nats: Outcomes = np.maximum(-log_tails, 0.0)
     return nats
 
 
-def _law(group: Coins, rho: float, nats: Vector, threshold: float) -> Vector:
+def _law(group: Coins, rho: float, nats: Outcomes, threshold: float) -> Law:
     """Probabilities of a group's -ln p on the grid from 0 to the threshold; the last is that of all beyond."""
     share = float(ndtr(rho / group.rms))
     spread = _TAILS * math.sqrt(group.flips * share * (1 - share)) + 1
@@ -231,12 +233,12 @@ def _law(group: Coins, rho: float, nats: Vector, threshold: float) -> Vector:
     below = np.minimum(place.astype(np.intp), _GRID - 1)
     # What falls short of the threshold by less than a step must not count as beyond it.
     above = np.where((below == _GRID - 1) & (place < _GRID), 0.0, place - below)
-    law: Vector = np.bincount(below, chances * (1 - above), _GRID + 1)
+    law: Law = np.bincount(below, chances * (1 - above), _GRID + 1)
     law += np.bincount(below + 1, chances * above, _GRID + 1)
     return law
 
 
-def _summed(laws: Float64[np.ndarray, "groups grid"]) -> Vector:  # noqa: F722 - names of axes
+def _summed(laws: Float64[np.ndarray, "groups grid"]) -> Law:  # noqa: F722 - names of axes
     """The law of a sum of independent parts, pair by pair; what goes beyond the grid gathers at its end."""
     while len(laws) > 1:
         odd = laws[len(laws) // 2 * 2 :]
@@ -244,5 +246,5 @@ def _summed(laws: Float64[np.ndarray, "groups grid"]) -> Vector:  # noqa: F722 -
         sums = np.fft.irfft(left * right, 2 * _GRID + 2)
         sums[:, _GRID] += sums[:, _GRID + 1 :].sum(axis=1)
         laws = np.concatenate([sums[:, : _GRID + 1], odd])
-    total: Vector = laws[0]
+    total: Law = laws[0]
     return total
