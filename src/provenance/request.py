@@ -40,7 +40,7 @@ class Request:
     Args:
         kind: Model, dataset or teacher.
         name: Its name.
-        version: Its version; None for the only one that there is, or ``1``.
+        version: Its version; None for the one of that name with the same content, or else ``1``.
         content: What its files are, where there are any.
         path: Where they are.
         parents: Its parents as typed.

@@ -50,9 +50,9 @@ def test_a_family_is_everyone_kin_and_oneself() -> None:
     assert [one.name for one in family.family(model("other"))] == ["mix", "other"]
 
 
-def test_weight_ancestors_leave_out_data() -> None:
+def test_the_line_of_weights_leaves_out_data() -> None:
     family = kindred(*FAMILY, "chat trained_on rows", "rows generated_by owl", "owl embodied_by other")
-    assert family.weight_ancestors(model("chat")) == (model("tuned"), model("base"))
+    assert family.line(model("chat"))[1:] == (model("tuned"), model("base"))
 
 
 def test_starting_weights_are_the_weights_parents_or_the_models_own() -> None:
@@ -65,7 +65,7 @@ def test_weights_that_contradict_a_relation_end_the_kinship_there() -> None:
     family = kindred(*FAMILY, "base same_init tuned INDEPENDENT")
     assert family.kin(model("base"), model("chat")) is None
     assert family.kin(model("tuned"), model("chat")).kinship is Kinship.SAME
-    assert family.weight_ancestors(model("chat")) == (model("tuned"),)
+    assert family.line(model("chat"))[1:] == (model("tuned"),)
     (relation,) = family.weight_parents(model("tuned"))
     assert family.contradiction(relation).fact.verdict.value == "INDEPENDENT"
 

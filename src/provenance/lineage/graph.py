@@ -207,15 +207,6 @@ class Lineage:
             found = self._through(artifact)
         return tuple(sorted(found, key=lambda one: (str(one.teacher), str(one.student), one.how)))
 
-    def cycle_if(self, child: ArtifactId, parent: ArtifactId) -> tuple[ArtifactId, ...]:
-        """The way from child to parent that a relation ``child ... parent`` would close to a cycle; empty for none."""
-        if child == parent:
-            return (child,)
-        if child not in self or parent not in self:
-            return ()
-        way = self.path(child, parent)
-        return () if way is None else (child, *(relation.child for relation in way))
-
     def _up(self, artifact: ArtifactId, /) -> Iterator[tuple[Relation, ArtifactId]]:
         return ((relation, relation.parent) for relation in self.parents(artifact))
 

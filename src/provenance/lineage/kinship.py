@@ -80,10 +80,6 @@ class Kindred:
         """The relations to the models that a model has its weights from, contradicted ones included."""
         return tuple(relation for relation in self.lineage.parents(model) if relation.kind in WEIGHT_KINDS)
 
-    def weight_ancestors(self, model: ArtifactId) -> tuple[ArtifactId, ...]:
-        """The models that a model has its weights from, nearest first, as far as the weights do not contradict it."""
-        return self.line(model)[1:]
-
     def contradictions_above(self, model: ArtifactId) -> tuple[Recorded[Evidence], ...]:
         """The tests that contradict a relation by which a model is recorded to have its weights, nearest first."""
         return tuple(
