@@ -26,6 +26,9 @@ class Role(StrEnum):
     HIDDEN_IN = "hidden-in"  # of a plain MLP
     HIDDEN_OUT = "hidden-out"
     STACKED = "stacked"  # one of a stack of plain layers
+    NORM_ATTENTION = "norm-attention"  # gains (vectors) on what attention reads
+    NORM_MLP = "norm-mlp"  # on what the MLP reads
+    NORM_FINAL = "norm-final"  # on what the head reads
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ which takes what the one before it gives.
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
 from provenance.weights.families import FAMILIES, Family, Role
+from provenance.weights.hints import Norm, Rotation
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -65,6 +66,23 @@ class Matrix:
         return self.shape[1 - self.out_axis]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heads:
+    """How the dimensions of attention make up heads.
+
+    Args:
+        queries: Number of query heads.
+        keys: Number of key and value heads; divides ``queries``.
+        size: Dimensions of one head, of queries, keys and values alike.
+        rotation: Which two dimensions turn together.
+    """
+
+    queries: int
+    keys: int
+    size: int
+    rotation: Rotation
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """A checkpoint's tensors by the part they play.
@@ -72,10 +90,17 @@ class Layout:
     Args:
         family: The family that accounts for them.
         matrices: Slot to matrix, in order of the slots.
+        gains: Slot to name of the norm's gain (a vector) that scales what the matrices of that place read; `Role.NORM_ATTENTION`,
+            `Role.NORM_MLP` or `Role.NORM_FINAL`.
+        heads: How attention is divided, where that is known.
+        norm: How the residual stream is normalised, where that is known.
     """
 
     family: Family
     matrices: Mapping[Slot, Matrix]
+    gains: Mapping[Slot, str] = field(default_factory=dict)
+    heads: Heads | None = None
+    norm: Norm | None = None
 
 
 def recognise(shapes: Shapes) -> Layout | None:
