@@ -40,6 +40,7 @@ class Shape:
     tokens: int = 32000
 
     def layer(self, index: int) -> dict[str, tuple[int, ...]]:
+        """Names and shapes of one layer."""
         name = f"model.layers.{index}."
         square = (self.width, self.width)
         return {
@@ -52,6 +53,7 @@ class Shape:
         }
 
     def shards(self) -> Iterator[tuple[str, dict[str, tuple[int, ...]]]]:
+        """Names of files, and what each holds."""
         table = (self.tokens, self.width)
         yield (
             "outside",
