@@ -15,6 +15,7 @@ from provenance.errors import ContentError
 from provenance.weights.dtypes import DTYPES, Bytes, Floats
 from provenance.weights.folder import locate
 from provenance.weights.header import TensorInfo, read_header
+from provenance.weights.hints import NO_HINTS, Hints, read_hints
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,13 @@ class Checkpoint:
     Attributes:
         path: What was opened.
         tensors: Name to place, by name.
+        hints: What the model's own metadata says of its geometry.
         bytes_read: Number of bytes of tensors read so far.
     """
 
-    def __init__(self, path: Path, tensors: Mapping[str, StoredTensor]) -> None:
+    def __init__(self, path: Path, tensors: Mapping[str, StoredTensor], hints: Hints = NO_HINTS) -> None:
         self.path = path
+        self.hints = hints
         self.tensors = {name: tensors[name] for name in sorted(tensors)}
         self.bytes_read = 0
 
@@ -62,7 +65,7 @@ class Checkpoint:
                         f"the index of {path} places {name!a} in {file.name}, which does not hold it"
                     )
                 tensors[name] = StoredTensor(file, headers[file].tensors[name])
-        return cls(path, tensors)
+        return cls(path, tensors, read_hints(path if path.is_dir() else path.parent))
 
     def info(self, name: str) -> TensorInfo:
         """The dtype, shape and place of a tensor."""

@@ -4,8 +4,18 @@ Metadata may choose what is compared; it decides nothing: a wrong hint makes a t
 listed among the assumptions of the result.
 """
 
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
+
+from provenance.errors import ContentError
+from provenance.weights.folder import check_inside
+
+CONFIG = "config.json"
+MAX_CONFIG_BYTES = 10_000_000
+_MAX_COUNT = 1 << 20
 
 
 class Norm(StrEnum):
@@ -40,3 +50,158 @@ class Hints:
     head_size: int | None = None
     norm: Norm | None = None
     rotation: Rotation | None = None
+
+
+NO_HINTS = Hints()
+
+_HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads", "encoder_attention_heads")
+_KV_HEADS = ("num_key_value_heads", "num_kv_heads", "n_head_kv")
+_WIDTHS = ("hidden_size", "n_embd", "d_model", "dim", "n_embed")
+_RMS = ("rms_norm_eps", "rms_norm_epsilon")
+_LAYER = ("layer_norm_eps", "layer_norm_epsilon")
+_ROTARY = ("rope_theta", "rope_scaling", "rope_parameters", "rotary_emb_base")
+_ROTARY_SHARES = ("partial_rotary_factor", "rotary_pct")
+_ROTARY_PARTS = ("rotary_dim", "qk_rope_head_dim")
+# Their config speaks of layer norms, and their code does not subtract the mean.
+_RMS_TYPES = frozenset({"t5", "mt5", "umt5", "longt5", "switch_transformers", "pix2struct"})
+_NEIGHBOUR_TYPES = frozenset({"cohere", "cohere2", "ernie4_5", "ernie4_5_moe", "helium", "llama4_text"})
+_UNROTATED_TYPES = frozenset(
+    {
+        "bert",
+        "roberta",
+        "distilbert",
+        "gpt2",
+        "gpt_neo",
+        "opt",
+        "bart",
+        "whisper",
+        "bloom",
+        "mpt",
+        "t5",
+        "mt5",
+    }
+)
+
+
+def read_hints(folder: Path) -> Hints:
+    """What the ``config.json`` in a folder says; no hints where there is none, or none that can be read."""
+    path = folder / CONFIG
+    try:
+        check_inside(path, folder)
+        if not path.is_file() or path.stat().st_size > MAX_CONFIG_BYTES:
+            return NO_HINTS
+        config = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError, ContentError):
+        return NO_HINTS
+    return config_hints(config) if isinstance(config, dict) else NO_HINTS
+
+
+def config_hints(config: Mapping[str, object]) -> Hints:
+    """The hints in a model's configuration, as the Transformers library names things. What makes no sense is no hint."""
+    heads, width = _count(config, _HEADS), _count(config, _WIDTHS)
+    size = _count(config, ("head_dim",))
+    if size is None and heads and width and width % heads == 0:
+        size = width // heads
+    return Hints(
+        heads=heads,
+        kv_heads=_divisor(_count(config, _KV_HEADS), heads),
+        head_size=size,
+        norm=_config_norm(config),
+        rotation=_config_rotation(config),
+    )
+
+
+def _config_norm(config: Mapping[str, object]) -> Norm | None:
+    if str(config.get("model_type")) in _RMS_TYPES:
+        return Norm.RMS
+    return _norm(rms=_has(config, _RMS), layer=_has(config, _LAYER))
+
+
+def _config_rotation(config: Mapping[str, object]) -> Rotation | None:
+    kind, nested = str(config.get("model_type")), config.get("rope_parameters")
+    if kind in _UNROTATED_TYPES:
+        return Rotation.NONE
+    if not _has(config, _ROTARY):
+        return None
+    settings = {**(nested if isinstance(nested, dict) else {}), **config}
+    shares = [settings[key] for key in _ROTARY_SHARES if settings.get(key) is not None]
+    # Where a part of a head turns, and the rest does not, there is no word for it here.
+    if _has(settings, _ROTARY_PARTS) or any(share != 1 for share in shares):
+        return None
+    return Rotation.NEIGHBOURS if kind in _NEIGHBOUR_TYPES else Rotation.HALVES
+
+
+_GGUF_ROTATIONS: Mapping[str, Rotation] = {
+    **dict.fromkeys(
+        ("llama", "baichuan", "internlm2", "minicpm", "xverse", "command-r", "cohere2", "olmo", "granite"),
+        Rotation.NEIGHBOURS,
+    ),
+    **dict.fromkeys(
+        (
+            "qwen",
+            "qwen2",
+            "qwen2moe",
+            "qwen3",
+            "qwen3moe",
+            "phi3",
+            "gemma",
+            "gemma2",
+            "gemma3",
+            "starcoder2",
+            "olmo2",
+        ),
+        Rotation.HALVES,
+    ),
+    **dict.fromkeys(("gpt2", "bert", "bloom", "mpt", "t5"), Rotation.NONE),
+}
+"""How each architecture's heads turn in a GGUF file: converters reorder the rows of queries and keys of some (Llama) from halves
+to neighbours. Source: ``llama_model_rope_type`` in llama.cpp."""
+
+
+def gguf_hints(metadata: Mapping[str, object]) -> Hints:
+    """The hints in a GGUF file's metadata (keys ``<architecture>.attention.head_count`` and so on)."""
+    architecture = metadata.get("general.architecture")
+    if not isinstance(architecture, str):
+        return NO_HINTS
+    settings = {
+        key.removeprefix(architecture + "."): value
+        for key, value in metadata.items()
+        if key.startswith(architecture + ".")
+    }
+    heads, width = _count(settings, ("attention.head_count",)), _count(settings, ("embedding_length",))
+    size = _count(settings, ("attention.key_length",))
+    if size is None and heads and width and width % heads == 0:
+        size = width // heads
+    turned = _count(settings, ("rope.dimension_count",))
+    rotation = _GGUF_ROTATIONS.get(architecture)
+    return Hints(
+        heads=heads,
+        kv_heads=_divisor(_count(settings, ("attention.head_count_kv",)), heads),
+        head_size=size,
+        norm=_norm(
+            rms=_has(settings, ("attention.layer_norm_rms_epsilon",)),
+            layer=_has(settings, ("attention.layer_norm_epsilon",)),
+        ),
+        rotation=rotation if turned in {None, size} or rotation is Rotation.NONE else None,
+    )
+
+
+def _norm(*, rms: bool, layer: bool) -> Norm | None:
+    """The norm whose epsilon is given; a configuration that gives both leaves it open."""
+    if rms == layer:
+        return None
+    return Norm.RMS if rms else Norm.LAYER
+
+
+def _has(settings: Mapping[str, object], keys: Iterable[str]) -> bool:
+    return any(settings.get(key) is not None for key in keys)
+
+
+def _count(settings: Mapping[str, object], keys: Iterable[str]) -> int | None:
+    """The value of the first key that is given, where it is a count that a network can have."""
+    value = next((settings[key] for key in keys if settings.get(key) is not None), None)
+    return value if type(value) is int and 0 < value <= _MAX_COUNT else None
+
+
+def _divisor(count: int | None, whole: int | None) -> int | None:
+    return count if count and whole and whole % count == 0 else None
