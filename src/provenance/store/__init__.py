@@ -4,11 +4,22 @@
 - `database`: opening a database by URL, its locks and its migrations.
 - `ledger`: reading facts and appending transactions.
 - `verification`: walking the chain and saying what does not hold.
-- `projection`: the one table that may change: what has been projected to MLflow.
+- `projection`: what has been projected to MLflow; may change, like the sketches.
+- `sketches`: the sketches of registered weights, for comparing and searching without their files.
 """
 
 from provenance.store.ledger import Head, Ledger, Transaction
 from provenance.store.projection import StoredProjection
+from provenance.store.sketches import SketchIndex, StoredSketches
 from provenance.store.verification import Problem, Verification
 
-__all__ = ["Head", "Ledger", "Problem", "StoredProjection", "Transaction", "Verification"]
+__all__ = [
+    "Head",
+    "Ledger",
+    "Problem",
+    "SketchIndex",
+    "StoredProjection",
+    "StoredSketches",
+    "Transaction",
+    "Verification",
+]

@@ -21,6 +21,7 @@ from provenance.references import SHORTEST_PREFIX, is_digest
 from provenance.relations import Relation
 from provenance.store.database import connect, ensure_current, reading, writing
 from provenance.store.projection import StoredProjection
+from provenance.store.sketches import StoredSketches
 from provenance.store.tables import (
     ARTIFACT,
     COMMIT,
@@ -123,6 +124,10 @@ class Ledger:
     def projection(self, target: str) -> StoredProjection:
         """The memory of what ``target`` was told."""
         return StoredProjection(self._engine, target)
+
+    def sketches(self) -> StoredSketches:
+        """The sketches of registered weights, by content digest."""
+        return StoredSketches(self._engine)
 
     @contextmanager
     def transaction(self, actor: str) -> Iterator["Transaction"]:

@@ -1,9 +1,10 @@
-"""The tables. Two hold the ledger, two index it, one remembers what was projected.
+"""The tables. Two hold the ledger, two index it, one remembers what was projected, three keep sketches of weights.
 
 ``provenance_commit`` and ``provenance_fact`` are the record: each fact as canonical JSON with its digest, each transaction chained to
 the one before. ``provenance_artifact`` and ``provenance_relation`` are indexes of it, written in the same transaction, so that a
-name or a lineage can be found without reading every fact. Triggers refuse every update and delete of these four. Only
-``provenance_projected`` may change: it is a memory of what another system was told, and can be thrown away.
+name or a lineage can be found without reading every fact. Triggers refuse every update and delete of these four. The others may change
+and can be thrown away: ``provenance_projected`` is a memory of what another system was told, and the ``provenance_sketch`` tables are
+derived from the files that were registered.
 """
 
 import hashlib
@@ -20,7 +21,7 @@ from provenance.facts import TYPE_NAMES, Fact, Recorded, canonical_json, from_js
 from provenance.relations import Relation, Resolution, Unresolved
 from provenance.traits import Block, Clearance, Flag, Trait, Withdrawal
 
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0002"
 """The newest migration, so that opening an up-to-date registry need not load alembic."""
 
 VERSION_TABLE = "provenance_alembic_version"
@@ -88,6 +89,35 @@ class ProjectedRow(SQLModel, table=True):
     external_id: str
 
 
+class SketchPlanRow(SQLModel, table=True):
+    """What the signs of sketches are of; many models have the same."""
+
+    __tablename__ = "provenance_sketch_plan"
+
+    key: str = Field(primary_key=True)
+    body: bytes
+
+
+class SketchRow(SQLModel, table=True):
+    """What a search scans of a sketch."""
+
+    __tablename__ = "provenance_sketch"
+
+    digest: str = Field(primary_key=True)
+    method: str
+    plan: str = Field(foreign_key="provenance_sketch_plan.key")
+    bits: bytes
+
+
+class SketchBodyRow(SQLModel, table=True):
+    """A whole sketch."""
+
+    __tablename__ = "provenance_sketch_body"
+
+    digest: str = Field(primary_key=True, foreign_key="provenance_sketch.digest")
+    body: bytes
+
+
 SUBJECTS: Mapping[type[Any], str] = {
     Location: "artifact",
     Unresolved: "child",
@@ -126,6 +156,9 @@ FACT: Any = FactRow.__table__  # type: ignore[attr-defined]
 ARTIFACT: Any = ArtifactRow.__table__  # type: ignore[attr-defined]
 RELATION: Any = RelationRow.__table__  # type: ignore[attr-defined]
 PROJECTED: Any = ProjectedRow.__table__  # type: ignore[attr-defined]
+SKETCH_PLAN: Any = SketchPlanRow.__table__  # type: ignore[attr-defined]
+SKETCH: Any = SketchRow.__table__  # type: ignore[attr-defined]
+SKETCH_BODY: Any = SketchBodyRow.__table__  # type: ignore[attr-defined]
 
 
 def fact_digest(seq: int, type_name: str, body: str) -> str:
