@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
+from provenance.weights.hints import Norm
+
 
 class Role(StrEnum):
     """The part that a matrix plays."""
@@ -26,6 +28,15 @@ class Role(StrEnum):
     HIDDEN_IN = "hidden-in"  # of a plain MLP
     HIDDEN_OUT = "hidden-out"
     STACKED = "stacked"  # one of a stack of plain layers
+    SERIES = "series"  # one of a series of plain layers that skip connections may run past
+    ROUTER = "router"  # experts x residual
+    INPUT_GATE = "input-gate"  # of an LSTM, by what the cell takes in
+    FORGET_GATE = "forget-gate"
+    CELL_GATE = "cell-gate"
+    OUTPUT_GATE = "output-gate"
+    RESET_GATE = "reset-gate"  # of a GRU
+    UPDATE_GATE = "update-gate"
+    NEW_GATE = "new-gate"
     NORM_ATTENTION = "norm-attention"  # gains (vectors) on what attention reads
     NORM_MLP = "norm-mlp"  # on what the MLP reads
     NORM_FINAL = "norm-final"  # on what the head reads
@@ -60,11 +71,13 @@ class Family:
     Args:
         name: What people call it.
         rotary: Positions enter by rotation, and not by a table that is added to the residual stream.
+        norm: How the residual stream is normalised, where all members do it alike.
         patterns: The tensors.
     """
 
     name: str
     rotary: bool = False
+    norm: Norm | None = None
     patterns: tuple[Pattern, ...]
 
 
@@ -90,6 +103,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         name="llama",
         rotary=True,
+        norm=Norm.RMS,
         patterns=(
             Pattern("embed_tokens.weight", Role.EMBEDDING),
             Pattern("lm_head.weight", Role.HEAD),
@@ -108,6 +122,9 @@ FAMILIES: tuple[Family, ...] = (
             Pattern("layers.{i}.block_sparse_moe.experts.{i}.w1.weight", Role.GATE),
             Pattern("layers.{i}.block_sparse_moe.experts.{i}.w3.weight", Role.UP),
             Pattern("layers.{i}.block_sparse_moe.experts.{i}.w2.weight", Role.DOWN),
+            Pattern("layers.{i}.input_layernorm.weight", Role.NORM_ATTENTION),
+            Pattern("layers.{i}.post_attention_layernorm.weight", Role.NORM_MLP),
+            Pattern("norm.weight", Role.NORM_FINAL),
         ),
     ),
     Family(

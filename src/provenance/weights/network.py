@@ -7,7 +7,7 @@ from typing import Self
 
 from provenance.weights.checkpoint import Checkpoint
 from provenance.weights.dtypes import Floats
-from provenance.weights.roles import Layout, Matrix, recognise
+from provenance.weights.roles import Layout, Matrix, Slot, recognise
 
 BLOCK_ELEMENTS = 1 << 18
 """Elements of a block: 1 MB of float32, which stays in the cache while it is used several times."""
@@ -37,9 +37,20 @@ class Network:
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> Self:
         """An open checkpoint with its parts recognised."""
-        return cls(
-            checkpoint, recognise({name: stored.info.shape for name, stored in checkpoint.tensors.items()})
-        )
+        shapes = {name: stored.info.shape for name, stored in checkpoint.tensors.items()}
+        return cls(checkpoint, recognise(shapes, checkpoint.hints))
+
+    def gain(self, slot: Slot) -> Floats | None:
+        """The gain of the norm on what the matrices of a place read, float32; None where there is none to be read.
+
+        Args:
+            slot: A place whose role is one of the norms'.
+
+        Raises:
+            ContentError: As in `Checkpoint.rows`.
+        """
+        name = self.layout.gains.get(slot) if self.layout else None
+        return self.checkpoint.rows(name) if name and self.checkpoint.is_numeric(name) else None
 
     def outputs(self, matrix: Matrix, start: int = 0, stop: int | None = None) -> Floats:
         """Outputs ``start`` to ``stop`` of a matrix with all their inputs, (stop - start) x inputs, float32.
