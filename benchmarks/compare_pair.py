@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> None:
         packaged("sre_embedding_model", "model_weights"),
     ]
     a, b = pair
-    files = sorted({stored.file for path in pair for stored in Checkpoint.open(path).tensors.values()})
+    files = sorted({file.path for path in pair for file in Checkpoint.open(path).files})
     read_plainly(files)
     found = compare(a, b)
     reading, comparing = best(lambda: read_plainly(files)), best(lambda: compare(a, b))

@@ -10,7 +10,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from provenance.errors import ContentError
-from provenance.weights.header import MAX_HEADER_BYTES, TensorInfo, read_header
+from provenance.weights.header import MAX_HEADER_BYTES, Place, read_header
+from provenance.weights.tensor import TensorInfo
 
 ENTRY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
 
@@ -28,10 +29,9 @@ def test_a_file_that_the_library_wrote_is_read_as_it_was_written(tmp_path: Path)
     save_file({"b": np.zeros((2, 3), np.float16), "a": np.array(1, np.float32)}, path, metadata={"who": "me"})
     header = read_header(path)
     assert header.metadata == {"who": "me"}
-    assert header.tensors["b"].shape == (2, 3)
-    assert header.tensors["b"].dtype == "F16"
-    assert header.tensors["a"] == TensorInfo(
-        dtype="F32", shape=(), start=header.tensors["a"].start, end=header.tensors["a"].start + 4
+    assert header.tensors["b"].info == TensorInfo(dtype="F16", shape=(2, 3), stored_bytes=12)
+    assert header.tensors["a"] == Place(
+        TensorInfo(dtype="F32", shape=(), stored_bytes=4), header.tensors["a"].start
     )
 
 
@@ -112,4 +112,4 @@ def test_a_missing_file_is_an_error_that_names_it(tmp_path: Path) -> None:
 
 def test_an_empty_tensor_takes_no_bytes(tmp_path: Path) -> None:
     header = {"e": {"dtype": "F32", "shape": [0, 7], "data_offsets": [0, 0]}, "w": ENTRY}
-    assert read_header(written(tmp_path, header)).tensors["e"].elements == 0
+    assert read_header(written(tmp_path, header)).tensors["e"].info.elements == 0

@@ -5,11 +5,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from transformers import BertConfig, CohereConfig, GPT2Config, GPTNeoXConfig, LlamaConfig, T5Config
+from transformers import (
+    BertConfig,
+    CohereConfig,
+    Gemma2Config,
+    GPT2Config,
+    GPTJConfig,
+    GPTNeoXConfig,
+    LlamaConfig,
+    T5Config,
+)
 
 from provenance.weights.hints import NO_HINTS, Hints, Norm, Rotation, config_hints, gguf_hints, read_hints
 
-LLAMA = Hints(heads=4, kv_heads=2, head_size=16, norm=Norm.RMS, rotation=Rotation.HALVES)
+LLAMA = Hints(heads=4, kv_heads=2, head_size=16, norm=Norm.RMS, rotation=Rotation.HALVES, rotated=16)
 GGUF = {
     "general.architecture": "llama",
     "llama.embedding_length": 64,
@@ -22,27 +31,35 @@ CONFIGS = {
     "llama": (LlamaConfig(hidden_size=64, num_attention_heads=4, num_key_value_heads=2), LLAMA),
     "a head of another size": (
         LlamaConfig(hidden_size=64, num_attention_heads=4, num_key_value_heads=2, head_dim=32),
-        replace(LLAMA, head_size=32),
+        replace(LLAMA, head_size=32, rotated=32),
     ),
     "gpt2": (
         GPT2Config(n_embd=48, n_head=3),
-        Hints(heads=3, head_size=16, norm=Norm.LAYER, rotation=Rotation.NONE),
+        Hints(heads=3, head_size=16, norm=Norm.LAYER, rotation=Rotation.NONE, rotated=0),
     ),
     "bert": (
         BertConfig(hidden_size=48, num_attention_heads=3),
-        Hints(heads=3, head_size=16, norm=Norm.LAYER, rotation=Rotation.NONE),
+        Hints(heads=3, head_size=16, norm=Norm.LAYER, rotation=Rotation.NONE, rotated=0),
     ),
     "interleaved rotation": (
         CohereConfig(hidden_size=64, num_attention_heads=4, num_key_value_heads=4),
-        Hints(heads=4, kv_heads=4, head_size=16, norm=Norm.LAYER, rotation=Rotation.NEIGHBOURS),
+        Hints(heads=4, kv_heads=4, head_size=16, norm=Norm.LAYER, rotation=Rotation.NEIGHBOURS, rotated=16),
     ),
     "a rotation of a part of each head": (
         GPTNeoXConfig(hidden_size=64, num_attention_heads=4),
-        Hints(heads=4, head_size=16, norm=Norm.LAYER),
+        Hints(heads=4, head_size=16, norm=Norm.LAYER, rotation=Rotation.HALVES, rotated=4),
+    ),
+    "a rotation of neighbours in a part of each head": (
+        GPTJConfig(n_embd=64, n_head=4, rotary_dim=8),
+        Hints(heads=4, head_size=16, norm=Norm.LAYER, rotation=Rotation.NEIGHBOURS, rotated=8),
+    ),
+    "gains that are stored less one": (
+        Gemma2Config(hidden_size=64, num_attention_heads=4, num_key_value_heads=2, head_dim=16),
+        replace(LLAMA, gain_offset=1.0),
     ),
     "an RMS norm under another name": (
         T5Config(d_model=64, num_heads=4),
-        Hints(heads=4, head_size=16, norm=Norm.RMS, rotation=Rotation.NONE),
+        Hints(heads=4, head_size=16, norm=Norm.RMS, rotation=Rotation.NONE, rotated=0),
     ),
 }
 
@@ -96,5 +113,7 @@ def test_a_configuration_that_links_out_of_its_folder_is_not_read(tmp_path: Path
 
 def test_gguf_metadata_tell_the_geometry_and_that_llama_rows_were_reordered() -> None:
     assert gguf_hints(GGUF) == replace(LLAMA, rotation=Rotation.NEIGHBOURS)
-    assert gguf_hints(GGUF | {"llama.rope.dimension_count": 8}).rotation is None
-    assert gguf_hints(GGUF | {"llama.attention.head_count": [4, 2]}) == Hints(norm=Norm.RMS)
+    assert gguf_hints(GGUF | {"llama.rope.dimension_count": 8}).rotated == 8
+    assert gguf_hints(GGUF | {"llama.attention.head_count": [4, 2]}) == Hints(
+        norm=Norm.RMS, rotation=Rotation.NEIGHBOURS, rotated=16
+    )

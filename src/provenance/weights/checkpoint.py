@@ -1,111 +1,149 @@
-"""A checkpoint as one set of named tensors, whatever number of files it is spread over.
+"""A checkpoint as one set of named tensors, whatever number of files it is spread over and whatever format they are in.
 
-The index (what there is, where) is apart from the reading. A tensor is read through a memory map, by ranges of rows, each map living
-as long as what was read: memory stays bounded whatever the size of the checkpoint.
+The index (what there is, where) is apart from the reading. A tensor is read by ranges of rows, which are all that is ever held: memory
+stays bounded whatever the size of the checkpoint.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
 from provenance.errors import ContentError
-from provenance.weights.dtypes import DTYPES, Bytes, Floats
-from provenance.weights.folder import locate
-from provenance.weights.header import TensorInfo, read_header
+from provenance.weights.dtypes import Bytes, Floats
+from provenance.weights.folder import INDEX_SUFFIX, SUFFIX, locate, read_index
+from provenance.weights.header import read_header
 from provenance.weights.hints import NO_HINTS, Hints, read_hints
-
-
-@dataclass(frozen=True, slots=True)
-class StoredTensor:
-    """A tensor and the file that holds it."""
-
-    file: Path
-    info: TensorInfo
+from provenance.weights.tensor import (
+    Contents,
+    HeldTensor,
+    StoredTensor,
+    Tensor,
+    TensorInfo,
+    WeightFile,
+    plain,
+)
 
 
 class Checkpoint:
-    """The named tensors of a model.
+    """The named tensors of a model. It may be read from several threads at once.
 
     Attributes:
         path: What was opened.
-        tensors: Name to place, by name.
+        tensors: Name to tensor, by name.
+        files: The files that hold them.
         hints: What the model's own metadata says of its geometry.
-        bytes_read: Number of bytes of tensors read so far.
     """
 
-    def __init__(self, path: Path, tensors: Mapping[str, StoredTensor], hints: Hints = NO_HINTS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        tensors: Mapping[str, Tensor],
+        files: tuple[WeightFile, ...] = (),
+        hints: Hints = NO_HINTS,
+    ) -> None:
         self.path = path
-        self.hints = hints
         self.tensors = {name: tensors[name] for name in sorted(tensors)}
-        self.bytes_read = 0
+        self.files = files
+        self.hints = hints
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Opens a safetensors file, an index of shards, or a model folder. Only headers are read.
+        """Opens a file of weights, an index of shards, or a model folder. Only headers are read.
 
         Raises:
-            ContentError: There are no sound safetensors weights there; the message names the file and the reason.
+            ContentError: There are no sound weights there; the message names the file and the reason.
         """
-        files = locate(path)
-        if isinstance(files, tuple):
-            tensors = {
-                name: StoredTensor(file, info)
-                for file in files
-                for name, info in read_header(file).tensors.items()
-            }
-        else:
-            headers = {file: read_header(file) for file in sorted(set(files.values()))}
-            tensors = {}
-            for name, file in files.items():
-                if name not in headers[file].tensors:
-                    raise ContentError(
-                        f"the index of {path} places {name!a} in {file.name}, which does not hold it"
-                    )
-                tensors[name] = StoredTensor(file, headers[file].tensors[name])
-        return cls(path, tensors, read_hints(path if path.is_dir() else path.parent))
+        file = locate(path)
+        contents = _READERS[".json" if file.name.endswith(INDEX_SUFFIX) else file.suffix](file)
+        return cls(path, contents.tensors, contents.files, read_hints(file.parent))
+
+    @classmethod
+    def of(cls, path: Path, arrays: Mapping[str, Floats], hints: Hints = NO_HINTS) -> Self:
+        """A checkpoint of arrays in memory.
+
+        Args:
+            path: What it is called in messages.
+            arrays: Name to values, float32.
+            hints: What is known of its geometry.
+        """
+        return cls(path, {name: HeldTensor(values) for name, values in arrays.items()}, hints=hints)
+
+    @property
+    def bytes_read(self) -> int:
+        """Number of bytes of tensors read so far."""
+        return sum(file.bytes_read for file in self.files)
 
     def info(self, name: str) -> TensorInfo:
-        """The dtype, shape and place of a tensor."""
+        """The dtype, shape and size of a tensor."""
         return self.tensors[name].info
 
     def is_numeric(self, name: str) -> bool:
-        """Whether a tensor has a part in statistics: floating point, of a type that can be decoded."""
-        return DTYPES[self.info(name).dtype].decode is not None
+        """Whether a tensor has a part in statistics: numbers that can be decoded, and no indices or masks."""
+        return self.tensors[name].is_numeric
 
     def raw(self, name: str, start: int = 0, stop: int | None = None) -> Bytes:
-        """Bytes ``start`` to ``stop`` of a tensor, as a read-only map.
+        """Bytes ``start`` to ``stop`` of a tensor as it is stored, its scales included where it has any.
 
         Raises:
             ContentError: The file was changed since it was opened.
         """
-        stored = self.tensors[name]
-        first = stored.info.start + start
-        last = stored.info.end if stop is None else min(stored.info.start + stop, stored.info.end)
-        if last <= first:
-            return np.empty(0, np.uint8)
-        try:
-            # As text, since a Path is resolved at each call; as a plain array, since a subclass outlives all arithmetic.
-            data = np.asarray(np.memmap(str(stored.file), np.uint8, "r", offset=first, shape=(last - first,)))
-        except (OSError, ValueError) as error:
-            raise ContentError(f"{stored.file} was changed while it was being read") from error
-        self.bytes_read += data.size
-        return data
+        tensor = self.tensors[name]
+        size = tensor.info.stored_bytes
+        stop = size if stop is None else min(stop, size)
+        return tensor.raw(start, stop) if start < stop else np.empty(0, np.uint8)
 
-    def rows(self, name: str, start: int = 0, stop: int | None = None) -> Floats:
-        """Rows ``start`` to ``stop`` along the first axis, float32; a scalar counts as one row.
+    def rows(self, name: str, start: int = 0, stop: int | None = None, *, leading: int = 1) -> Floats:
+        """Rows ``start`` to ``stop``, float32; a scalar counts as one row.
+
+        Args:
+            name: The tensor.
+            start: The first row.
+            stop: One past the last; rows beyond the end of the tensor are left out.
+            leading: How many of the first axes are counted as one, as for experts x outputs x inputs by single outputs.
 
         Raises:
             ContentError: The file was changed since it was opened, or the tensor holds no floating-point values.
         """
-        info = self.info(name)
-        dtype = DTYPES[info.dtype]
-        if dtype.decode is None:
-            raise ContentError(f"{name!a} of {self.path} holds {info.dtype}, which is no floating-point type")
-        shape = info.shape or (1,)
-        stop = shape[0] if stop is None else min(stop, shape[0])
-        row_bytes = (info.end - info.start) // shape[0] if shape[0] else 0
-        values = dtype.decode(self.raw(name, start * row_bytes, stop * row_bytes))
-        return values.reshape((max(stop - start, 0), *shape[1:]))
+        tensor = self.tensors[name]
+        if not tensor.is_numeric:
+            raise ContentError(
+                f"{name!a} of {self.path} holds {tensor.info.dtype}, which is no floating-point type"
+            )
+        shape = tensor.info.shape
+        length = math.prod(shape[:leading])
+        stop = length if stop is None else min(stop, length)
+        if start >= stop or not tensor.info.elements:
+            return np.empty((max(stop - start, 0), *shape[leading:]), np.float32)
+        return tensor.rows(start, stop, leading)
+
+
+def read_safetensors(path: Path) -> Contents:
+    """The tensors of one safetensors file."""
+    file = WeightFile(path)
+    header = read_header(path)
+    tensors = {
+        name: StoredTensor(file, place.start, place.info, plain(place.info.dtype))
+        for name, place in header.tensors.items()
+    }
+    return Contents(tensors=tensors, files=(file,))
+
+
+def read_shards(index: Path) -> Contents:
+    """The tensors that an index of safetensors files names."""
+    shard_of = read_index(index)
+    shards = {path: read_safetensors(path) for path in sorted(set(shard_of.values()))}
+    tensors: dict[str, Tensor] = {}
+    for name, path in shard_of.items():
+        if name not in shards[path].tensors:
+            raise ContentError(
+                f"the index of {index.parent} places {name!a} in {path.name}, which does not hold it"
+            )
+        tensors[name] = shards[path].tensors[name]
+    return Contents(tensors=tensors, files=tuple(file for shard in shards.values() for file in shard.files))
+
+
+_READERS: Mapping[str, Callable[[Path], Contents]] = {SUFFIX: read_safetensors, ".json": read_shards}
+"""What reads a file, by the end of its name."""

@@ -6,6 +6,7 @@ masks, indices or quantised codes whose scale is kept elsewhere.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,7 @@ def _float8_e5m2(data: Bytes) -> Floats:
     return (data.astype(np.uint16) << 8).view(np.float16).astype(np.float32)
 
 
+@cache
 def _e4m3_values() -> Floats:
     """The 256 values of E4M3 (the finite variant: no infinities, NaN at all ones)."""
     codes = np.arange(256)

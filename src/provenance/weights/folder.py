@@ -23,31 +23,29 @@ CONVERT_HINT = (
 )
 
 
-def locate(path: Path) -> tuple[Path, ...] | Mapping[str, Path]:
-    """The files of a checkpoint: all tensors of the files in a tuple, or tensor name to shard where there is an index.
+def locate(path: Path) -> Path:
+    """The file to read a checkpoint from: a safetensors file, or an index of them.
 
     Args:
-        path: A safetensors file, an index, or a folder that holds one of them (itself or, when there is just one, below).
+        path: Such a file, or a folder that holds one (itself or, when there is just one, below).
 
     Raises:
-        ContentError: There is no such path, it holds no safetensors weights or more than one set, or an index is unsound.
+        ContentError: There is no such path, or it holds no weights or more than one set.
     """
     if path.is_dir():
         path = _weights_of(path)
     elif not path.exists():
         raise ContentError(f"there is no file or folder {path}")
-    if path.name.endswith(INDEX_SUFFIX):
-        return read_index(path)
     if path.suffix in PICKLE_SUFFIXES:
         raise ContentError(
             f"{path} holds pickled weights; it is never opened, since unpickling runs code", hint=CONVERT_HINT
         )
-    if path.suffix != SUFFIX:
+    if not path.name.endswith((SUFFIX, INDEX_SUFFIX)):
         raise ContentError(
             f"{path} is not a safetensors file: its name ends in {path.suffix or 'no suffix'!r}",
             hint="Weights are read from .safetensors files, their index, or a folder that holds them.",
         )
-    return (path,)
+    return path
 
 
 def read_index(path: Path) -> Mapping[str, Path]:

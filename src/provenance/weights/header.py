@@ -18,6 +18,7 @@ from typing import NoReturn
 
 from provenance.errors import ContentError
 from provenance.weights.dtypes import DTYPES
+from provenance.weights.tensor import TensorInfo
 
 MAX_HEADER_BYTES = 100_000_000
 # NumPy's own limit is 64; no weight has more than a handful.
@@ -27,26 +28,22 @@ _LIMIT = 2**63
 _METADATA = "__metadata__"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TensorInfo:
-    """Where a tensor lies in its file.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A tensor and where it lies in its file.
 
     Args:
-        dtype: A key of `provenance.weights.dtypes.DTYPES`.
-        shape: Lengths of its axes; empty for a scalar.
+        info: Its type and shape.
         start: First byte, counted from the beginning of the file.
-        end: One past its last byte.
     """
 
-    dtype: str
-    shape: tuple[int, ...]
+    info: TensorInfo
     start: int
-    end: int
 
     @property
-    def elements(self) -> int:
-        """Number of elements."""
-        return math.prod(self.shape)
+    def end(self) -> int:
+        """One past its last byte."""
+        return self.start + self.info.stored_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ class Header:
         metadata: Free text that the writer added.
     """
 
-    tensors: Mapping[str, TensorInfo]
+    tensors: Mapping[str, Place]
     metadata: Mapping[str, str]
 
 
@@ -132,7 +129,7 @@ def _checked_metadata(path: Path, metadata: object) -> Mapping[str, str]:
     return metadata
 
 
-def _checked_tensor(path: Path, name: str, entry: object, data_start: int) -> TensorInfo:
+def _checked_tensor(path: Path, name: str, entry: object, data_start: int) -> Place:
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         _refuse(path, f"tensor {name!a} has to have exactly a dtype, a shape and data_offsets")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
@@ -148,7 +145,7 @@ def _checked_tensor(path: Path, name: str, entry: object, data_start: int) -> Te
         _refuse(
             path, f"tensor {name!a} spans {end - begin} bytes, but {dtype} of its shape takes {bits} bits"
         )
-    return TensorInfo(dtype=dtype, shape=tuple(shape), start=data_start + begin, end=data_start + end)
+    return Place(TensorInfo(dtype=dtype, shape=tuple(shape), stored_bytes=end - begin), data_start + begin)
 
 
 def _is_counts(values: object) -> bool:
@@ -156,7 +153,7 @@ def _is_counts(values: object) -> bool:
     return isinstance(values, list) and all(type(value) is int and 0 <= value < _LIMIT for value in values)
 
 
-def _check_layout(path: Path, tensors: Mapping[str, TensorInfo], data_start: int, file_size: int) -> None:
+def _check_layout(path: Path, tensors: Mapping[str, Place], data_start: int, file_size: int) -> None:
     position = data_start
     for name, tensor in sorted(tensors.items(), key=lambda item: (item[1].start, item[1].end)):
         if tensor.end > file_size:

@@ -43,6 +43,8 @@ class Hints:
         head_size: Dimensions of one head.
         norm: How the residual stream is normalised.
         rotation: How positions enter the heads.
+        rotated: How many leading dimensions of a head turn.
+        gain_offset: What is added to a stored gain of a norm: Gemma stores gains less one.
     """
 
     heads: int | None = None
@@ -50,6 +52,8 @@ class Hints:
     head_size: int | None = None
     norm: Norm | None = None
     rotation: Rotation | None = None
+    rotated: int | None = None
+    gain_offset: float = 0.0
 
 
 NO_HINTS = Hints()
@@ -59,12 +63,37 @@ _KV_HEADS = ("num_key_value_heads", "num_kv_heads", "n_head_kv")
 _WIDTHS = ("hidden_size", "n_embd", "d_model", "dim", "n_embed")
 _RMS = ("rms_norm_eps", "rms_norm_epsilon")
 _LAYER = ("layer_norm_eps", "layer_norm_epsilon")
-_ROTARY = ("rope_theta", "rope_scaling", "rope_parameters", "rotary_emb_base")
+_ROTARY = ("rope_theta", "rope_scaling", "rope_parameters", "rotary_emb_base", "rotary_dim")
 _ROTARY_SHARES = ("partial_rotary_factor", "rotary_pct")
-_ROTARY_PARTS = ("rotary_dim", "qk_rope_head_dim")
 # Their config speaks of layer norms, and their code does not subtract the mean.
 _RMS_TYPES = frozenset({"t5", "mt5", "umt5", "longt5", "switch_transformers", "pix2struct"})
-_NEIGHBOUR_TYPES = frozenset({"cohere", "cohere2", "ernie4_5", "ernie4_5_moe", "helium", "llama4_text"})
+_NEIGHBOUR_TYPES = frozenset(
+    {
+        "cohere",
+        "cohere2",
+        "ernie4_5",
+        "ernie4_5_moe",
+        "helium",
+        "glm",
+        "glm4",
+        "gptj",
+        "codegen",
+        "llama4_text",
+    }
+)
+# Whose code multiplies by 1 + gain.
+_OFFSET_TYPES = frozenset(
+    {
+        "gemma",
+        "gemma2",
+        "gemma3",
+        "gemma3_text",
+        "recurrent_gemma",
+        "vaultgemma",
+        "qwen3_next",
+        "qwen3_5_text",
+    }
+)
 _UNROTATED_TYPES = frozenset(
     {
         "bert",
@@ -99,36 +128,41 @@ def read_hints(folder: Path) -> Hints:
 def config_hints(config: Mapping[str, object]) -> Hints:
     """The hints in a model's configuration, as the Transformers library names things. What makes no sense is no hint."""
     heads, width = _count(config, _HEADS), _count(config, _WIDTHS)
-    size = _count(config, ("head_dim",))
-    if size is None and heads and width and width % heads == 0:
-        size = width // heads
+    size = _count(config, ("head_dim",)) or _quotient(width, heads)
+    rotation = _config_rotation(config)
+    kind = str(config.get("model_type"))
     return Hints(
         heads=heads,
         kv_heads=_divisor(_count(config, _KV_HEADS), heads),
         head_size=size,
-        norm=_config_norm(config),
-        rotation=_config_rotation(config),
+        norm=Norm.RMS if kind in _RMS_TYPES else _norm(rms=_has(config, _RMS), layer=_has(config, _LAYER)),
+        rotation=rotation,
+        rotated=_config_rotated(config, size) if rotation else None,
+        gain_offset=1.0 if kind in _OFFSET_TYPES else 0.0,
     )
 
 
-def _config_norm(config: Mapping[str, object]) -> Norm | None:
-    if str(config.get("model_type")) in _RMS_TYPES:
-        return Norm.RMS
-    return _norm(rms=_has(config, _RMS), layer=_has(config, _LAYER))
-
-
 def _config_rotation(config: Mapping[str, object]) -> Rotation | None:
-    kind, nested = str(config.get("model_type")), config.get("rope_parameters")
+    kind = str(config.get("model_type"))
     if kind in _UNROTATED_TYPES:
         return Rotation.NONE
-    if not _has(config, _ROTARY):
-        return None
-    settings = {**(nested if isinstance(nested, dict) else {}), **config}
-    shares = [settings[key] for key in _ROTARY_SHARES if settings.get(key) is not None]
-    # Where a part of a head turns, and the rest does not, there is no word for it here.
-    if _has(settings, _ROTARY_PARTS) or any(share != 1 for share in shares):
+    # Where a part of each head turns that is stored apart from the rest (multi-head latent attention), there is no word for it here.
+    if not _has(config, _ROTARY) or _has(config, ("qk_rope_head_dim",)):
         return None
     return Rotation.NEIGHBOURS if kind in _NEIGHBOUR_TYPES else Rotation.HALVES
+
+
+def _config_rotated(config: Mapping[str, object], size: int | None) -> int | None:
+    if _config_rotation(config) is Rotation.NONE:
+        return 0
+    nested = config.get("rope_parameters")
+    settings = {**(nested if isinstance(nested, dict) else {}), **config}
+    if _has(settings, ("rotary_dim",)):
+        return _count(settings, ("rotary_dim",))
+    share = next((settings[key] for key in _ROTARY_SHARES if settings.get(key) is not None), 1)
+    if size is None or not isinstance(share, int | float) or not 0 < share <= 1:
+        return None
+    return int(size * share)
 
 
 _GGUF_ROTATIONS: Mapping[str, Rotation] = {
@@ -169,11 +203,9 @@ def gguf_hints(metadata: Mapping[str, object]) -> Hints:
         if key.startswith(architecture + ".")
     }
     heads, width = _count(settings, ("attention.head_count",)), _count(settings, ("embedding_length",))
-    size = _count(settings, ("attention.key_length",))
-    if size is None and heads and width and width % heads == 0:
-        size = width // heads
-    turned = _count(settings, ("rope.dimension_count",))
+    size = _count(settings, ("attention.key_length",)) or _quotient(width, heads)
     rotation = _GGUF_ROTATIONS.get(architecture)
+    turned = 0 if rotation is Rotation.NONE else _count(settings, ("rope.dimension_count",)) or size
     return Hints(
         heads=heads,
         kv_heads=_divisor(_count(settings, ("attention.head_count_kv",)), heads),
@@ -182,7 +214,8 @@ def gguf_hints(metadata: Mapping[str, object]) -> Hints:
             rms=_has(settings, ("attention.layer_norm_rms_epsilon",)),
             layer=_has(settings, ("attention.layer_norm_epsilon",)),
         ),
-        rotation=rotation if turned in {None, size} or rotation is Rotation.NONE else None,
+        rotation=rotation,
+        rotated=turned if rotation else None,
     )
 
 
@@ -201,6 +234,10 @@ def _count(settings: Mapping[str, object], keys: Iterable[str]) -> int | None:
     """The value of the first key that is given, where it is a count that a network can have."""
     value = next((settings[key] for key in keys if settings.get(key) is not None), None)
     return value if type(value) is int and 0 < value <= _MAX_COUNT else None
+
+
+def _quotient(whole: int | None, count: int | None) -> int | None:
+    return whole // count if whole and count and whole % count == 0 else None
 
 
 def _divisor(count: int | None, whole: int | None) -> int | None:
