@@ -9,6 +9,7 @@ from provenance.evidence import Evidence
 from provenance.facts import Recorded, Snapshot
 from provenance.lineage.gaps import gaps, trust_roots
 from provenance.lineage.graph import Lineage
+from provenance.lineage.kinship import Kindred
 from provenance.render import Direction, Picture, picture
 from provenance.risk.report import ArtifactRisks, RiskEntry, RiskReport, Status, Step
 
@@ -138,7 +139,7 @@ def told(snapshot: Snapshot, statuses: Mapping[str, str]) -> RiskReport:
 
 
 def _told_of(lineage: Lineage, artifact: ArtifactId, status: str | None) -> ArtifactRisks:
-    entries, missing = [], gaps(lineage, artifact)
+    entries, missing = [], gaps(Kindred.of(lineage), artifact)
     if status not in {None, "clear"}:
         for flag in lineage.snapshot.standing_flags:
             way = lineage.path(flag.fact.artifact, artifact)

@@ -15,7 +15,7 @@ from provenance.artifacts import ArtifactId
 from provenance.audit import Outcome, Task
 from provenance.canary import CanaryResult, SelfTest
 from provenance.facts import FACT_TYPES, adapter
-from provenance.lineage import Exposure, Relative
+from provenance.lineage import Exposure, Member, Relative
 from provenance.mlflow_link.sync import SyncReport
 from provenance.registration import Registration
 from provenance.relations import Relation
@@ -34,7 +34,7 @@ ANSWERS: Mapping[str, Any] = {
     "register-manifest": list[Registration],
     "trait-ls": list[Trait],
     "roots": list[ArtifactId],
-    "family": list[ArtifactId],
+    "family": list[Member],
     "ancestors": list[Relative],
     "descendants": list[Relative],
     "path": list[Relation],

@@ -13,7 +13,7 @@ from provenance_cli.options import as_of_option, json_option, open_registry, reg
 from provenance_cli.output import as_data, note, print_json, print_table, say, size
 
 if TYPE_CHECKING:
-    from provenance.lineage import Relative
+    from provenance.lineage import Member, Relative
 
 _kinds_option = click.option(
     "--kind",
@@ -178,10 +178,21 @@ roots = _listing_command(
 )
 family = _listing_command(
     "family",
-    "List the models that share an initialisation with REF, by record or by test. Python: View.family().",
-    ("model",),
-    lambda one: (one,),
+    "List the models that share an initialisation with REF, and say whether a record or a test makes them kin, and how "
+    "close: `same` are a model and its ancestors, `diverged` were trained apart. Python: View.family().",
+    ("model", "kinship", "through", "by"),
+    lambda one: (one.artifact, one.kinship, one.through, _why_kin(one)),
 )
+
+
+def _why_kin(member: "Member") -> str:
+    """What joins a member of a family to the model that was asked about."""
+    if member.evidence is None:
+        return "record"
+    p = "" if member.log10_p is None else f", p = 10^{member.log10_p:.0f}"
+    return f"{member.evidence} ({member.measured or 'kin'}{p})"
+
+
 exposures = _listing_command(
     "exposures",
     "List the teachers whose hand was in what REF was trained on, or the students that REF reached. "

@@ -17,7 +17,7 @@ from provenance.artifacts import Artifact, ArtifactId, ArtifactKind
 from provenance.errors import ContentError, UnknownReferenceError
 from provenance.evidence import Evidence
 from provenance.facts import Recorded, Snapshot
-from provenance.lineage import Exposure, Kindred, Lineage
+from provenance.lineage import Exposure, Kindred, Lineage, Member
 from provenance.lineage.gaps import gaps
 from provenance.references import SHORTEST_PREFIX, choose
 from provenance.relations import Relation
@@ -124,7 +124,7 @@ class View:
             location=self.snapshot.locations.get(artifact),
             parents=self.lineage.parents(artifact),
             children=self.lineage.children(artifact),
-            gaps=gaps(self.lineage, artifact, self.policy.trust),
+            gaps=gaps(self.kindred, artifact, self.policy.trust),
             flags=tuple(one for one in self.snapshot.standing_flags if one.fact.artifact == artifact),
             evidence=tuple(one for one in self.snapshot.all(Evidence) if artifact in one.fact.pair),
         )
@@ -153,8 +153,8 @@ class View:
         """Whose hand was in what a model was trained on; or whom a teacher or dataset reached."""
         return self.lineage.exposures(self.resolve(ref))
 
-    def family(self, ref: Ref) -> tuple[ArtifactId, ...]:
-        """The models that share an initialisation with one, by record or by test."""
+    def family(self, ref: Ref) -> tuple[Member, ...]:
+        """The models that share an initialisation with one, by record or by test, each with what makes it kin."""
         return self.kindred.family(self.resolve(ref, ArtifactKind.MODEL))
 
     def risks(self, refs: Iterable[Ref] | None = None, *, trait: str | None = None) -> RiskReport:

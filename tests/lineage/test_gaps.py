@@ -5,6 +5,7 @@ import pytest
 from lineage_fixtures import model, snapshot
 from provenance.lineage.gaps import Trust, gaps, trust_roots
 from provenance.lineage.graph import Lineage
+from provenance.lineage.kinship import Kindred
 
 CASES = {
     "nothing is missing down to declared roots": (
@@ -91,6 +92,27 @@ CASES = {
          "y merged_from x", "x merged_from z", "z merged_from y"),
         ["model:a@1: recorded as its own ancestor", "model:x@1: recorded as its own ancestor"],
     ),
+    "a test that found kin which no record explains": (
+        ("heir", "base from_scratch", "heir same_init base SAME_INIT"),
+        ["model:heir@1: no starting weights declared",
+         "model:heir@1: shares its initialisation with model:base@1 (evidence-3), and no recorded relation says why"],
+    ),
+    "of two that are both declared to begin with themselves, either may be wrong": (
+        ("heir from_scratch", "base from_scratch", "heir same_init base SAME_INIT"),
+        ["model:heir@1: shares its initialisation with model:base@1 (evidence-3), and no recorded relation says why"],
+    ),
+    "a model that begins its ancestry, and kin that was found below it": (
+        ("heir from_scratch", "found", "heir same_init found SAME_INIT"),
+        [],
+    ),
+    "kin that a common ancestor explains": (
+        ("base from_scratch", "heir quantized_from base", "other quantized_from base", "heir same_init other SAME_INIT"),
+        [],
+    ),
+    "kin above": (
+        ("heir quantized_from mid", "mid quantized_from base", "base from_scratch", "lost", "lost same_init mid SAME_INIT"),
+        ["model:mid@1: shares its initialisation with model:lost@1 (evidence-7), and no recorded relation says why"],
+    ),
 }  # fmt: skip
 
 
@@ -98,17 +120,18 @@ CASES = {
 def test_gaps(case: str) -> None:
     lines, expected = CASES[case]
     state = snapshot(*lines)
-    assert list(gaps(Lineage.of(state), model("heir"))) == expected
+    assert list(gaps(Kindred.of(Lineage.of(state)), model("heir"))) == expected
 
 
 def test_above_what_is_trusted_nothing_is_asked() -> None:
     state = snapshot("heir converted_from org/base", "org/base finetuned_from lost")
     graph, heir = Lineage.of(state), model("heir")
+    kindred = Kindred.of(graph)
     for pattern in ("model:org/*", "org/base", "model:org/base@1"):
         trust = Trust(trusted=(pattern,))
-        assert gaps(graph, heir, trust) == ()
+        assert gaps(kindred, heir, trust) == ()
         assert trust_roots(graph, heir, trust) == ("model:org/base@1: trusted by the policy",)
-    assert gaps(graph, heir, Trust(trusted=("dataset:*",))) == gaps(graph, heir) != ()
+    assert gaps(kindred, heir, Trust(trusted=("dataset:*",))) == gaps(kindred, heir) != ()
 
 
 def test_roots_say_why_trust_begins_there() -> None:
@@ -123,6 +146,6 @@ def test_roots_say_why_trust_begins_there() -> None:
 
 def test_a_model_from_scratch_may_be_asked_for_its_data() -> None:
     state = snapshot("heir from_scratch")
-    graph, heir = Lineage.of(state), model("heir")
-    assert gaps(graph, heir) == ()
-    assert gaps(graph, heir, Trust(scratch_needs_data=True)) == ("model:heir@1: no training data declared",)
+    kindred, heir = Kindred.of(Lineage.of(state)), model("heir")
+    assert gaps(kindred, heir) == ()
+    assert gaps(kindred, heir, Trust(scratch_needs_data=True)) == ("model:heir@1: no training data declared",)

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineage_fixtures import content_of, model, snapshot, teacher
-from provenance.evidence import Evidence
+from provenance.evidence import Evidence, Verdict
 from provenance.facts import Snapshot
 from provenance.lineage.evidence_index import EvidenceIndex
 from provenance.lineage.graph import Lineage
-from provenance.lineage.kinship import Kin, Kindred, Kinship
+from provenance.lineage.kinship import Kin, Kindred, Kinship, Member
 
 FAMILY = (
     "base from_scratch",
@@ -26,6 +26,10 @@ FAMILY = (
 
 def kindred(*lines: str) -> Kindred:
     return Kindred.of(Lineage.of(snapshot(*lines)))
+
+
+def names(family: Kindred, one: str) -> list[str]:
+    return [member.artifact.name for member in family.family(model(one))]
 
 
 def test_ancestor_and_descendant_are_the_same_line_and_siblings_have_diverged() -> None:
@@ -46,8 +50,8 @@ def test_both_parents_of_a_merge_are_kin_to_it_and_not_to_each_other() -> None:
 
 def test_a_family_is_everyone_kin_and_oneself() -> None:
     family = kindred(*FAMILY)
-    assert [one.name for one in family.family(model("base"))] == ["base", "chat", "code", "mix", "tuned"]
-    assert [one.name for one in family.family(model("other"))] == ["mix", "other"]
+    assert names(family, "base") == ["base", "chat", "code", "mix", "tuned"]
+    assert names(family, "other") == ["mix", "other"]
 
 
 def test_the_line_of_weights_leaves_out_data() -> None:
@@ -82,7 +86,7 @@ def test_a_test_joins_what_no_record_joins_and_their_descendants() -> None:
         Kinship.DIVERGED, model("found"), "SAME_INIT",
     )  # fmt: skip
     assert family.kin(model("heir"), model("chat")).measured == kin.measured
-    assert model("heir") in family.family(model("base"))
+    assert "heir" in names(family, "base")
 
 
 def test_a_test_of_a_descendant_or_of_a_cousin_joins_the_lines_too() -> None:
@@ -168,3 +172,92 @@ def test_evidence_on_other_content_than_the_artifacts_own_is_ignored(digest: str
     assert (
         EvidenceIndex(Snapshot(told, state.as_of)).same_init(model("a"), model("b")) is not None
     ) == counts
+
+
+def test_a_family_says_what_makes_each_member_kin() -> None:
+    family = kindred(
+        *FAMILY[:4], "found", "heir finetuned_from found", "base same_init found SAME_INIT kinship=derived"
+    )
+    members = {one.artifact.name: one for one in family.family(model("tuned"))}
+    assert members["tuned"] == Member(artifact=model("tuned"), kinship=Kinship.SAME, through=model("tuned"))
+    assert members["code"] == Member(artifact=model("code"), kinship=Kinship.DIVERGED, through=model("base"))
+    assert members["heir"] == Member(
+        artifact=model("heir"),
+        kinship=Kinship.DIVERGED,
+        through=model("found"),
+        evidence="evidence-11",
+        measured="derived",
+    )
+
+
+UNDECLARED = {
+    "no relation at all": ((), True),
+    "one comes from the other": (("b finetuned_from a",), False),
+    "both come from one": (("a finetuned_from c", "b finetuned_from c"), False),
+    "both have a part from one": (("a merged_from c", "a merged_from d", "b merged_from c", "b merged_from e"), False),
+    "the relation between them is contradicted further up": (
+        ("b finetuned_from c", "c finetuned_from a", "a same_init c INDEPENDENT"), True,
+    ),
+    "another test joins them already": (("b finetuned_from c", "a same_init c SAME_INIT"), True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNDECLARED)
+def test_kinship_that_no_record_explains_is_undeclared(case: str) -> None:
+    lines, undeclared = UNDECLARED[case]
+    family = kindred("a", "b", *lines, "a same_init b SAME_INIT")
+    direct = family.evidence.same_init(model("a"), model("b"))
+    assert (direct in family.undeclared.get(model("a"), ())) == undeclared
+    assert (direct in family.undeclared.get(model("b"), ())) == undeclared
+
+
+LINES = ("a2 finetuned_from a", "a3 quantized_from a2", "b2 pruned_from b", "b3 converted_from b2")
+APART = "a same_init b INDEPENDENT"
+INDEPENDENCE = {
+    "what was initialised by independent models is independent": ((*LINES, APART), True),
+    "by a test of some ancestors": ((*LINES, "a2 same_init b INDEPENDENT"), True),
+    "by several tests": ((*LINES, APART, "a2 same_init b2 INDEPENDENT"), True),
+    "relations that tests confirm": (
+        (*LINES, APART, "a same_init a2 SAME_INIT kinship=derived", "b same_init b2 SAME_INIT"), True,
+    ),
+    "no test": (LINES, False),
+    "a test of their descendants says nothing of what those come from": (
+        (*LINES, "a4 finetuned_from a3", "b4 finetuned_from b3", "a4 same_init b4 INDEPENDENT"), False,
+    ),
+    "a test of a descendant and an ancestor": ((*LINES, "a4 finetuned_from a3", "a4 same_init b INDEPENDENT"), False),
+    "a test of a sibling": ((*LINES, "a4 finetuned_from a", "a4 same_init b INDEPENDENT"), False),
+    "an inconclusive test on the way": ((*LINES, APART, "a2 same_init b INCONCLUSIVE"), False),
+    "an inconclusive test of the two": ((*LINES, APART, "a3 same_init b3 INCONCLUSIVE"), False),
+    "kinship of any of them": ((*LINES, APART, "a2 same_init b3 SAME_INIT"), False),
+    "kinship of their relatives": (
+        (*LINES, APART, "a4 finetuned_from a", "b4 finetuned_from b", "a4 same_init b4 SAME_INIT"), False,
+    ),
+    "a merge": ((*LINES[:3], "b3 merged_from b2", "b3 merged_from c", APART), False),
+    "a merge of one recorded part": ((*LINES[:3], "b3 merged_from b2", APART), False),
+    "a merge that was tested itself": (
+        (*LINES[:3], "b3 merged_from b2", "b3 merged_from c", "a same_init b3 INDEPENDENT"), True,
+    ),
+    "an adapter": ((*LINES[:3], "b3 adapter_of b2", APART), False),
+    "an expansion": ((*LINES[:3], "b3 expanded_from b2", APART), False),
+    "two starts of one model": ((*LINES, "b3 finetuned_from c", APART), False),
+    "a card that names another start": ((*LINES, "b3 names finetuned_from org/lost", APART), False),
+    "a card that names only data": ((*LINES, "b3 names trained_on org/rows", APART), True),
+    "a relation that the weights contradict": ((*LINES, APART, "b2 same_init b3 INDEPENDENT"), False),
+    "a relation of which a test is inconclusive": ((*LINES, APART, "b2 same_init b3 INCONCLUSIVE"), False),
+    "a relation by which only a part was handed on": (
+        (*LINES, APART, "b2 same_init b3 SAME_INIT kinship=partial"), False,
+    ),
+    "kin of unknown origin on the way": ((*LINES, APART, "x same_init b3 SAME_INIT"), False),
+    "kin of unknown origin at the end of the way": ((*LINES, APART, "x same_init b SAME_INIT"), True),
+    "a circle": (("a3 finetuned_from a2", "a2 finetuned_from a3", "b3 finetuned_from b", "a2 same_init b INDEPENDENT"), True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", INDEPENDENCE)
+def test_independence_is_derived_from_whole_initialisations_alone(case: str) -> None:
+    lines, follows = INDEPENDENCE[case]
+    family = kindred(*lines)
+    found = family.independence(model("a3"), model("b3"))
+    assert bool(found) == follows
+    assert all(test.fact.verdict is Verdict.INDEPENDENT for test in found)
+    assert set(family.independence(model("b3"), model("a3"))) == set(found)

@@ -152,9 +152,39 @@ class Oracle:
             return "disputed", Init.UNKNOWN
         if any(self._same_init(origin, one) is Verdict.INCONCLUSIVE for one in (*sound, student)):
             return "unknown", Init.UNKNOWN
-        if student in against or (not denied and against >= set(sound)):
+        apart = against | {one for one in {*sound, student} if self._apart(origin, one)}
+        if student in apart or (not denied and apart >= set(sound)):
             return "independent", Init.DIFFERENT
         return "unknown", Init.UNKNOWN
+
+    def _apart(self, one: ArtifactId, other: ArtifactId) -> bool:
+        """Whether tests of what two models have their whole initialisation from make them independent."""
+        if self._kin(one, other, believing=True) is not None:
+            return False
+        pairs = [(a, b) for a in self._beginnings(one) for b in self._beginnings(other)]
+        verdicts = {self._same_init(a, b) for a, b in pairs} - {None}
+        return verdicts == {Verdict.INDEPENDENT}
+
+    def _beginnings(self, model: ArtifactId) -> list[ArtifactId]:
+        """A model and those that initialised the whole of it, as far as nothing puts that in doubt."""
+        line = [model]
+        while True:
+            edges = [one for one in self.relations if one.child == line[-1] and one.kind in WEIGHTS]
+            if len(edges) != 1 or edges[0].kind == "merged_from" or edges[0].parent in line:
+                return line
+            if self._same_init(edges[0].parent, line[-1]) not in {None, Verdict.SAME_INIT}:
+                return line
+            mine = self._line(line[-1], believing=False)
+            for test in self.evidence:
+                if (
+                    test.test is TestKind.SAME_INIT
+                    and test.verdict is Verdict.SAME_INIT
+                    and line[-1] in test.pair
+                ):
+                    (other,) = test.pair - {line[-1]}
+                    if not mine & self._line(other, believing=False):
+                        return line
+            line.append(edges[0].parent)
 
     def _canary(
         self, artifact: ArtifactId, origins: list[ArtifactId], author: ArtifactId | None, student: ArtifactId

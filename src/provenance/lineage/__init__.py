@@ -2,6 +2,6 @@
 
 from provenance.lineage.evidence_index import EvidenceIndex
 from provenance.lineage.graph import Exposure, Lineage, Relative
-from provenance.lineage.kinship import Kin, Kindred, Kinship
+from provenance.lineage.kinship import Kin, Kindred, Kinship, Member
 
-__all__ = ["EvidenceIndex", "Exposure", "Kin", "Kindred", "Kinship", "Lineage", "Relative"]
+__all__ = ["EvidenceIndex", "Exposure", "Kin", "Kindred", "Kinship", "Lineage", "Member", "Relative"]

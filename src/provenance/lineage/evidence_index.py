@@ -1,5 +1,6 @@
 """Which evidence stands, when a pair of artifacts was tested more than once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -31,6 +32,10 @@ class EvidenceIndex:
         """The standing same-init test of two models, in whichever order they were tested."""
         return self._same_init.get(frozenset({one, other}))
 
+    def tests_of(self, model: ArtifactId) -> Mapping[ArtifactId, Recorded[Evidence]]:
+        """The standing same-init tests of a model, by the other one."""
+        return self._tests_of.get(model, {})
+
     def canary(self, teacher: ArtifactId, student: ArtifactId) -> Recorded[Evidence] | None:
         """The standing canary from a teacher (or a bare model) to a student."""
         return self._canary.get((teacher, student))
@@ -57,6 +62,15 @@ class EvidenceIndex:
             pair = recorded.fact.pair
             standing[pair] = _standing(standing.get(pair), recorded)
         return standing
+
+    @cached_property
+    def _tests_of(self) -> dict[ArtifactId, dict[ArtifactId, Recorded[Evidence]]]:
+        tests: dict[ArtifactId, dict[ArtifactId, Recorded[Evidence]]] = {}
+        for pair, recorded in self._same_init.items():
+            for model in pair:
+                (other,) = pair - {model} or {model}
+                tests.setdefault(model, {})[other] = recorded
+        return tests
 
     @cached_property
     def _canary(self) -> dict[tuple[ArtifactId, ArtifactId], Recorded[Evidence]]:

@@ -2,6 +2,9 @@
 
 "Nothing was found" says little of a model whose parents nobody named. A gap is one sentence that names the artifact and what is
 not known of it; an artifact's gaps are its own and those of all its ancestors.
+
+Where a test finds two models to share an initialisation and no record joins them, an ancestry is incomplete, too: the model's whose
+ancestry does not begin with it by declaration, or both models' where that tells them not apart.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +13,7 @@ from fnmatch import fnmatchcase
 
 from provenance.artifacts import ArtifactId, ArtifactKind
 from provenance.lineage.graph import Lineage
+from provenance.lineage.kinship import Kindred
 from provenance.relations import GENERATING_KINDS, WEIGHT_KINDS, Relation, RelationKind
 
 _TRAINING_DATA = frozenset({RelationKind.TRAINED_ON, RelationKind.DISTILLED_FROM})
@@ -42,14 +46,20 @@ NO_TRUST = Trust()
 """Trust nothing by name, and models from scratch by declaration."""
 
 
-def gaps(lineage: Lineage, artifact: ArtifactId, trust: Trust = NO_TRUST) -> tuple[str, ...]:
+def gaps(kindred: Kindred, artifact: ArtifactId, trust: Trust = NO_TRUST) -> tuple[str, ...]:
     """What is missing in an artifact's ancestry, its own gaps first, in words.
+
+    Args:
+        kindred: The lineage, and what tests say of it.
+        artifact: Whose ancestry.
+        trust: Where trust begins without further questions.
 
     Raises:
         UnknownReferenceError: The artifact is not recorded.
     """
+    lineage = kindred.lineage
     line = tuple(_line(lineage, artifact, trust))
-    found = [gap for member in line for gap in _own_gaps(lineage, member, trust)]
+    found = [gap for member in line for gap in _own_gaps(kindred, member, trust)]
     found += [f"{member}: recorded as its own ancestor" for member in _circles(lineage, line, trust)]
     return tuple(found)
 
@@ -127,12 +137,17 @@ def _without_beginning(parents: Mapping[ArtifactId, tuple[ArtifactId, ...]]) -> 
     return {member for member, count in missing.items() if count}
 
 
-def _own_gaps(lineage: Lineage, artifact: ArtifactId, trust: Trust) -> Iterator[str]:
+def _own_gaps(kindred: Kindred, artifact: ArtifactId, trust: Trust) -> Iterator[str]:
     if trust.covers(artifact):
         return
+    lineage = kindred.lineage
     yield from _MISSING[artifact.kind](lineage, artifact, trust)
     for unresolved in lineage.open_names.get(artifact, ()):
         yield f"{artifact}: {unresolved.kind} {unresolved.name!r}, which is not registered"
+    for test in kindred.undeclared.get(artifact, ()):
+        (other,) = test.fact.pair - {artifact}
+        if not _declared_root(lineage, artifact) or _declared_root(lineage, other):
+            yield f"{artifact}: shares its initialisation with {other} ({test.id}), and no recorded relation says why"
 
 
 def _missing_of_model(lineage: Lineage, model: ArtifactId, trust: Trust) -> Iterator[str]:

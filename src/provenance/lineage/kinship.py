@@ -5,6 +5,15 @@ relations that the weights themselves do not contradict. A test that found two m
 was never recorded: the two, what they alone come from (never past a merge, of which it may be either part), and all that has its
 weights from any of these. Sharing an ancestor is not transitive (both parents of a merge are kin to it, and not to each other),
 so kinship is always asked from one model.
+
+Independence is derived more sparingly than kinship, since it exonerates. A model has the whole initialisation of another where it
+was fine-tuned, resumed, quantised, pruned or converted from it and from nothing else: what initialised the one initialised the
+other. So two models are independent where something in the one's line of whole initialisations was measured to be independent
+of something in the other's. The lines end at merges and adapters (which are made of several initialisations), at expansions
+(nobody says what was added), at a model of which a card names another start that is not registered, and at a relation whose test
+says anything but `SAME_INIT`. Nothing is derived past a doubt: every test between the two lines has to say `INDEPENDENT`, and the
+two may be kin by no record, measured or declared. Descendants say nothing of their ancestors here: what was trained for long
+may look independent of what its beginning still shows.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -17,7 +26,18 @@ from provenance.evidence import Evidence, Verdict
 from provenance.facts import Recorded
 from provenance.lineage.evidence_index import EvidenceIndex
 from provenance.lineage.graph import Lineage
-from provenance.relations import WEIGHT_KINDS, Relation
+from provenance.relations import WEIGHT_KINDS, Relation, RelationKind
+
+WHOLE_KINDS = frozenset(
+    {
+        RelationKind.FINETUNED_FROM,
+        RelationKind.RESUMED_FROM,
+        RelationKind.QUANTIZED_FROM,
+        RelationKind.PRUNED_FROM,
+        RelationKind.CONVERTED_FROM,
+    }
+)
+"""The weights relations whose child has the whole of its initialisation from its one parent."""
 
 
 class Kinship(StrEnum):
@@ -44,6 +64,43 @@ class Kin:
     measured: Recorded[Evidence] | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A member of a family, and why it is one.
+
+    Args:
+        artifact: The model.
+        kinship: How close it is to the model that was asked about; `Kinship.SAME` for that model itself.
+        through: The weights that both share.
+        evidence: Id of the test that joins the two, where no record does.
+        measured: What kind of kinship that test found (``derived``, ``partial``, ...), where it says.
+        log10_p: Its p-value, where it says.
+    """
+
+    artifact: ArtifactId
+    kinship: Kinship
+    through: ArtifactId
+    evidence: str | None = None
+    measured: str | None = None
+    log10_p: float | None = None
+
+    @classmethod
+    def of(cls, artifact: ArtifactId, kin: Kin) -> "Member":
+        """A member by what makes it kin."""
+        if kin.measured is None:
+            return cls(artifact=artifact, kinship=kin.kinship, through=kin.through)
+        said = kin.measured.fact.result
+        measured, log10_p = said.get("kinship"), said.get("log10_p")
+        return cls(
+            artifact=artifact,
+            kinship=kin.kinship,
+            through=kin.through,
+            evidence=kin.measured.id,
+            measured=measured if isinstance(measured, str) else None,
+            log10_p=float(log10_p) if isinstance(log10_p, int | float) else None,
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Kindred:
     """Kinship in a lineage, under the evidence that stands; answers are kept, one table for each model asked about.
@@ -58,6 +115,9 @@ class Kindred:
     evidence: EvidenceIndex
     believes_record: bool = False
     _tables: dict[ArtifactId, Mapping[ArtifactId, Kin]] = field(default_factory=dict, init=False, repr=False)
+    _whole_lines: dict[ArtifactId, tuple[ArtifactId, ...]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     @classmethod
     def of(cls, lineage: Lineage) -> "Kindred":
@@ -103,9 +163,55 @@ class Kindred:
         """Why two models are kin, or None where nothing says that they are."""
         return self._table(one).get(other)
 
-    def family(self, model: ArtifactId) -> tuple[ArtifactId, ...]:
+    def family(self, model: ArtifactId) -> tuple[Member, ...]:
         """Every model that is kin to a model, and itself, in order of their names."""
-        return tuple(sorted(self._table(model), key=str))
+        table = self._table(model)
+        return tuple(Member.of(artifact, table[artifact]) for artifact in sorted(table, key=str))
+
+    @cached_property
+    def undeclared(self) -> Mapping[ArtifactId, tuple[Recorded[Evidence], ...]]:
+        """The tests of each model that found it to be kin to one with which no record joins it, oldest first."""
+        found: dict[ArtifactId, list[Recorded[Evidence]]] = {}
+        for model, tests in self.evidence.measured_kin.items():
+            for test in tests:
+                (other,) = test.fact.pair - {model} or {model}
+                if self._climb([model]).keys().isdisjoint(self._climb([other])):
+                    found.setdefault(model, []).append(test)
+        return {model: tuple(tests) for model, tests in found.items()}
+
+    def whole_line(self, model: ArtifactId) -> tuple[ArtifactId, ...]:
+        """A model and those of which it has the whole initialisation, nearest first; see the head of this module."""
+        if model not in self._whole_lines:
+            line = {model: None}
+            while (above := self._whole_parent(next(reversed(line)))) is not None and above not in line:
+                line[above] = None
+            self._whole_lines[model] = tuple(line)
+        return self._whole_lines[model]
+
+    def independence(self, one: ArtifactId, other: ArtifactId) -> tuple[Recorded[Evidence], ...]:
+        """The tests from which it follows that two models are independent, nearest to ``one`` first; none where it does not.
+
+        The rule stands at the head of this module.
+        """
+        tested = {model: self.evidence.tests_of(model) for model in self.whole_line(one)}
+        if not any(tested.values()) or self.as_declared.kin(one, other) is not None:
+            return ()
+        line = self.whole_line(other)
+        found = [tests[partner] for tests in tested.values() for partner in line if partner in tests]
+        denied = all(test.fact.verdict is Verdict.INDEPENDENT for test in found)
+        return tuple(dict.fromkeys(found)) if denied else ()
+
+    def _whole_parent(self, model: ArtifactId) -> ArtifactId | None:
+        """The one model that a model has its whole initialisation from, where the record says so and nothing speaks against it."""
+        relations = self.weight_parents(model)
+        if len(relations) != 1 or relations[0].kind not in WHOLE_KINDS:
+            return None
+        if model in self.undeclared or any(
+            name.kind in WEIGHT_KINDS for name in self.lineage.open_names.get(model, ())
+        ):
+            return None
+        test = self.evidence.same_init(relations[0].parent, model)
+        return relations[0].parent if test is None or _is_whole(test.fact) else None
 
     def _table(self, model: ArtifactId) -> Mapping[ArtifactId, Kin]:
         if model not in self._tables:
@@ -174,3 +280,9 @@ class Kindred:
         if not self.believes_record and self.contradiction(relation) is not None:
             return False
         return past_merges or len(self.starting_weights(relation.child)) == 1
+
+
+def _is_whole(evidence: Evidence) -> bool:
+    """Whether a test found two models to share all of an initialisation, as far as it could tell."""
+    is_partial = str(evidence.result.get("kinship", "")).startswith("partial")
+    return evidence.verdict is Verdict.SAME_INIT and not is_partial

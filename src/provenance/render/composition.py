@@ -8,7 +8,6 @@ from functools import cached_property
 
 from provenance.artifacts import ArtifactId
 from provenance.facts import Recorded, Snapshot
-from provenance.lineage.evidence_index import EvidenceIndex
 from provenance.lineage.gaps import gaps
 from provenance.lineage.graph import Lineage
 from provenance.lineage.kinship import Kindred
@@ -84,6 +83,10 @@ class _Scene:
     trait: str | None
 
     @cached_property
+    def kindred(self) -> Kindred:
+        return Kindred.of(self.lineage)
+
+    @cached_property
     def nodes(self) -> tuple[Node, ...]:
         missing = (
             _gap_node(place, artifacts, words)
@@ -93,7 +96,7 @@ class _Scene:
 
     @cached_property
     def edges(self) -> tuple[Edge, ...]:
-        tests = EdgeTests(self.lineage, EvidenceIndex(self.snapshot), Kindred.of(self.lineage))
+        tests = EdgeTests(self.lineage, self.kindred.evidence, self.kindred)
         drawn = frozenset(self.drawn)
         known = (
             self._edge(relation, tests)
@@ -150,7 +153,7 @@ class _Scene:
 
     def _missing(self, artifact: ArtifactId) -> tuple[str, ...]:
         if self.report is None:
-            return gaps(self.lineage, artifact)
+            return gaps(self.kindred, artifact)
         return self.risks[artifact].unknown if artifact in self.risks else ()
 
     def _tops(self, artifacts: list[ArtifactId]) -> tuple[ArtifactId, ...]:

@@ -1,10 +1,11 @@
 """What is known of one exposure: do the trait's origin and the student share an initialisation, and what did canaries find?
 
 Both are judged between the trait's origin and the student, never between the student and the model in between. What speaks for a
-transfer counts wherever it was measured; what speaks against it counts only where it speaks of the origin itself.
+transfer counts wherever it was measured; what speaks against it counts only where it speaks of the origin itself, or of what the
+origin has its whole initialisation from (see `provenance.lineage.kinship`). Then the basis says ``derived through families``.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -121,22 +122,47 @@ def _compare(kindred: Kindred, model: ArtifactId, student: ArtifactId, start: _S
     if (disputed := _denied(kindred, model, student)) is not None:
         return disputed
     inconclusive = tuple(test for test in tests.values() if _says(test, Verdict.INCONCLUSIVE))
-    independent = {one: test for one, test in tests.items() if _says(test, Verdict.INDEPENDENT)}
-    settled = student in independent or (not start.denied and independent.keys() >= set(start.sound))
-    if settled and not inconclusive:
-        deciding = independent if student not in independent else {student: independent[student]}
-        return InitFinding(
-            compatibility=Compatibility.INDEPENDENT,
-            init=Init.DIFFERENT,
-            basis=f"measured to be independent of {model}: {_listed(deciding)}",
-            tests=tuple(deciding.values()),
-        )
+    if not inconclusive and (independent := _independent(kindred, model, student, start, tests)) is not None:
+        return independent
     said = "the same-init test is inconclusive" if inconclusive else "no same-init test"
     return InitFinding(
         compatibility=Compatibility.UNKNOWN,
         init=Init.UNKNOWN,
         basis=f"{said} between {model} and {_listed(start.sound or (student,))}",
         tests=inconclusive,
+    )
+
+
+def _independent(
+    kindred: Kindred,
+    model: ArtifactId,
+    student: ArtifactId,
+    start: _Start,
+    tests: Mapping[ArtifactId, Recorded[Evidence]],
+) -> InitFinding | None:
+    """Independence of the student or of all its starting weights, by tests of the very pairs or else of their families."""
+    measured = {one: (test,) for one, test in tests.items() if _says(test, Verdict.INDEPENDENT)}
+    derived = {one: found for one in (*start.sound, student) if (found := kindred.independence(model, one))}
+    # A start that the weights deny is none, so that nothing but the student's own weights can speak for it.
+    enough = ((student,), *([] if start.denied else [start.sound]))
+    for known, how in ((measured, "measured to be"), (derived | measured, "derived through families:")):
+        deciding = next((ones for ones in enough if known.keys() >= set(ones)), None)
+        if deciding is not None:
+            found = tuple(dict.fromkeys(test for one in deciding for test in known[one]))
+            since = "" if known is measured else f", by {_told(found)}"
+            return InitFinding(
+                compatibility=Compatibility.INDEPENDENT,
+                init=Init.DIFFERENT,
+                basis=f"{how} independent of {model}: {_listed(deciding)}{since}",
+                tests=found,
+            )
+    return None
+
+
+def _told(tests: Iterable[Recorded[Evidence]]) -> str:
+    """Some tests, each with what it says of which pair."""
+    return ", ".join(
+        f"{one.id} ({one.fact.parent} and {one.fact.child}: {one.fact.verdict.value})" for one in tests
     )
 
 
@@ -178,7 +204,9 @@ def _recorded(
         yield InitFinding(
             compatibility=Compatibility.SAME,
             init=Init.SAME if kin.kinship is Kinship.SAME else Init.DIVERGED,
-            basis=f"same initialisation {_by(kin)}: {kin.through}",
+            basis=f"same initialisation by record: {kin.through}"
+            if kin.measured is None
+            else f"derived through families: kin to {model}: {one}, by {_told([kin.measured])}",
             tests=() if kin.measured is None else (kin.measured,),
         )
 

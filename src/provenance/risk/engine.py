@@ -70,7 +70,7 @@ def assess(
         as_of=snapshot.as_of,
         policy_digest=policy.digest,
         partial=not within <= snapshot.artifacts.keys(),
-        artifacts=tuple(_risks(lineage, policy, artifact, spreads) for artifact in asked),
+        artifacts=tuple(_risks(kindred, policy, artifact, spreads) for artifact in asked),
     )
 
 
@@ -248,20 +248,20 @@ class _Flagged:
 
 
 def _risks(
-    lineage: Lineage, policy: Policy, artifact: ArtifactId, spreads: tuple[_Flagged, ...]
+    kindred: Kindred, policy: Policy, artifact: ArtifactId, spreads: tuple[_Flagged, ...]
 ) -> ArtifactRisks:
     entries = [entry for flagged in spreads if (entry := flagged.entry(artifact)) is not None]
     entries.sort(
         key=lambda entry: (entry.status.rank, -entry.severity.rank, -entry.score, entry.depth, entry.flag)
     )
-    unknown = gaps(lineage, artifact, policy.trust)
+    unknown = gaps(kindred, artifact, policy.trust)
     unreached = Status.UNKNOWN if unknown else Status.CLEAR
     return ArtifactRisks(
         artifact=artifact,
         status=entries[0].status if entries else unreached,
         risks=tuple(entries),
         unknown=unknown,
-        roots=trust_roots(lineage, artifact, policy.trust),
+        roots=trust_roots(kindred.lineage, artifact, policy.trust),
         stopped=tuple(
             dict.fromkeys(stop for flagged in spreads for stop in flagged.reached.stopped_before(artifact))
         ),
