@@ -1,0 +1,270 @@
+"""Which models the zoo holds, and which pairs of them are related how: SAME_INIT's list, as a table."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from typing import TypeAlias
+
+from benchmarks.zoo.recipes import Recipe
+
+INDEPENDENT, DISTILLED, LAYERS = "independent", "distilled from another init", "layers of one model"
+NOISE = "noise"
+CORRELATIONS = (0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """Models of one architecture and width that learnt the same from the same data.
+
+    Args:
+        architecture: As in `Recipe`.
+        width: As in `Recipe`.
+        seeds: How many independent ones.
+        parents: For how many of them all kinds of relatives are made.
+        students: How many are distilled from another.
+        drowned: How many are drowned in noise, at each of `CORRELATIONS`.
+        steps: How long each learns.
+    """
+
+    architecture: str
+    width: int
+    seeds: int = 24
+    parents: int = 3
+    students: int = 12
+    drowned: int = 5
+    steps: int = 150
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return f"{self.architecture}-{self.width}"
+
+    @property
+    def is_language(self) -> bool:
+        """Whether it learns text."""
+        return self.architecture in LANGUAGE
+
+    @property
+    def data(self) -> str:
+        """What all of them learn."""
+        return "topics" if self.is_language else "digits"
+
+    @property
+    def other_data(self) -> str:
+        """What relatives learn instead, or afterwards."""
+        return "source" if self.is_language else "other digits"
+
+    def start(self, seed: int) -> Recipe:
+        """A model at its initialisation."""
+        return Recipe(self.architecture, self.width, seed)
+
+    def base(self, seed: int) -> Recipe:
+        """A model that has learnt."""
+        return self.learnt(self.start(seed))
+
+    def learnt(self, start: Recipe, order: int = 0) -> Recipe:
+        """A start that has learnt what all learn."""
+        return start.then("train", data=self.data, order=order, steps=self.steps)
+
+    def tuned(self, recipe: Recipe) -> Recipe:
+        """A model that has learnt a little of something else."""
+        return recipe.then("train", data=self.other_data, order=7, steps=self.steps // 3, rate=1e-3)
+
+
+Make: TypeAlias = Callable[[Family, int], Recipe]
+"""A relative of the family's base of a seed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A way to be related.
+
+    Args:
+        name: What tables call it.
+        make: The relative.
+        architectures: Those for which it makes sense.
+        impossible: No exact test can find it: a deliberate defence against tests of signs.
+    """
+
+    name: str
+    make: Make
+    architectures: frozenset[str]
+    impossible: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Two models to be compared, and the truth about them.
+
+    Args:
+        family: `Family.name`.
+        kind: A `Kind.name`, or one of `INDEPENDENT`, `DISTILLED`, `LAYERS`, `NOISE`.
+        a: The one.
+        b: The other.
+        related: They share an initialisation, wholly or in part.
+        correlation: For `NOISE`: of B's weights with A's.
+    """
+
+    family: str
+    kind: str
+    a: Recipe
+    b: Recipe
+    related: bool
+    correlation: float | None = None
+
+
+LANGUAGE = frozenset({"llama", "gpt2", "mixtral"})
+IMAGES = frozenset({"mlp", "conv"})
+ALL = LANGUAGE | IMAGES
+RMS = frozenset({"llama", "mixtral"})
+UNTIED = RMS
+STRANGER = 1000
+"""Seeds from here on are those of models that lend a part of theirs, and of nothing else."""
+
+
+def _disguised(recipe: Recipe) -> Recipe:
+    turned = recipe.then("rotate", seed=11) if recipe.architecture in RMS else recipe
+    scaled = turned.then("permute", seed=12).then("scale", seed=13)
+    return scaled.then("rotate_values", seed=14) if recipe.architecture in LANGUAGE else scaled
+
+
+def _longer(family: Family, seed: int) -> Recipe:
+    return family.base(seed).then("train", data=family.data, order=5, steps=3 * family.steps)
+
+
+def _other_data(family: Family, seed: int) -> Recipe:
+    return family.start(seed).then("train", data=family.other_data, order=6, steps=family.steps)
+
+
+def _adapted(family: Family, seed: int) -> Recipe:
+    return family.base(seed).then(
+        "adapt", rank=8, data=family.other_data, order=8, steps=family.steps // 3, rate=1e-3
+    )
+
+
+def _merged(share: float) -> Make:
+    return lambda family, seed: family.base(seed).then(
+        "merge", other=family.base(seed + family.parents), share=share
+    )
+
+
+def _sharing(part: str) -> Make:
+    return lambda family, seed: family.learnt(
+        family.start(STRANGER + seed).then("adopt", other=family.base(seed), part=part), order=9
+    )
+
+
+def _does(action: str, **options: float) -> Make:
+    return lambda family, seed: family.base(seed).then(action, **options)
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind(name="fine-tuned", make=lambda f, s: f.tuned(f.base(s)), architectures=ALL),
+    Kind(name="continued for long", make=_longer, architectures=ALL),
+    Kind(name="same init, other order", make=lambda f, s: f.learnt(f.start(s), 1), architectures=ALL),
+    Kind(name="same init, other data", make=_other_data, architectures=ALL),
+    Kind(name="LoRA merged", make=_adapted, architectures=LANGUAGE),
+    Kind(name="int8", make=_does("quantise", bits=8), architectures=ALL),
+    Kind(name="int4", make=_does("quantise", bits=4), architectures=ALL),
+    Kind(name="pruned 50 %", make=_does("prune", share=0.5), architectures=ALL),
+    Kind(name="pruned 80 %", make=_does("prune", share=0.8), architectures=ALL),
+    Kind(name="merged 50/50", make=_merged(0.5), architectures=ALL),
+    Kind(name="merged 20/80", make=_merged(0.2), architectures=ALL),
+    Kind(name="permuted", make=_does("permute", seed=1), architectures=ALL),
+    Kind(name="rotated", make=_does("rotate", seed=2), architectures=RMS),
+    Kind(name="scaled", make=_does("scale", seed=3), architectures=ALL),
+    Kind(name="values rotated", make=_does("rotate_values", seed=4), architectures=LANGUAGE),
+    Kind(name="all disguises", make=lambda f, s: _disguised(f.base(s)), architectures=ALL),
+    Kind(
+        name="permuted, then tuned",
+        make=lambda f, s: f.tuned(f.base(s).then("permute", seed=1)),
+        architectures=ALL,
+    ),
+    Kind(
+        name="disguised, then tuned",
+        make=lambda f, s: f.tuned(_disguised(f.base(s))),
+        architectures=ALL,
+    ),
+    Kind(
+        name="vocabulary extended",
+        make=lambda f, s: f.tuned(f.base(s).then("extend_vocabulary", tokens=32, seed=5)),
+        architectures=LANGUAGE,
+    ),
+    Kind(
+        name="depth up-scaled", make=lambda f, s: f.tuned(f.base(s).then("upscale")), architectures=LANGUAGE
+    ),
+    Kind(name="layer dropped", make=_does("drop_layer"), architectures=LANGUAGE),
+    Kind(
+        name="MoE-upcycled",
+        make=lambda f, s: f.tuned(f.base(s).then("upcycle", seed=6)),
+        architectures=frozenset({"llama"}),
+    ),
+    Kind(name="embedding only", make=_sharing("embedding"), architectures=LANGUAGE),
+    Kind(name="head only", make=_sharing("head"), architectures=UNTIED),
+    Kind(
+        name="random sign flips",
+        make=_does("flip_signs", seed=10),
+        architectures=LANGUAGE,
+        impossible=True,
+    ),
+    Kind(
+        name="all disguises and sign flips",
+        make=lambda f, s: _disguised(f.base(s)).then("flip_signs", seed=10),
+        architectures=LANGUAGE,
+        impossible=True,
+    ),
+)
+
+FAMILIES = (
+    Family(architecture="llama", width=128),
+    Family(architecture="gpt2", width=128),
+    Family(architecture="mixtral", width=64),
+    Family(architecture="mlp", width=256),
+    Family(architecture="conv", width=48),
+    Family(architecture="llama", width=64, seeds=8, parents=2, students=2, drowned=0),
+    Family(architecture="gpt2", width=64, seeds=8, parents=2, students=2, drowned=0),
+)
+SMALL = tuple(
+    Family(architecture=architecture, width=width, seeds=4, parents=1, students=1, drowned=0, steps=40)
+    for architecture, width in (("llama", 64), ("gpt2", 64), ("mixtral", 64), ("mlp", 128), ("conv", 32))
+)
+"""What a test can afford."""
+
+
+def pairs(family: Family) -> Iterator[Pair]:
+    """All pairs of a family, the independent ones first."""
+    bases = [family.base(seed) for seed in range(family.seeds)]
+    for one, other in combinations(bases, 2):
+        yield Pair(family=family.name, kind=INDEPENDENT, a=one, b=other, related=False)
+    yield from _students(family)
+    if family.is_language:
+        yield from _layers(family)
+    for kind in KINDS:
+        if family.architecture in kind.architectures:
+            for seed in range(family.parents):
+                child = kind.make(family, seed)
+                yield Pair(family=family.name, kind=kind.name, a=bases[seed], b=child, related=True)
+    for correlation in CORRELATIONS:
+        for seed in range(family.drowned):
+            child = bases[seed].then("drown", correlation=correlation, seed=seed)
+            yield Pair(
+                family=family.name, kind=NOISE, a=bases[seed], b=child, related=True, correlation=correlation
+            )
+
+
+def _students(family: Family) -> Iterator[Pair]:
+    data = "topics" if family.is_language else "noise"
+    for seed in range(family.students):
+        teacher = family.base(seed)
+        student = family.start(STRANGER // 2 + seed).then(
+            "distil", teacher=teacher, data=data, order=4, steps=family.steps
+        )
+        yield Pair(family=family.name, kind=DISTILLED, a=teacher, b=student, related=False)
+
+
+def _layers(family: Family) -> Iterator[Pair]:
+    layers = 4 if family.architecture != "mixtral" and family.width <= 64 else 2
+    for seed in range(family.parents):
+        alone = [family.base(seed).then("excerpt", first=layer, layers=1) for layer in range(layers)]
+        for one, other in pairwise(alone):
+            yield Pair(family=family.name, kind=LAYERS, a=one, b=other, related=False)
