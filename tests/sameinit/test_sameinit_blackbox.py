@@ -14,7 +14,7 @@ from provenance.errors import ContentError, UsageError
 from provenance.evidence import Verdict
 from provenance.sameinit.blackbox import Behaviour, BlackBox, ResponseLimits, compare_responses
 from provenance.sameinit.blackbox.responses import read_responses
-from provenance.sameinit.blackbox.statistics import duel, shared_beginning, top_agreement
+from provenance.sameinit.blackbox.statistics import duel, interactions, shared_beginning, top_agreement
 
 CHOICES = 4
 
@@ -64,7 +64,7 @@ def test_a_copy_that_kept_most_answers_is_matched(tmp_path: Path) -> None:
 
 
 def test_a_stranger_is_not_matched(tmp_path: Path) -> None:
-    found = compared(world(tmp_path, 2, kept=0.0))
+    found = compared(world(tmp_path, 2, kept=0.0, prompts=800))
     assert found.behaviour is Behaviour.NOT_MATCHED
     assert found.reason.startswith("behaviourally not matched")
 
@@ -111,14 +111,14 @@ def test_a_pair_that_is_the_nearest_of_strangers_is_not_matched_by_prompts_alone
     assert "3 can't give less than 0.1 over models, and 0.05 is needed" in found.reason
 
 
-def test_a_control_that_is_kin_of_a_keeps_b_from_being_matched(tmp_path: Path) -> None:
+def test_a_control_that_is_kin_of_both_keeps_b_from_being_matched(tmp_path: Path) -> None:
     paths = world(tmp_path, 9, kept=0.7)
     first = json.loads("[" + paths[0].read_text().strip().replace("\n", ",") + "]")
     sibling = [int(row["response"].split()[1]) for row in first]
     sibling[::10] = [(answer + 1) % CHOICES for answer in sibling[::10]]
     found = compared([*paths, recorded(tmp_path / "sibling.jsonl", sibling)])
-    assert found.behaviour is Behaviour.NOT_MATCHED
-    assert "sibling.jsonl" in found.reason
+    assert found.behaviour is Behaviour.INCONCLUSIVE
+    assert "neither behaviourally matched nor rivalled" in found.reason
 
 
 def test_prompts_that_all_answer_alike_tell_nothing(tmp_path: Path) -> None:
@@ -165,6 +165,19 @@ def test_the_document_is_json(tmp_path: Path) -> None:
     assert document["method"] == "blackbox/duels-pairs(alpha=0.001,level=0.05,share=0.6,prompts=50)@1"
 
 
+def test_a_model_s_own_level_of_agreement_does_not_make_a_pair() -> None:
+    """Agreement that adds up from two models' levels ties nobody to anybody."""
+    levels = np.array([0.1, 0.3, 0.2, 0.25, 0.05])
+    agreement = np.add.outer(levels, levels)
+    assert interactions(agreement) == pytest.approx(np.zeros((5, 5)))
+    agreement[1, 4] = agreement[4, 1] = agreement[1, 4] + 0.1
+    found = interactions(agreement)
+    assert found[1, 4] == pytest.approx(0.1)
+    assert found.max() == found[1, 4]
+    order = np.array([3, 1, 0, 4, 2])
+    assert interactions(agreement[np.ix_(order, order)]) == pytest.approx(found[np.ix_(order, order)])
+
+
 def test_an_outcome_has_no_truth_value() -> None:
     with pytest.raises(TypeError, match="no truth value"):
         bool(Behaviour.MATCHED)
@@ -179,7 +192,7 @@ def test_recordings_that_share_no_prompt_are_an_error(tmp_path: Path) -> None:
 
 def test_controls_are_needed_and_each_recording_has_one_part(tmp_path: Path) -> None:
     paths = world(tmp_path, 15, kept=0.7)
-    with pytest.raises(UsageError, match="needs controls"):
+    with pytest.raises(UsageError, match="needs at least 2 controls, got 0"):
         compare_responses(paths[0], paths[1], [])
     with pytest.raises(UsageError, match=r"15-0\.jsonl is named twice"):
         compare_responses(paths[0], paths[1], [paths[2], paths[0]])

@@ -13,7 +13,7 @@ from provenance.errors import ContentError, UsageError
 from provenance.evidence import Verdict
 from provenance.sameinit.blackbox.responses import Answer, Responses, read_responses
 from provenance.sameinit.blackbox.result import Behaviour, BlackBox, ResponseLimits, ResponseTest, Rival
-from provenance.sameinit.blackbox.statistics import duel, shared_beginning, top_agreement
+from provenance.sameinit.blackbox.statistics import duel, interactions, shared_beginning, top_agreement
 from provenance.sameinit.conformal import conformal_p
 
 DEFAULT_LIMITS = ResponseLimits()
@@ -23,6 +23,8 @@ ASSUMPTIONS = (
     "all models were asked in the same way: one template, one way of sampling",
 )
 UNKNOWN = "initialisation unknown"
+LEAST_CONTROLS = 2
+"""Below, there is no pair of strangers to set beside A and B."""
 
 _Score = Callable[[Answer, Answer], float]
 
@@ -57,18 +59,21 @@ def compare_responses(
 
     `MATCHED` takes two p-values, of unlike kind:
 
-    1. *Over prompts, exact.* Null hypothesis: for some control, in the place of A or of B, the prompts on which A and B are the nearer pair are
-       no more than those on which they are the farther. Each control is tested by `duel`; since A and B have to be nearer than *all*
-       of them, the largest p-value is valid as it is (R. L. Berger, Technometrics 24 (1982), the intersection-union test).
+    1. *Over prompts, exact.* Null hypothesis: to each of the two models some control is as near as the other one, in that the prompts
+       on which the other one is the nearer are no more than those on which the control is. Each control is tested by `duel`. A
+       model has to be nearer to the other than to *all* of them, so that the largest p-value is valid as it is (R. L. Berger,
+       Technometrics 24 (1982), the intersection-union test); A and B may each take that part, so that the lesser counts, twice.
     2. *Over models, conformal.* Null hypothesis: A, B and the N controls are exchangeable models. Then each of the C(N + 2, 2) pairs is as
-       likely as any other to be the nearest, and p = rank of (A, B) / C(N + 2, 2). Five controls give 1/21 at best, three 1/10.
+       likely as any other to be the nearest by `interactions`, and p = rank of (A, B) / C(N + 2, 2). Five controls give 1/21 at
+       best, three 1/10.
 
     The first alone would call one of N + 2 strangers matched: some pair is the nearest, and enough prompts always tell. `NOT_MATCHED` needs a
-    control that rivals the pair: an upper bound on the share of prompts on which A and B are the nearer is at most ``limits.share``, at a
-    confidence of 1 - ``limits.level`` by Bonferroni over controls and places.
+    control that rivals A at B's side, and one that rivals B at A's: an upper bound on the share of prompts on which A and B are the
+    nearer is at most ``limits.share``, at a confidence of 1 - ``limits.level`` by Bonferroni over all.
 
-    Source: I. Nikolic, T. Baluta, P. Saxena, arXiv 2502.00706. Deviations: exact paired tests in place of z-tests; both models take the part of
-    the parent, so that exchanging them changes nothing; all controls have to be beaten; the rank over models.
+    Source: I. Nikolic, T. Baluta, P. Saxena, arXiv 2502.00706, where the child is set beside the parent and the controls. Deviations: exact
+    paired tests in place of z-tests; both models take the part of the child, so that exchanging them changes nothing; all
+    controls have to be beaten; the rank over models.
 
     Args:
         a: Recorded responses of the one model, see `read_responses`.
@@ -78,12 +83,13 @@ def compare_responses(
 
     Raises:
         ContentError: A recording can't be read, or has no prompt in common with the others.
-        UsageError: There is no control, or a recording is named twice.
+        UsageError: There are fewer than two controls, or a recording is named twice.
     """
     paths = (a, b, *controls)
-    if not controls:
+    if len(controls) < LEAST_CONTROLS:
         raise UsageError(
-            "a black-box comparison needs controls", hint="Record the answers of five independent models."
+            f"a black-box comparison needs at least {LEAST_CONTROLS} controls, got {len(controls)}",
+            hint="Record what five independent models answer to the same prompts.",
         )
     if twice := [path for path in paths if sum(path.resolve() == other.resolve() for other in paths) > 1]:
         raise UsageError(f"{twice[0]} is named twice: each recording has one part in a comparison")
@@ -136,17 +142,34 @@ def _test(
         )
         for i, j in combinations(range(len(models)), 2)
     }
-    means = {pair: float(values.mean()) for pair, values in scores.items()}
+    means = np.zeros((len(models), len(models)))
+    for (i, j), values in scores.items():
+        means[i, j] = means[j, i] = values.mean()
+    ties = interactions(means)
+    others = [float(ties[pair]) for pair in scores if pair != (0, 1)]
     rivals = _rivals(models, scores, limits)
-    others = [mean for pair, mean in means.items() if pair != (0, 1)]
     return ResponseTest(
         name=statistic.name,
         prompts=len(prompts),
-        agreement=means[0, 1],
+        agreement=float(means[0, 1]),
         rivals=rivals,
-        log10_p=max(rival.log10_p for rival in rivals),
-        rank_log10_p=conformal_p(means[0, 1], others),
+        log10_p=_nearer_than_all(rivals),
+        rank_log10_p=conformal_p(float(ties[0, 1]), others),
         rank_kind=f"conformal N={len(others)} other pairs of {len(models)} models",
+    )
+
+
+def _nearer_than_all(rivals: Sequence[Rival]) -> float:
+    """log10 of the p-value that to each of the two models some control is as near as the other one."""
+    largest = [max(rival.log10_p for rival in side) for side in _sides(rivals)]
+    return min(0.0, min(largest) + math.log10(len(largest)))
+
+
+def _sides(rivals: Sequence[Rival]) -> Sequence[Sequence[Rival]]:
+    """The rivals of B at A's side, and of A at B's."""
+    return tuple(
+        [rival for rival in rivals if rival.against == side]
+        for side in sorted({one.against for one in rivals})
     )
 
 
@@ -179,11 +202,11 @@ def _judge(
     """What the decisive test amounts to, in words."""
     if test is None or test.log10_p is None or test.rank_log10_p is None:
         return Behaviour.INCONCLUSIVE, f"too few prompts: {tests[-1].untestable}"
-    rival = min(test.rivals, key=lambda one: (one.most, one.control, one.against))
-    if rival.most <= limits.share:
+    nearest = [min(side, key=lambda one: (one.most, one.control)) for side in _sides(test.rivals)]
+    if all(rival.most <= limits.share for rival in nearest):
+        rivals = " and ".join(f"{rival.control} is as near to {rival.against}" for rival in nearest)
         return Behaviour.NOT_MATCHED, (
-            f"behaviourally not matched: A and B agree to {test.agreement:.3f}, but {rival.control} and {rival.against} to "
-            f"{rival.agreement:.3f} ({test.name}, {test.prompts} prompts)"
+            f"behaviourally not matched: {rivals} as the other one is (agreement {test.agreement:.3f} on {test.prompts} prompts, {test.name})"
         )
     p = f"p = {_shown(test.log10_p)} over {test.prompts} prompts and {_shown(test.rank_log10_p)} over models"
     ranks_first = test.rank_log10_p <= math.log10(limits.level)
@@ -194,7 +217,10 @@ def _judge(
         return Behaviour.INCONCLUSIVE, (
             f"too few controls: {controls} can't give less than {least:.2g} over models, and {limits.level:g} is needed ({p})"
         )
-    return Behaviour.INCONCLUSIVE, f"neither behaviourally matched nor rivalled by a control ({p})"
+    return (
+        Behaviour.INCONCLUSIVE,
+        f"neither behaviourally matched nor rivalled by controls on both sides ({p})",
+    )
 
 
 def _shown(log10_p: float) -> str:

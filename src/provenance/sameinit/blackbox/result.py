@@ -33,10 +33,12 @@ class ResponseLimits:
     """What an outcome takes, declared before the responses are seen.
 
     Args:
-        alpha: Over prompts: `MATCHED` needs each control to be farther, at this p-value or below.
+        alpha: Over prompts: `MATCHED` needs one of the two models to be nearer to the other than to each control, at this p-value or
+            below.
         level: Over models: `MATCHED` needs the pair to rank this high among all pairs of models; also 1 minus the confidence
             with which `NOT_MATCHED` holds.
-        share: `NOT_MATCHED` needs a control that B is nearer than on at most this share of the prompts on which they differ.
+        share: `NOT_MATCHED` needs, for each of the two models, a control that the other one is nearer than on at most this share of
+            the prompts on which they differ.
         prompts: Prompts that all models have to have answered before anything is said.
     """
 
@@ -93,8 +95,9 @@ class ResponseTest:
         prompts: Number of prompts on which it was taken.
         agreement: Mean agreement of A and B, in [0, 1].
         rivals: Every control against A and against B.
-        log10_p: Over prompts, exact: the largest of the rivals', since A and B have to be nearer than all of them.
-        rank_log10_p: Over models: the rank of A and B among all pairs of models.
+        log10_p: Over prompts, exact: one of the two is nearer to the other than to any control. Twice the lesser, of A and of B, of the
+            largest p-value among its rivals.
+        rank_log10_p: Over models: the rank of A and B among all pairs of models, by how much nearer they are than to models in general.
         rank_kind: What that p-value rests on, ``conformal N=... pairs of ... models``.
         untestable: Why there is no test; all figures are then None.
     """

@@ -71,6 +71,33 @@ def _completed(
     return np.array([*cells, max(0.0, left_over - wanted * room)])
 
 
+def interactions(
+    agreement: Float64[np.ndarray, "models models"],  # noqa: F722 - names of axes
+) -> Float64[np.ndarray, "models models"]:  # noqa: F722
+    """How much nearer each pair of models is than the two of them are to models in general.
+
+    e_ij = s_ij - mean_k s_ik - mean_k s_jk + mean_kl s_kl, over models k and l other than i and j. A model that answers unlike
+    everybody (by being better, worse, or tuned to something else) has low agreement with its own parent too; what is left after the
+    two models' own levels are taken away is what ties them to each other. Renaming models renames rows and columns and
+    nothing else, so that any ranking of pairs is as exchangeable as the models are.
+
+    Source: J. W. Tukey's two-way fit of a table; here without the pair itself, so that a close pair does not hide behind its own level.
+
+    Args:
+        agreement: Mean agreement of models i and j, symmetric, at least four models; the diagonal is not looked at.
+
+    Returns:
+        Symmetric; 0 on the diagonal.
+    """
+    count = len(agreement)
+    off = np.where(np.eye(count, dtype=bool), 0.0, agreement)
+    sums = off.sum(axis=1)
+    to_others = (sums[:, None] - off) / (count - 2)
+    among_others = off.sum() - 2 * sums[:, None] - 2 * sums + 2 * off
+    found = off - to_others - to_others.T + among_others / ((count - 2) * (count - 3))
+    return np.where(np.eye(count, dtype=bool), 0.0, (found + found.T) / 2)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Duel:
     """Whether one pair is nearer than another, prompt by prompt.
