@@ -1,15 +1,18 @@
 """Requests: what somebody hands in to be registered, from a call, a command line or a manifest."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from provenance.artifacts import ArtifactKind, Content, Generation, Reference
 from provenance.errors import ProvenanceError, UsageError
 from provenance.intake import Claim, ContentProgress, read_content, read_manifest
 from provenance.relations import RelationKind
+
+if TYPE_CHECKING:
+    from provenance.sameinit.sketch import Sketch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,7 @@ class Request:
         path: Where they are.
         parents: Its parents as typed.
         claims: What its files say of its ancestry.
+        sketch: Of its weights, where they are a model's whose architecture is known.
         notes: What the registrant should know about its files, a sentence each.
         declared_root: See `Artifact`.
         generation: See `Artifact`.
@@ -59,6 +63,7 @@ class Request:
     path: str | None = None
     parents: tuple[Parent, ...] = ()
     claims: tuple[Claim, ...] = ()
+    sketch: "Sketch | None" = field(default=None, compare=False, repr=False)
     notes: tuple[str, ...] = ()
     declared_root: bool = False
     generation: Generation | None = None
@@ -82,17 +87,55 @@ class Request:
     def reading(
         self, path: str | Path | None, *, sha256: bool = False, progress: ContentProgress | None = None
     ) -> "Request":
-        """This request with the content and the claims of some files; itself where there are none."""
+        """This request with the content and the claims of some files, and a model's sketch; itself where there are none."""
         if path is None:
             return self
-        intake = read_content(Path(path), kind=self.kind, sha256=sha256, progress=progress)
+        weights = _Weights(Path(path)) if self.kind is ArtifactKind.MODEL else None
+        intake = read_content(
+            Path(path),
+            kind=self.kind,
+            sha256=sha256,
+            progress=progress,
+            watch=weights.look if weights else None,
+        )
         return replace(
             self,
             content=intake.content,
             path=str(intake.path),
             claims=intake.claims,
+            sketch=weights.sketch() if weights else None,
             notes=intake.warnings,
         )
+
+
+class _Weights:
+    """A model's weights, sketched file by file as they are digested, while each is still in the page cache.
+
+    Weights that can't be read as such have no sketch, and nor have those that change after they were opened, before the digest: every
+    read notices that.
+    """
+
+    def __init__(self, path: Path) -> None:
+        from provenance.sameinit.sketch import Sketcher
+        from provenance.weights.network import Network
+
+        self._sketcher: Sketcher | None = None
+        with suppress(ProvenanceError):
+            self._sketcher = Sketcher(Network.open(path.absolute()))
+
+    def look(self, file: Path) -> None:
+        """Takes what the sketch keeps of a file."""
+        if self._sketcher is not None:
+            try:
+                self._sketcher.take(file)
+            except ProvenanceError:
+                self._sketcher = None
+
+    def sketch(self) -> "Sketch | None":
+        """The sketch, after the last file."""
+        with suppress(ProvenanceError):
+            return self._sketcher.finish() if self._sketcher else None
+        return None
 
 
 def requests_of(path: Path, *, progress: ContentProgress | None = None) -> tuple[Request, ...]:

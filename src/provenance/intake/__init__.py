@@ -12,7 +12,7 @@ and the reason, and no file is ever unpickled, unpacked or run. In reading order
 """
 
 from provenance.intake.claims import Claim
-from provenance.intake.content import ContentProgress, Intake, read_content
+from provenance.intake.content import ContentProgress, FileWatch, Intake, read_content
 from provenance.intake.manifest import Entry, EntryRelation, Manifest, read_manifest
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "ContentProgress",
     "Entry",
     "EntryRelation",
+    "FileWatch",
     "Intake",
     "Manifest",
     "read_content",

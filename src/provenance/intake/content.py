@@ -14,6 +14,8 @@ from provenance.intake.formats import recognise
 
 ContentProgress: TypeAlias = Callable[[int, int], None]
 """Told the bytes digested so far and the bytes in all, before the first file and after each."""
+FileWatch: TypeAlias = Callable[[Path], None]
+"""Told of each file when its bytes have just gone by, and are still in memory as a rule: the moment for another look at them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +36,12 @@ class Intake:
 
 
 def read_content(
-    path: Path, *, kind: ArtifactKind, sha256: bool = False, progress: ContentProgress | None = None
+    path: Path,
+    *,
+    kind: ArtifactKind,
+    sha256: bool = False,
+    progress: ContentProgress | None = None,
+    watch: FileWatch | None = None,
 ) -> Intake:
     """Reads a model's or dataset's files once, and says what they are.
 
@@ -43,6 +50,7 @@ def read_content(
         kind: What the files are registered as.
         sha256: Whether to digest by SHA-256 too; much slower.
         progress: Told how far the digest has come.
+        watch: May look at each file as it goes by; whatever changes until its last look is found.
 
     Raises:
         ContentError: The files can't be read safely, are not what they claim to be, or changed meanwhile.
@@ -51,7 +59,9 @@ def read_content(
     recognised = recognise(files, kind)
     claims, claim_warnings = read_claims(files, kind, recognised.format)
     algorithms = (DigestAlgorithm.BLAKE3, DigestAlgorithm.SHA256) if sha256 else (DigestAlgorithm.BLAKE3,)
-    digests = _digest(files, algorithms, progress or (lambda _done, _total: None))
+    digests = _digest(
+        files, algorithms, progress or (lambda _done, _total: None), watch or (lambda _file: None)
+    )
     _check_unchanged(files)
     content = Content(
         digest=digests[DigestAlgorithm.BLAKE3],
@@ -67,7 +77,7 @@ def read_content(
 
 
 def _digest(
-    files: Files, algorithms: tuple[DigestAlgorithm, ...], progress: ContentProgress
+    files: Files, algorithms: tuple[DigestAlgorithm, ...], progress: ContentProgress, watch: FileWatch
 ) -> dict[DigestAlgorithm, Digest]:
     total, done = files.size_bytes, 0
     progress(done, total)
@@ -75,6 +85,7 @@ def _digest(
     for file in files.found:
         for algorithm, listing in listings.items():
             listing.append((file.name, digest_file(file.path, algorithm)))
+        watch(file.path)
         done += file.size
         progress(done, total)
     if not files.is_folder:

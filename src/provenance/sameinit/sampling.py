@@ -38,8 +38,8 @@ FEW_OTHERS = 4
 TABLE_SHARE = 8
 """Times as many others as of a layer are kept of a table of tokens: there are few tables, and models share them more often."""
 _ATTENTION = frozenset({Role.QUERY, Role.KEY, Role.VALUE, Role.OUTPUT})
-_KEYED = frozenset({Role.KEY, Role.VALUE})
-_TABLES = frozenset({Role.EMBEDDING, Role.HEAD})
+KEYED = frozenset({Role.KEY, Role.VALUE})
+TABLES = frozenset({Role.EMBEDDING, Role.HEAD})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ class Sampled:
     @property
     def is_table(self) -> bool:
         """Whether the others are tokens, of which the same model with a longer vocabulary has more."""
-        return self.slot.role in _TABLES
+        return self.slot.role in TABLES
 
 
 def chosen(layout: Layout) -> tuple[Sampled, ...]:
@@ -149,7 +149,7 @@ def _units(layout: Layout, slot: Slot, side: Side, cap: int) -> int:
     """Units that are kept of a matrix when none may have more than ``cap``."""
     if layout.heads and slot.role in _ATTENTION:
         kept = reduced(layout.heads, kept_heads(layout.heads, cap))
-        cap = kept.size * (kept.keys if slot.role in _KEYED else kept.queries)
+        cap = kept.size * (kept.keys if slot.role in KEYED else kept.queries)
     return min(_ends(layout, slot, side)[0], cap)
 
 
@@ -160,4 +160,4 @@ def _ends(layout: Layout, slot: Slot, side: Side) -> tuple[int, int]:
 
 
 def _weight(role: Role) -> int:
-    return TABLE_SHARE if role in _TABLES else 1
+    return TABLE_SHARE if role in TABLES else 1

@@ -24,11 +24,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from provenance.errors import ContentError
 from provenance.sameinit.agreement import built_positions
-from provenance.sameinit.sampling import Sampled, chosen, others, reduced
+from provenance.sameinit.sampling import KEYED, TABLES, Sampled, chosen, others, reduced
 from provenance.sameinit.signs import sign_plan, signs
 from provenance.sameinit.symmetries import Side
 from provenance.weights.checkpoint import Checkpoint
@@ -37,8 +36,7 @@ from provenance.weights.families import FAMILIES, Family, Role
 from provenance.weights.hints import Norm, Rotation
 from provenance.weights.network import Network
 from provenance.weights.roles import STACK, Heads, Layout, Matrix, Slot
-
-Codes = npt.NDArray[np.int8]
+from provenance.weights.tensor import StoredTensor
 
 METHOD = "sameinit-sketch@1"
 """Only sketches of one method can be compared."""
@@ -47,8 +45,6 @@ IDENTITY_LIKE_Z = 10.0
 _FEWEST_DIAGONAL = 4
 _RANGE = 8.0  # medians of absolute values at which codes end: 5.4 standard deviations of a normal law
 _LARGEST = 127
-_TABLES = frozenset({Role.EMBEDDING, Role.HEAD})
-_KEYED = frozenset({Role.KEY, Role.VALUE})
 _FAMILIES = {family.name: family for family in (*FAMILIES, STACK)}
 
 
@@ -139,33 +135,57 @@ class Sketch:
 
 
 def sketch(network: Network) -> Sketch | None:
-    """Draws the sketch of a model, reading little more than what it keeps.
+    """Draws the sketch of a model, reading little more than what it keeps; see `Sketcher.finish`."""
+    return Sketcher(network).finish()
 
-    Returns:
-        The sketch; None where the architecture is not known, or nothing of it can be tested.
 
-    Raises:
-        ContentError: A file was changed since it was opened.
+class Sketcher:
+    """Draws a sketch file by file, for whoever reads the files anyway.
+
+    Args:
+        network: The opened model.
     """
-    layout = network.layout
-    if layout is None:
-        return None
-    is_built = built_positions(network.checkpoint, layout) is not None
-    samples, scales, codes = [], [], []
-    for one in chosen(layout):
-        matrix = layout.matrices[one.slot]
-        if not network.checkpoint.is_numeric(matrix.name) or (is_built and one.slot.role in _TABLES):
-            continue
-        values = _read(network, matrix, one)
-        if _is_unfit(values, one):
-            continue
-        scale, rounded = _rounded(values)
-        samples.append(one)
-        scales.append(scale)
-        codes.append(rounded.tobytes())
-    if not any(one.part for one in samples):
-        return None
-    return Sketch(layout.family, layout.heads, layout.norm, tuple(samples), tuple(scales), b"".join(codes))
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._due = (
+            {one.slot: (one, network.layout.matrices[one.slot]) for one in chosen(network.layout)}
+            if network.layout
+            else {}
+        )
+        self._drawn: dict[Slot, tuple[Sampled, float, bytes]] = {}
+
+    def take(self, file: Path | None = None) -> None:
+        """Reads what is still due of a file, or of all files.
+
+        Raises:
+            ContentError: A file was changed since it was opened.
+        """
+        for slot, (one, matrix) in tuple(self._due.items()):
+            tensor = self._network.checkpoint.tensors[matrix.name]
+            if file is None or (isinstance(tensor, StoredTensor) and tensor.file.path == file):
+                del self._due[slot]
+                values = _read(self._network, matrix, one) if tensor.is_numeric else None
+                if values is not None and not _is_unfit(values, one):
+                    self._drawn[slot] = one, *_rounded(values)
+
+    def finish(self) -> Sketch | None:
+        """The sketch, after whatever is still due; None where the architecture is not known, or nothing of it can be tested.
+
+        Raises:
+            ContentError: A file was changed since it was opened.
+        """
+        self.take()
+        layout = self._network.layout
+        if layout is None:
+            return None
+        # Fixed positions tell the coordinates of the residual stream apart: then they are no units.
+        is_built = built_positions(self._network.checkpoint, layout) is not None
+        drawn = [one for slot, one in sorted(self._drawn.items()) if not (is_built and slot.role in TABLES)]
+        if not any(one.part for one, _, _ in drawn):
+            return None
+        samples, scales, codes = zip(*drawn, strict=True)
+        return Sketch(layout.family, layout.heads, layout.norm, samples, scales, b"".join(codes))
 
 
 def side_by_side(a: Sketch, b: Sketch) -> tuple[Network, Network]:
@@ -208,7 +228,7 @@ def _kept_keys(drawn: Sketch) -> int:
     """Number of key and value heads that every sample of attention holds whole."""
     if drawn.heads is None:
         return 0
-    rows = [one.units for one in drawn.samples if one.slot.role in _KEYED]
+    rows = [one.units for one in drawn.samples if one.slot.role in KEYED]
     return min(rows, default=drawn.heads.size) // drawn.heads.size
 
 
@@ -246,12 +266,12 @@ def _is_unfit(values: Floats, one: Sampled) -> bool:
     return abs(z) > IDENTITY_LIKE_Z
 
 
-def _rounded(values: Floats) -> tuple[float, Codes]:
+def _rounded(values: Floats) -> tuple[float, bytes]:
     """Values in steps of their typical size; what is far larger, as few outliers are, is cut off."""
     sizes = np.abs(values)
     step = float(np.median(sizes[sizes > 0])) * _RANGE / _LARGEST
     step = max(float(np.float32(step)), float(np.finfo(np.float32).tiny))
-    return step, np.clip(np.rint(values / step), -_LARGEST, _LARGEST).astype(np.int8)
+    return step, np.clip(np.rint(values / step), -_LARGEST, _LARGEST).astype(np.int8).tobytes()
 
 
 def _read_sample(entry: Sequence[Any]) -> Sampled:
