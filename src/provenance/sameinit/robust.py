@@ -1,0 +1,173 @@
+"""Tier 2: do two models share an initialisation, though one was permuted, rotated, scaled, cut or put together anew?
+
+One part of the models says how they lie to each other, another part is tested:
+
+1. Norms' gains are folded into the matrices that read behind them.
+2. The tables of tokens show how A's residual stream has to be turned (`alignment`); where the gates say otherwise it stays as it is.
+3. Gates say which layers and experts belong together (`layers`), and which hidden units (`matching`); queries and keys say which heads (`attention`).
+4. The signs of the matched units' agreement are coins: (up, down) of gated MLPs, (value, output) of attention.
+
+Null hypothesis: B's initialisation was drawn independently of A. Flipping (U_j, D_:j) or (V_r, O_:r) changes nothing that B computes,
+commutes with the usual optimisers and leaves the usual initialisations as likely as before; it changes neither tables nor gains, gates, queries, keys,
+nor the size of any cosine, so that the alignment and every match are the same whatever the coins show. Each unit and each layer of either model enters
+once. Given all that the alignment saw, the coins are independent and fair, and the binomial p-values of the groups are exact, even where
+strangers have "universal" units in common. Choices by index (the first units of a layer) or by similarity of gates (which layers) keep that.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from provenance.sameinit.alignment import Alignment, alignments
+from provenance.sameinit.attention import match_values
+from provenance.sameinit.comparison import GroupTest, LayerMatch
+from provenance.sameinit.copies import Sketch, copies
+from provenance.sameinit.layers import LayerMap, layer_maps
+from provenance.sameinit.matching import Match, match_hidden
+from provenance.sameinit.statistics import Coins, Untestable, sign_test
+from provenance.sameinit.symmetries import Symmetry
+from provenance.weights.families import Role
+from provenance.weights.network import Network
+from provenance.weights.roles import Slot
+
+MOST_PAIRS = 16
+"""Pairs of MLPs, and of layers of attention, that are tested: the likest."""
+MIN_UNITS = 8
+"""Fewer matched units than this are no group."""
+_TIER = 2
+_FIRST_BYTES = 64
+
+Outcome = tuple[GroupTest, Coins | Untestable]
+Result = tuple[GroupTest, Coins | Untestable, tuple[Sketch, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Robust:
+    """What the robust test found.
+
+    Args:
+        tests: One for each pair of MLPs and of layers of attention, with its outcome.
+        layers: For each MLP of either model the likest of the other, and how alike they are.
+        aligned_cosine: Mean cosine of the tested weights of matched units, weighted by size; None when nothing was tested.
+        obstacles: Why there is less than two alike models would give.
+        alignment: How A's residual stream lies to B's; None where that is not known.
+    """
+
+    tests: tuple[Outcome, ...] = ()
+    layers: tuple[LayerMatch, ...] = ()
+    aligned_cosine: float | None = None
+    obstacles: tuple[str, ...] = ()
+    alignment: Alignment | None = None
+
+
+def robust(a: Network, b: Network, *, min_units: int = MIN_UNITS) -> Robust:
+    """Aligns two models on one part of them and tests another: see the module.
+
+    Deterministic; exchanging the models changes nothing but the order in which layers are named.
+
+    Args:
+        a: A model.
+        b: Another one.
+        min_units: Fewest matched units that are tested.
+
+    Raises:
+        ContentError: A file was changed since it was opened.
+    """
+    if _order(b) < _order(a):
+        found = _robust(b, a, min_units, swapped=True)
+        return replace(
+            found,
+            layers=tuple(replace(match, a=match.b, b=match.a) for match in found.layers),
+            alignment=found.alignment and found.alignment.mirrored(),
+        )
+    return _robust(a, b, min_units, swapped=False)
+
+
+def _robust(a: Network, b: Network, min_units: int, *, swapped: bool) -> Robust:
+    turns = alignments(a, b)
+    if isinstance(turns, Untestable):
+        return Robust(obstacles=(f"the residual streams can't be aligned: {turns.reason}",))
+    maps = layer_maps(a, b, turns)
+    if isinstance(maps, Untestable):
+        return Robust(obstacles=(maps.reason,), alignment=turns[0])
+    # The first on a tie: as they stand.
+    turn, layers = max(zip(turns, maps, strict=True), key=lambda choice: choice[1].score())
+    results = [
+        _result(_name(one, other, roles, swapped=swapped), part, found, min_units)
+        for one, other, part, roles, found in _matches(a, b, turn, layers)
+    ]
+    sizes = [(test.elements, test.agreement or 0.0) for test, _, _ in results]
+    total = sum(size for size, _ in sizes)
+    return Robust(
+        tests=_counted_once(results),
+        layers=layers.likest(),
+        aligned_cosine=sum(size * cosine for size, cosine in sizes) / total if total else None,
+        obstacles=() if results else ("there are no gated MLPs and no values that both models have",),
+        alignment=turn,
+    )
+
+
+def _matches(
+    a: Network, b: Network, turn: Alignment, layers: LayerMap
+) -> Iterator[tuple[Slot, Slot, str, str, Match | Untestable]]:
+    """The pairs that are tested: both places, part and roles, and the matched units."""
+    for one, other in sorted(layers.pairs()[:MOST_PAIRS]):
+        if one.role is other.role is Role.GATE:
+            yield one, other, "mlp", "up+down", match_hidden(a, one, b, other, turn)
+    for one, other in sorted(layers.layer_pairs()[:MOST_PAIRS]):
+        if _has_values(a, one) and _has_values(b, other):
+            yield one, other, "attention", "value+output", match_values(a, one, b, other, turn)
+
+
+def _has_values(network: Network, slot: Slot) -> bool:
+    return network.layout is not None and slot._replace(role=Role.VALUE) in network.layout.matrices
+
+
+def _name(one: Slot, other: Slot, roles: str, *, swapped: bool) -> str:
+    places = [".".join((*filter(None, [slot.tower]), *map(str, slot.numbers))) for slot in (one, other)]
+    return f"{'~'.join(reversed(places) if swapped else places)}.{roles}"
+
+
+def _result(name: str, part: str, found: Match | Untestable, min_units: int) -> Result:
+    outcome: Coins | Untestable
+    if isinstance(found, Untestable):
+        outcome = found
+    elif len(found.left) < min_units:
+        outcome = Untestable(f"only {len(found.left)} units have a partner in the other model")
+    else:
+        outcome = sign_test(found.agreement)
+    test = GroupTest(name=name, part=part, symmetry=Symmetry.SIGN, tier=_TIER)
+    if isinstance(outcome, Untestable) or isinstance(found, Untestable):
+        reason = outcome.reason if isinstance(outcome, Untestable) else ""
+        return replace(test, untestable=reason), outcome, ()
+    test = replace(
+        test,
+        elements=found.elements,
+        flips=outcome.flips,
+        heads=outcome.heads,
+        agreement=outcome.mean,
+        cosine=float(found.agreement.mean()),
+        log10_p=outcome.log10_p,
+        log10_bound=outcome.log10_bound,
+    )
+    return test, outcome, found.sketches
+
+
+def _counted_once(results: Sequence[Result]) -> tuple[Outcome, ...]:
+    """The tests and their outcomes, each test with the group that it is a copy of within both models, if it is."""
+    sketches: dict[str, list[tuple[str, Sketch]]] = defaultdict(list)
+    for test, _, units in results:
+        sketches[test.part] += [(test.name, one) for one in units]
+    first = {part: copies(known) for part, known in sketches.items()}
+    return tuple(
+        (replace(test, copy_of=first[test.part].get(test.name)), outcome) for test, outcome, _ in results
+    )
+
+
+def _order(network: Network) -> list[tuple[str, tuple[int, ...], bytes]]:
+    """What tells two models apart whatever they are called, so that each pair is looked at in one order."""
+    checkpoint = network.checkpoint
+    return [
+        (name, checkpoint.info(name).shape, checkpoint.raw(name, 0, _FIRST_BYTES).tobytes())
+        for name in checkpoint.tensors
+    ]
