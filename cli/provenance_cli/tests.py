@@ -1,12 +1,9 @@
-"""compare, audit, canary."""
+"""audit, canary."""
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from provenance.errors import ProvenanceError
 from provenance.evidence import TestKind, Verdict
 from provenance_cli.options import json_option, open_registry, registry_options
 from provenance_cli.output import as_data, note, print_json, print_table, say
@@ -18,48 +15,6 @@ if TYPE_CHECKING:
     from provenance.audit import Outcome
     from provenance.canary import CanaryResult
     from provenance.registry import Registry
-
-
-@click.command()
-@click.argument("a")
-@click.argument("b")
-@registry_options
-@json_option
-def compare(a: str, b: str, registry: str | None, actor: str | None, as_json: bool) -> None:
-    """Test whether checkpoints A and B (paths or references) share an initialisation; nothing is recorded.
-
-    Exit 0 for a verdict, 3 for INCONCLUSIVE. Python: provenance.sameinit.compare().
-    """
-    from provenance.sameinit import compare as test
-
-    found = test(_place(a, registry, actor), _place(b, registry, actor))
-    if as_json:
-        print_json(found)
-    else:
-        say(f"{found.verdict.value}" + (f" ({found.kinship})" if found.kinship else "") + f": {found.reason}")
-        figures = {
-            "log10 p": found.log10_p,
-            "aligned cosine": found.aligned_cosine,
-            "smallest detectable cosine": found.rho_min,
-        }
-        for name, value in figures.items():
-            say(f"  {name:<27} {'-' if value is None else f'{value:.4g}'}")
-        say(f"  {'share of parameters tested':<27} {found.coverage:.0%}")
-        for assumption in found.assumptions:
-            say(f"  assumed: {assumption}")
-    raise click.exceptions.Exit(3 if found.verdict is Verdict.INCONCLUSIVE else 0)
-
-
-def _place(word: str, registry: str | None, actor: str | None) -> Path:
-    """The checkpoint that a path or a reference means; a path that is there comes first."""
-    if os.path.exists(word):  # noqa: PTH110 - pathlib's own raises where a word is too long for a path
-        return Path(word)
-    try:
-        with open_registry(registry, actor) as opened:
-            return opened.view().location(word)
-    except ProvenanceError as error:
-        error.message = f"nothing is at {word}, and {error.message}"
-        raise
 
 
 @click.command()
