@@ -148,7 +148,7 @@ def test_pickled_weights_are_never_opened_and_the_error_says_how_to_convert_them
 
 
 def test_a_folder_without_weights_or_with_two_sets_of_them_says_so(tmp_path: Path) -> None:
-    with pytest.raises(ContentError, match="holds no safetensors weights"):
+    with pytest.raises(ContentError, match="holds no weights: no safetensors"):
         Checkpoint.open(tmp_path)
     save_file({"one": ONE}, tmp_path / "a.safetensors")
     save_file({"one": ONE}, tmp_path / "b.safetensors")

@@ -13,7 +13,8 @@ import numpy as np
 
 from provenance.errors import ContentError
 from provenance.weights.dtypes import Bytes, Floats
-from provenance.weights.folder import INDEX_SUFFIX, SUFFIX, locate, read_index
+from provenance.weights.folder import locate, read_index
+from provenance.weights.gguf import read_gguf
 from provenance.weights.header import read_header
 from provenance.weights.hints import NO_HINTS, Hints, read_hints
 from provenance.weights.tensor import (
@@ -57,8 +58,9 @@ class Checkpoint:
             ContentError: There are no sound weights there; the message names the file and the reason.
         """
         file = locate(path)
-        contents = _READERS[".json" if file.name.endswith(INDEX_SUFFIX) else file.suffix](file)
-        return cls(path, contents.tensors, contents.files, read_hints(file.parent))
+        contents = _READERS[file.suffix](file)
+        hints = read_hints(file.parent) if contents.hints is None else contents.hints
+        return cls(path, contents.tensors, contents.files, hints)
 
     @classmethod
     def of(cls, path: Path, arrays: Mapping[str, Floats], hints: Hints = NO_HINTS) -> Self:
@@ -145,5 +147,9 @@ def read_shards(index: Path) -> Contents:
     return Contents(tensors=tensors, files=tuple(file for shard in shards.values() for file in shard.files))
 
 
-_READERS: Mapping[str, Callable[[Path], Contents]] = {SUFFIX: read_safetensors, ".json": read_shards}
-"""What reads a file, by the end of its name."""
+_READERS: Mapping[str, Callable[[Path], Contents]] = {
+    ".safetensors": read_safetensors,
+    ".json": read_shards,
+    ".gguf": read_gguf,
+}
+"""What reads a file, by its suffix."""

@@ -1,10 +1,11 @@
-"""Which safetensors files make up a checkpoint: one file, the shards of an index, or what a model folder holds.
+"""Which files make up a checkpoint: one file, the shards of an index, or what a model folder holds.
 
 Nothing that an index says is followed out of its folder, and no symbolic link inside a model folder is either, but for those of the
 hub client's cache. Pickled weights are never opened, since unpickling runs whatever the file says.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
@@ -14,8 +15,17 @@ SUFFIX = ".safetensors"
 INDEX_SUFFIX = ".safetensors.index.json"
 PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"})
 MAX_INDEX_BYTES = 100_000_000
-PREFERRED = ("model" + INDEX_SUFFIX, "model" + SUFFIX, "adapter_model" + SUFFIX)
+PREFERRED = (
+    "model" + INDEX_SUFFIX,
+    "model" + SUFFIX,
+    "adapter_model" + SUFFIX,
+    "model.onnx",
+    "onnx/model.onnx",
+)
 """What the usual layouts call their weights, in the order in which they are looked for."""
+KINDS = (INDEX_SUFFIX, SUFFIX, ".gguf", ".onnx")
+"""Ends of the names of files that hold weights: where a folder has files of several kinds, the first counts."""
+_LATER_PART = re.compile(r"-(?!00001)\d{5}-of-\d{5}\.gguf$")
 
 CONVERT_HINT = (
     "Where you trust its origin, convert it: "
@@ -24,7 +34,7 @@ CONVERT_HINT = (
 
 
 def locate(path: Path) -> Path:
-    """The file to read a checkpoint from: a safetensors file, or an index of them.
+    """The file to read a checkpoint from, which may name others: an index names shards, the first part of a GGUF file the others.
 
     Args:
         path: Such a file, or a folder that holds one (itself or, when there is just one, below).
@@ -40,10 +50,10 @@ def locate(path: Path) -> Path:
         raise ContentError(
             f"{path} holds pickled weights; it is never opened, since unpickling runs code", hint=CONVERT_HINT
         )
-    if not path.name.endswith((SUFFIX, INDEX_SUFFIX)):
+    if not path.name.endswith(KINDS):
         raise ContentError(
-            f"{path} is not a safetensors file: its name ends in {path.suffix or 'no suffix'!r}",
-            hint="Weights are read from .safetensors files, their index, or a folder that holds them.",
+            f"{path} is not a safetensors file, nor one of GGUF or ONNX: its name ends in {path.suffix or 'no suffix'!r}",
+            hint="Weights are read from .safetensors, .gguf and .onnx files, an index of shards, or a folder that holds them.",
         )
     return path
 
@@ -110,9 +120,9 @@ def _weights_of(folder: Path) -> Path:
         if (folder / name).exists():
             check_inside(folder / name, folder)
             return folder / name
-    found = sorted(path for path in folder.rglob("*") if path.name.endswith((SUFFIX, INDEX_SUFFIX)))
-    indexes = [path for path in found if path.name.endswith(INDEX_SUFFIX)]
-    candidates = indexes or found
+    found = sorted(path for path in folder.rglob("*") if path.name.endswith(KINDS))
+    of_kinds = ([path for path in found if path.name.endswith(kind)] for kind in KINDS)
+    candidates = [path for path in next(filter(None, of_kinds), []) if not _LATER_PART.search(path.name)]
     if len(candidates) == 1:
         check_inside(candidates[0], folder)
         return candidates[0]
@@ -124,4 +134,4 @@ def _weights_of(folder: Path) -> Path:
         raise ContentError(
             f"{folder} holds pickled weights only: {', '.join(pickles[:4])}", hint=CONVERT_HINT
         )
-    raise ContentError(f"{folder} holds no safetensors weights")
+    raise ContentError(f"{folder} holds no weights: no safetensors, GGUF or ONNX file")

@@ -15,6 +15,7 @@ import numpy as np
 
 from provenance.errors import ContentError
 from provenance.weights.dtypes import DTYPES, Bytes, Floats
+from provenance.weights.hints import Hints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +99,7 @@ class WeightFile:
             try:
                 if _state(os.fstat(descriptor)) != self._state:
                     raise self._changed()
-                _fill(descriptor, memoryview(data), start)
+                _fill(descriptor, data.data, start)
             finally:
                 os.close(descriptor)
         except (OSError, EOFError) as error:
@@ -241,7 +242,9 @@ class Contents:
     Args:
         tensors: Name to tensor.
         files: The files that they lie in.
+        hints: What the files say of the geometry; None where their format has no place for it.
     """
 
     tensors: Mapping[str, Tensor]
     files: tuple[WeightFile, ...]
+    hints: Hints | None = None
