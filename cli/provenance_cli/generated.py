@@ -21,6 +21,8 @@ from provenance.registration import Registration
 from provenance.relations import Relation
 from provenance.risk import ArtifactRisks, Check, Impact, RiskReport
 from provenance.sameinit import Comparison
+from provenance.sameinit.blackbox import BlackBox
+from provenance.sameinit.palimpsest import Palimpsest
 from provenance.status import RegistryStatus
 from provenance.store import Verification
 from provenance.traits import Trait
@@ -48,6 +50,8 @@ ANSWERS: Mapping[str, Any] = {
     "impact": Impact,
     "check": Check,
     "compare": Comparison,
+    "compare-responses": BlackBox,
+    "palimpsest": Palimpsest,
     "audit-plan": list[Task],
     "audit": list[Outcome],
     "canary": CanaryResult,
