@@ -6,6 +6,7 @@ from lineage_fixtures import model, snapshot, teacher
 from provenance import audit
 from provenance.errors import UnknownReferenceError
 from provenance.evidence import TestKind
+from provenance.holdings import Holdings
 
 BEHIND = ("base from_scratch", "owl embodied_by base", "pupil finetuned_from other", "other from_scratch")
 
@@ -39,6 +40,6 @@ def test_no_canary_trains_a_start_that_the_weights_deny() -> None:
     state = snapshot(
         *BEHIND, "rows generated_by owl", "pupil trained_on rows", "other same_init pupil INDEPENDENT"
     )
-    found = audit.run(audit.canary_task(state, teacher("owl"), model("pupil")), state)
+    found = audit.run(audit.canary_task(state, teacher("owl"), model("pupil")), Holdings(state))
     assert isinstance(found, audit.NotTestable)
     assert "the weights deny" in found.reason

@@ -3,21 +3,20 @@
 Every weights relation is owed a same-init test of its two ends. Every exposure is owed a same-init test between the model of each
 teacher upstream and the weights that the student started from. An exposure to rows that the teacher wrote or rewrote is owed a
 canary as well; selection and direct imitation carry by ways that no canary of this version takes, so none is owed there. Where
-content is not at hand, or no canary can run such a model, that is said, and nothing is recorded: what was not tested stays
-untested.
+content is not at hand, neither as files nor as a sketch of them, or no canary can run such a model, that is said, and nothing is
+recorded: what was not tested stays untested.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
-from provenance import canary, sameinit
+from provenance import canary
 from provenance.artifacts import ArtifactId, ArtifactKind
 from provenance.errors import ChannelError, ContentError, MissingExtraError, UnknownReferenceError
 from provenance.evidence import Evidence, TestKind
 from provenance.facts import Recorded, Snapshot
-from provenance.intake import read_content
+from provenance.holdings import Holdings, checked_path
 from provenance.lineage import EvidenceIndex, Exposure, Kindred, Lineage
 from provenance.references import PLAIN
 from provenance.relations import RelationKind
@@ -149,25 +148,26 @@ def embodiments(lineage: Lineage, teacher: ArtifactId) -> tuple[ArtifactId, ...]
     return tuple(one.parent for one in lineage.parents(teacher) if one.kind is RelationKind.EMBODIED_BY)
 
 
-def run(task: Task, snapshot: Snapshot, *, seeds: int = 5) -> Evidence | NotTestable:
+def run(task: Task, holdings: Holdings, *, seeds: int = 5) -> Evidence | NotTestable:
     """Runs one test.
 
     Args:
         task: Which.
-        snapshot: Says where content is and what it ought to be.
+        holdings: What is at hand to run it on.
         seeds: Training runs of a canary.
     """
     try:
         if task.test is TestKind.SAME_INIT:
-            return _run_same_init(task, snapshot)
-        return _run_canary(task, snapshot, seeds)
+            found = holdings.compare(task.parent, task.child)
+            return holdings.evidence(found, task.parent, task.child)
+        return _run_canary(task, holdings, seeds)
     except (ContentError, ChannelError, MissingExtraError) as error:
         return NotTestable(reason=f"{error.message} ({error.hint})" if error.hint else error.message)
 
 
 def run_each(
     tasks: Iterable[Task],
-    snapshot: Snapshot,
+    holdings: Holdings,
     record: Callable[[Evidence], Recorded[Evidence]],
     *,
     seeds: int = 5,
@@ -177,14 +177,14 @@ def run_each(
 
     Args:
         tasks: Which.
-        snapshot: As in `run`.
+        holdings: As in `run`.
         record: Takes each result as soon as it is there.
         seeds: As in `run`.
         done: Told each outcome as it comes.
     """
     outcomes = []
     for task in tasks:
-        found = run(task, snapshot, seeds=seeds)
+        found = run(task, holdings, seeds=seeds)
         if isinstance(found, NotTestable):
             outcome = Outcome(task=task, recorded=None, reason=found.reason)
         else:
@@ -195,15 +195,8 @@ def run_each(
     return tuple(outcomes)
 
 
-def _run_same_init(task: Task, snapshot: Snapshot) -> Evidence:
-    comparison = sameinit.compare(_content(snapshot, task.parent), _content(snapshot, task.child))
-    return comparison.evidence(
-        task.parent, task.child, _inputs(snapshot, task.parent, task.child), datetime.now(UTC)
-    )
-
-
-def _run_canary(task: Task, snapshot: Snapshot, seeds: int) -> Evidence | NotTestable:
-    lineage = Lineage.of(snapshot)
+def _run_canary(task: Task, holdings: Holdings, seeds: int) -> Evidence | NotTestable:
+    lineage = Lineage.of(holdings.snapshot)
     exposure = _exposure(lineage, task)
     models = embodiments(lineage, task.parent)
     kindred = Kindred.of(lineage)
@@ -216,45 +209,22 @@ def _run_canary(task: Task, snapshot: Snapshot, seeds: int) -> Evidence | NotTes
             reason="a canary needs one model behind the teacher and one set of starting weights"
         )
     dataset = exposure.datasets[-1] if exposure.datasets else None
-    teacher, base = (_content(snapshot, one) for one in (models[0], starts[0]))
+    teacher, base = (holdings.path(one) for one in (models[0], starts[0]))
     for path in (teacher, base):
         if not canary.recognises(path):
             return NotTestable(reason=f"no canary of this version can train {path}")
-    if snapshot.artifacts[task.parent].fact.generation != PLAIN:
+    if holdings.snapshot.artifacts[task.parent].fact.generation != PLAIN:
         return NotTestable(
             reason=f"no canary of this version can run {task.parent} with its prompt and settings"
         )
-    rows = _content(snapshot, dataset) if dataset else None
+    rows = holdings.path(dataset) if dataset else None
     result = canary.run(teacher, base, dataset=rows, seeds=seeds)
     used = (models[0], starts[0], *([dataset] if dataset else []))
-    return result.evidence(task.parent, task.child, _inputs(snapshot, *used), datetime.now(UTC))
+    return result.evidence(task.parent, task.child, holdings.inputs(*used), datetime.now(UTC))
 
 
 def _exposure(lineage: Lineage, task: Task) -> Exposure:
     return next(one for one in _written(lineage.exposures(task.child)) if one.teacher == task.parent)
-
-
-def _content(snapshot: Snapshot, artifact: ArtifactId) -> Path:
-    """Where an artifact's content is, checked to be what was registered.
-
-    Raises:
-        ContentError: It is not there, or it is something else by now.
-    """
-    recorded, place = snapshot.artifacts[artifact].fact, snapshot.locations.get(artifact)
-    if recorded.content is None or place is None:
-        raise ContentError(f"{artifact} was registered by name only: there is nothing to test")
-    found = read_content(Path(place), kind=artifact.kind).content.digest
-    if found != recorded.content.digest:
-        raise ContentError(
-            f"{place} is no longer what was registered as {artifact}: "
-            f"recorded {recorded.content.digest}, found {found}"
-        )
-    return Path(place)
-
-
-def _inputs(snapshot: Snapshot, *artifacts: ArtifactId) -> dict[str, str]:
-    contents = {artifact: snapshot.artifacts[artifact].fact.content for artifact in artifacts}
-    return {str(artifact): str(content.digest) for artifact, content in contents.items() if content}
 
 
 def content_problems(snapshot: Snapshot) -> tuple[Problem, ...]:
@@ -262,7 +232,7 @@ def content_problems(snapshot: Snapshot) -> tuple[Problem, ...]:
     problems = []
     for artifact in sorted(snapshot.locations):
         try:
-            _content(snapshot, artifact)
+            checked_path(snapshot, artifact)
         except ContentError as error:
             problems.append(Problem(where=str(artifact), what=error.message))
     return tuple(problems)

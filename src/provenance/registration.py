@@ -36,6 +36,7 @@ class Registration:
         created: Whether it is new; False when the same was registered before.
         relations: All relations to its parents that were recorded now.
         warnings: What the registrant should know, a sentence each.
+        evidence: Ids of the tests of its weights that were run and recorded now, see `provenance.discovery`.
     """
 
     artifact: ArtifactId
@@ -43,6 +44,7 @@ class Registration:
     created: bool
     relations: tuple[Relation, ...] = ()
     warnings: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
 
 
 def register(transaction: Transaction, requests: Sequence[Request]) -> tuple[Registration, ...]:

@@ -11,6 +11,7 @@ the facts recorded until then.
 
 import getpass
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -22,17 +23,19 @@ from provenance.errors import ContentError, UsageError
 from provenance.evidence import Evidence, TestKind
 from provenance.facts import Fact, Recorded
 from provenance.references import choose
-from provenance.relations import RelationKind
+from provenance.relations import WEIGHT_KINDS, RelationKind
 from provenance.traits import Block, Clearance, Flag, Severity, Trait, Withdrawal
 
 if TYPE_CHECKING:
     from provenance.audit import Outcome, Task
+    from provenance.discovery import SearchReport
     from provenance.findings import Finding
     from provenance.intake import ContentProgress
     from provenance.mlflow_link.sync import SyncReport
     from provenance.registration import Registration
     from provenance.request import Parent, Request
     from provenance.risk import ArtifactRisks, Check, Policy, RiskReport
+    from provenance.sameinit.sketch import Sketch
     from provenance.status import RegistryStatus
     from provenance.store import Head, Ledger, Transaction, Verification
     from provenance.view import View
@@ -185,11 +188,19 @@ class Registry:
         return self.register(requests_of(Path(path), progress=progress))
 
     def register(self, requests: Sequence["Request"]) -> "tuple[Registration, ...]":
-        """Records many at once, all or nothing; they may name each other in any order."""
+        """Records many at once, all or nothing; they may name each other in any order.
+
+        Then looks into the weights of the models among them, and records what those say; see `provenance.discovery`.
+        """
         from provenance import registration
 
         with self._ledger.transaction(self.actor) as transaction:
-            return registration.register(transaction, requests)
+            found = registration.register(transaction, requests)
+        for request in requests:
+            if request.sketch is not None and request.content is not None:
+                self._keep(str(request.content.digest), request.sketch)
+        models = [one.artifact for one in found if one.artifact.kind is ArtifactKind.MODEL and one.digest]
+        return self._discover(found, models)
 
     def relate(
         self,
@@ -217,7 +228,36 @@ class Registry:
             resolves=resolves,
         )
         with self._ledger.transaction(self.actor) as transaction:
-            return registration.relate(transaction, lower, request)
+            found = registration.relate(transaction, lower, request)
+        models = [lower] if lower.kind is ArtifactKind.MODEL and verb in WEIGHT_KINDS else []
+        return self._discover([found], models)[0]
+
+    def _keep(self, digest: str, sketch: "Sketch") -> None:
+        """Stores the sketch of some content."""
+        from provenance.sameinit.sketch import METHOD
+
+        body = sketch.to_bytes()
+        self._ledger.sketches().put(digest, method=METHOD, plan=sketch.plan, bits=sketch.bits, body=body)
+
+    def _discover(
+        self, found: "Sequence[Registration]", models: Sequence[ArtifactId]
+    ) -> "tuple[Registration, ...]":
+        """Looks into the weights of some of what was registered, and adds what was found to what is said of each."""
+        if not models:
+            return tuple(found)
+        from provenance.discovery import discover
+
+        looked = discover(self._ledger, self.actor, models)
+        return tuple(
+            replace(
+                one,
+                warnings=(*one.warnings, *looked[one.artifact].warnings),
+                evidence=looked[one.artifact].evidence,
+            )
+            if one.artifact in looked
+            else one
+            for one in found
+        )
 
     # --- traits and findings -------------------------------------------------------------------------------------------
 
@@ -344,6 +384,23 @@ class Registry:
         """The release gate, as known now. See `View.check`."""
         return self.view().check(refs)
 
+    def search(self, what: Ref | Path) -> "SearchReport":
+        """The registered models whose weights are like those of a registered model, or of the files at a path.
+
+        Raises:
+            ContentError: There is no sketch of it, or none can be drawn; the message says why.
+            UnknownReferenceError: It means no registered model.
+        """
+        from provenance.discovery import search, signs
+        from provenance.holdings import Holdings, drawn_from
+
+        sketches = self._ledger.sketches()
+        holdings = Holdings(self._ledger.snapshot(), sketches)
+        if isinstance(what, Path):
+            return search(str(what), drawn_from(what), holdings, signs(sketches))
+        model = self.resolve(what, ArtifactKind.MODEL)
+        return search(str(model), holdings.drawn(model), holdings, signs(sketches), itself=model)
+
     def head(self) -> "Head":
         """The end of the ledger's chain."""
         return self._ledger.head()
@@ -390,14 +447,18 @@ class Registry:
     ) -> "tuple[Outcome, ...]":
         """Runs tests and records each result as soon as it is there.
 
+        Where the files of a model are gone or were never here, its sketch stands in for them; the result says ``sampled`` then.
+
         Args:
             tasks: From `audit_plan`.
             seeds: Training runs of each canary.
             done: Told each outcome as it comes.
         """
         from provenance import audit
+        from provenance.holdings import Holdings
 
-        return audit.run_each(tasks, self._ledger.snapshot(), self.record, seeds=seeds, done=done)
+        holdings = Holdings(self._ledger.snapshot(), self._ledger.sketches())
+        return audit.run_each(tasks, holdings, self.record, seeds=seeds, done=done)
 
     def run_canary(self, teacher: Ref, student: Ref, *, seeds: int = 5) -> Recorded[Evidence]:
         """Runs the canary of one exposure, whether or not it was run before, and records it.

@@ -1,0 +1,323 @@
+"""Discovery: what the weights of a model say of its ancestry when it is registered, and which registered models are like it.
+
+Four things are looked for, in this order; what is conclusive is evidence, and what the record does not tell is a warning, too.
+
+1. *Copies*: the same content under another name.
+2. *Claims*: each declared weights parent against the model, by their sketches. A claim that those confirm is recorded as tested. Where
+   they find nothing, though they could be compared, the files of both are tested in full if they are there, since a sketch has no
+   eye for what was permuted or rotated, and only that test may deny the claim.
+3. *Undeclared kin*: the sketches of all registered models are searched, and what comes up is tested exactly, one of each family of
+   models that are known to be kin, the most striking. Kin that a record or an older test explains is not told again.
+4. Nothing is asked twice: of a pair that was tested before, that test stands.
+
+No registration fails for it: what can't be compared is left to the audit.
+"""
+
+import math
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from provenance.artifacts import ArtifactId, ArtifactKind
+from provenance.errors import ContentError, MissingExtraError, ProvenanceError
+from provenance.evidence import Evidence, TestKind, Verdict
+from provenance.facts import Recorded, Snapshot
+from provenance.holdings import Holdings
+from provenance.lineage import Kindred, Lineage
+from provenance.relations import Relation, RelationKind
+from provenance.sameinit import Comparison, Limits
+from provenance.store import Ledger, StoredSketches
+
+if TYPE_CHECKING:
+    from provenance.sameinit.search import Hit, SignIndex
+    from provenance.sameinit.sketch import Sketch
+
+SAME_CONTENT = "content-digest@1"
+"""The method of evidence on copies."""
+_MOST_FAMILIES = 8  # of which undeclared kinship is tested at one registration
+_MOST_CONFIRMED = 16  # hits of a search that are tested, best first
+_LEAST_SHARE = 0.2  # of a parent in a merge, for its absence from the weights to deny it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discovery:
+    """What was found for one model.
+
+    Args:
+        evidence: Ids of the tests that came to a conclusion, as recorded.
+        warnings: What the registrant should know, a sentence each.
+    """
+
+    evidence: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchHit:
+    """A registered model whose sketch is like the one that was searched for.
+
+    Args:
+        artifact: Which.
+        z: How far their signs agree beyond chance, in standard errors, where they do so most.
+        log10_p: Of that agreement, for all that was searched: a screen, and no proof.
+        part: The part of the model where they agree most, or ``whole``.
+        verdict: What the exact test of the two sketches says; None where it was not run, for hits further down.
+        kinship: What kind of kinship that test found.
+        log10_p_exact: Its p-value.
+    """
+
+    artifact: ArtifactId
+    z: float
+    log10_p: float
+    part: str
+    verdict: Verdict | None = None
+    kinship: str | None = None
+    log10_p_exact: float | None = None
+
+    @classmethod
+    def of(cls, artifact: ArtifactId, hit: "Hit", tested: Comparison | None) -> "SearchHit":
+        """A hit with what the exact test says of it, where it was run."""
+        return cls(
+            artifact=artifact,
+            z=hit.z,
+            log10_p=hit.log10_p,
+            part=hit.part,
+            verdict=None if tested is None else tested.verdict,
+            kinship=None if tested is None else tested.kinship,
+            log10_p_exact=None if tested is None else tested.log10_p,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchReport:
+    """The answer to `search`.
+
+    Args:
+        query: What was searched for, as it was asked.
+        hits: Those above chance, most striking first.
+        searched: Number of sketches that were looked at.
+        seconds: Wall-clock time.
+    """
+
+    query: str
+    hits: tuple[SearchHit, ...]
+    searched: int
+    seconds: float
+
+
+def discover(ledger: Ledger, actor: str, models: Iterable[ArtifactId]) -> Mapping[ArtifactId, Discovery]:
+    """Looks into the weights of registered models, one after the other, and records what is conclusive."""
+    look = _Look(Holdings(ledger.snapshot(), ledger.sketches()), signs(ledger.sketches()))
+    found: dict[ArtifactId, tuple[Sequence[Evidence], tuple[str, ...]]] = {}
+    for model in models:
+        try:
+            found[model] = look.into(model)
+        except ProvenanceError as error:
+            found[model] = (), (f"what the weights of {model} say was not looked at: {error.message}",)
+    with ledger.transaction(actor) as transaction:
+        return {
+            model: Discovery(evidence=tuple(transaction.append(one).id for one in tests), warnings=warnings)
+            for model, (tests, warnings) in found.items()
+        }
+
+
+def signs(sketches: StoredSketches) -> "SignIndex":
+    """The signs of all stored sketches, to be searched."""
+    from provenance.sameinit.search import SignIndex
+    from provenance.sameinit.sketch import METHOD
+
+    stored = sketches.index(method=METHOD)
+    return SignIndex.of(stored.digests, stored.plans, stored.bits, stored.plan_texts)
+
+
+@dataclass(eq=False)
+class _Look:
+    """A look into models, one after the other; what was found before counts for the next.
+
+    Args:
+        holdings: What is recorded and at hand, the models in question included.
+        index: The signs of all stored sketches.
+    """
+
+    holdings: Holdings
+    index: "SignIndex"
+    _found: list[Evidence] = field(default_factory=list)
+    _kindred: Kindred | None = None
+
+    def into(self, model: ArtifactId) -> tuple[Sequence[Evidence], tuple[str, ...]]:
+        """What the weights of a model say: the tests that came to a conclusion, and warnings."""
+        before = len(self._found)
+        warnings = tuple(
+            text for finding in (self._copies, self._claims, self._undeclared) for text in finding(model)
+        )
+        return self._found[before:], warnings
+
+    def _copies(self, model: ArtifactId) -> Iterator[str]:
+        """Records that a model's content is registered under another name, and tells it where no record does."""
+        copies = [one for one in self._by_digest.get(self._digest(model), ()) if one != model]
+        declared = [one for one in self._parents(model) if one in copies]
+        unknown = [one for one in copies if self._is_news(model, one)]
+        for copy in dict.fromkeys((*declared, *unknown[:1])):
+            if self.kindred.evidence.same_init(model, copy) is None:
+                self._add(self._identity(model, copy))
+        if unknown:
+            more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
+            yield f"{model} is {unknown[0]}{more} under another name: their content is the same, byte for byte"
+
+    def _claims(self, model: ArtifactId) -> Iterator[str]:
+        """Tests the declared weights parents."""
+        for relation in self.kindred.weight_parents(model):
+            if self.kindred.evidence.same_init(relation.parent, model) is not None:
+                continue
+            found = self._tested(relation)
+            if found is None:
+                continue
+            # Who is kin does not change by a test that says what the record says.
+            is_news = found.verdict is not Verdict.SAME_INIT
+            self._add(self.holdings.evidence(found, relation.parent, model), is_news=is_news)
+            if found.verdict is Verdict.INDEPENDENT:
+                yield (
+                    f"{model} is declared {relation.kind} {relation.parent}, but the weights are independent: "
+                    f"{found.reason}"
+                )
+
+    def _tested(self, relation: Relation) -> Comparison | None:
+        """What the weights say of a declared relation, where they come to a conclusion or were tested in full."""
+        sampled = self._sampled(relation.parent, relation.child)
+        if sampled is None or sampled.verdict is Verdict.SAME_INIT:
+            return sampled
+        is_silent = sampled.log10_p is not None and sampled.log10_p > math.log10(Limits().doubt)
+        share = 1.0 if relation.share is None else relation.share
+        if not is_silent or (relation.kind is RelationKind.MERGED_FROM and share < _LEAST_SHARE):
+            return None
+        try:
+            found = self.holdings.compare(relation.parent, relation.child)
+        except (ContentError, MissingExtraError):
+            return None
+        return None if found.sampled and found.verdict is Verdict.INCONCLUSIVE else found
+
+    def _undeclared(self, model: ArtifactId) -> Iterator[str]:
+        """Searches for kin that nothing explains, and tests one of each family."""
+        drawn = self._sketch(model)
+        looked_at: set[ArtifactId] = set()
+        families = 0
+        for hit in () if drawn is None else self._hits(drawn, self._digest(model)):
+            for other in self._by_digest.get(hit.digest, ()):
+                if other in looked_at or not self._is_news(model, other) or families == _MOST_FAMILIES:
+                    continue
+                families += 1
+                looked_at.update(member.artifact for member in self.kindred.family(other))
+                found = self._sampled(other, model)
+                if found is not None and found.verdict is Verdict.SAME_INIT:
+                    self._add(self.holdings.evidence(found, other, model))
+                    parents = ", ".join(map(str, self._parents(model))) or "none"
+                    yield (
+                        f"{model} shares its initialisation with {other} ({found.kinship}, "
+                        f"p = 10^{found.log10_p or 0.0:.0f}), and no record says why; declared parents: {parents}"
+                    )
+
+    @property
+    def kindred(self) -> Kindred:
+        """Who is kin by all that is recorded and was found so far."""
+        if self._kindred is None:
+            snapshot = self.holdings.snapshot
+            first = snapshot.facts[-1].seq + 1 if snapshot.facts else 1
+            fresh = (
+                Recorded(seq, evidence, "", snapshot.as_of) for seq, evidence in enumerate(self._found, first)
+            )
+            known = Snapshot((*snapshot.facts, *fresh), snapshot.as_of)
+            self._kindred = Kindred.of(Lineage.of(known))
+        return self._kindred
+
+    def _add(self, evidence: Evidence, *, is_news: bool = True) -> None:
+        self._found.append(evidence)
+        if is_news:
+            self._kindred = None
+
+    def _is_news(self, model: ArtifactId, other: ArtifactId) -> bool:
+        """Whether neither a record nor a test says how two models stand to each other."""
+        return (
+            self.kindred.kin(model, other) is None and self.kindred.evidence.same_init(model, other) is None
+        )
+
+    def _parents(self, model: ArtifactId) -> tuple[ArtifactId, ...]:
+        return tuple(relation.parent for relation in self.kindred.weight_parents(model))
+
+    @cached_property
+    def _by_digest(self) -> Mapping[str, tuple[ArtifactId, ...]]:
+        return models_by_digest(self.holdings.snapshot)
+
+    def _digest(self, model: ArtifactId) -> str:
+        content = self.holdings.snapshot.artifacts[model].fact.content
+        return "" if content is None else str(content.digest)
+
+    def _sketch(self, model: ArtifactId) -> "Sketch | None":
+        try:
+            return self.holdings.sketch(model)
+        except ContentError:
+            return None
+
+    def _sampled(self, one: ArtifactId, other: ArtifactId) -> Comparison | None:
+        try:
+            return self.holdings.compare_sketches(one, other)
+        except ContentError:
+            return None
+
+    def _hits(self, drawn: "Sketch", own: str) -> "Iterator[Hit]":
+        from provenance.sameinit.search import search as search_signs
+
+        return (hit for hit in search_signs(drawn, self.index) if hit.digest != own)
+
+    def _identity(self, model: ArtifactId, copy: ArtifactId) -> Evidence:
+        return Evidence(
+            test=TestKind.SAME_INIT,
+            parent=copy,
+            child=model,
+            verdict=Verdict.SAME_INIT,
+            method=SAME_CONTENT,
+            inputs=self.holdings.inputs(copy, model),
+            result={"kinship": "identical", "reason": "the content of both has the same digest"},
+            tested_at=datetime.now(UTC),
+        )
+
+
+def search(
+    query: str, drawn: "Sketch", holdings: Holdings, index: "SignIndex", *, itself: ArtifactId | None = None
+) -> SearchReport:
+    """The registered models whose sketches are like one, the most striking first; the first few are tested exactly.
+
+    Args:
+        query: What is searched for, as it was asked.
+        drawn: Its sketch.
+        holdings: What is recorded and at hand.
+        index: The signs of all registered sketches.
+        itself: The model that the sketch is of, where it is registered: no hit of its own.
+    """
+    from provenance.sameinit.battery import compare_networks
+    from provenance.sameinit.search import search as search_signs
+    from provenance.sameinit.sketch import side_by_side
+
+    started = time.perf_counter()
+    models = models_by_digest(holdings.snapshot)
+    hits: list[SearchHit] = []
+    for hit in search_signs(drawn, index):
+        artifacts = [one for one in models.get(hit.digest, ()) if one != itself]
+        other = holdings.sketch(artifacts[0]) if artifacts and len(hits) < _MOST_CONFIRMED else None
+        tested = None if other is None else compare_networks(*side_by_side(drawn, other), sampled=True)
+        hits += [SearchHit.of(artifact, hit, tested) for artifact in artifacts]
+    return SearchReport(
+        query=query, hits=tuple(hits), searched=len(index), seconds=time.perf_counter() - started
+    )
+
+
+def models_by_digest(snapshot: Snapshot) -> Mapping[str, tuple[ArtifactId, ...]]:
+    """The registered models of each content, oldest first."""
+    found: dict[str, list[ArtifactId]] = {}
+    for artifact, recorded in snapshot.artifacts.items():
+        content = recorded.fact.content
+        if artifact.kind is ArtifactKind.MODEL and content is not None:
+            found.setdefault(str(content.digest), []).append(artifact)
+    return {digest: tuple(artifacts) for digest, artifacts in found.items()}
