@@ -14,6 +14,7 @@ import click
 from provenance.artifacts import ArtifactId
 from provenance.audit import Outcome, Task
 from provenance.canary import CanaryResult, SelfTest
+from provenance.discovery import SearchReport
 from provenance.facts import FACT_TYPES, adapter
 from provenance.lineage import Exposure, Member, Relative
 from provenance.mlflow_link.sync import SyncReport
@@ -52,6 +53,7 @@ ANSWERS: Mapping[str, Any] = {
     "compare": Comparison,
     "compare-responses": BlackBox,
     "palimpsest": Palimpsest,
+    "search": SearchReport,
     "audit-plan": list[Task],
     "audit": list[Outcome],
     "canary": CanaryResult,

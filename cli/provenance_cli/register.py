@@ -151,7 +151,11 @@ def model(
     as_json: bool,
     **typed: tuple[str, ...],
 ) -> None:
-    """Record a model from a folder or file, or by name alone. Python: Registry.register_model()."""
+    """Record a model from a folder or file, or by name alone. Python: Registry.register_model().
+
+    Its weights are set beside its declared parents' and all registered models': what is found is recorded as evidence, and what the
+    record does not tell is a warning.
+    """
     with open_registry(registry, actor) as opened:
         with byte_progress(f"reading {path}") as progress:
             found = opened.register_model(
@@ -307,5 +311,7 @@ def _print(found: "Registration") -> None:
     for relation in found.relations:
         source = "" if relation.declared_by == "registrant" else "  (as its card says)"
         say(f"  {relation.kind} {relation.parent}{source}")
-    if not found.created and not found.relations:
+    if found.evidence:
+        say(f"  weights tested: {', '.join(found.evidence)}")
+    if not found.created and not found.relations and not found.evidence:
         note("nothing new was recorded")
