@@ -2,9 +2,9 @@
 
 *Units* are the first of their matrix, in whole heads where attention's are known: as many for each member of a group, so that a unit's
 tensors stay together, and copies of units that lie near each other are seen as they are in the whole matrix.
-*Others*, the elements of each unit, are those whose numbers have the smallest hashes ("bottom-k", or coordinated, sampling: E. Cohen and
-H. Kaplan, "Summarizing data using bottom-k sketches", PODC 2007). So two tables of unlike length share nearly all of theirs, and
-of two models of which one can afford fewer, the fewer are among the more.
+*Others*, the elements of each unit, are those pairs of neighbours whose numbers have the smallest hashes ("bottom-k", or coordinated,
+sampling: E. Cohen and H. Kaplan, "Summarizing data using bottom-k sketches", PODC 2007). So two tables of unlike length share
+nearly all of theirs, and of two models of which one can afford fewer, the fewer are among the more.
 
 None of it depends on a weight's value: what a sample says of a unit changes sign when the unit does, and goes where the unit goes.
 """
@@ -34,7 +34,7 @@ MOST_ELEMENTS = 990_000
 ENOUGH_ELEMENTS = 250_000
 """Elements up to which as many others are kept as there are."""
 FEW_OTHERS = 4
-"""Others that are kept beyond that, as far as there is room: 1,024 units with 4 others of each matrix of a Llama of 7 billion."""
+"""Even; others that are kept beyond that, as far as there is room: 1,024 units with 4 others of each matrix of a Llama of 7 billion."""
 TABLE_SHARE = 8
 """Times as many others as of a layer are kept of a table of tokens: there are few tables, and models share them more often."""
 _ATTENTION = frozenset({Role.QUERY, Role.KEY, Role.VALUE, Role.OUTPUT})
@@ -84,9 +84,9 @@ def chosen(layout: Layout) -> tuple[Sampled, ...]:
     """What is kept of a network, in order of its slots: matrices whose units have a symmetry, and tables of positions."""
     places = sorted(_places(layout).items())
     cap = UNITS
-    while (needed := max(1, _needed(layout, places, cap))) > MOST_ELEMENTS and cap > FEWEST_UNITS:
+    while (needed := max(1, 2 * _needed(layout, places, cap))) > MOST_ELEMENTS and cap > FEWEST_UNITS:
         cap //= 2
-    share = max(1, ENOUGH_ELEMENTS // needed, min(FEW_OTHERS, MOST_ELEMENTS // needed))
+    share = 2 * max(1, ENOUGH_ELEMENTS // needed, min(FEW_OTHERS // 2, MOST_ELEMENTS // needed))
     return tuple(
         Sampled(
             slot=slot,
@@ -113,10 +113,12 @@ def reduced(heads: Heads, keys: int) -> Heads:
 
 @lru_cache(maxsize=256)
 def others(length: int, count: int) -> Indices:
-    """Which ``count`` of ``length`` numbers are kept, ascending: those with the smallest hashes."""
+    """Which ``count`` (even, or all) of ``length`` numbers are kept, ascending: the pairs of neighbours with the smallest hashes."""
     if count >= length:
         return np.arange(length)
-    return np.sort(np.argpartition(mixed(np.arange(length, dtype=np.uint64)), count - 1)[:count])
+    hashes = mixed(np.arange(length // 2, dtype=np.uint64))
+    pairs = np.sort(np.argpartition(hashes, count // 2 - 1)[: count // 2])
+    return (2 * pairs[:, None] + np.arange(2)).ravel()
 
 
 def mixed(values: Hashes) -> Hashes:
