@@ -1,12 +1,20 @@
-"""`python -m benchmarks.zoo build|judge`: see `benchmarks.zoo`."""
+"""`python -m benchmarks.zoo build|judge|real`: see `benchmarks.zoo`."""
 
 import argparse
+import dataclasses
+import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks import zoo
-from benchmarks.zoo.building import build_all, zoo_home
-from benchmarks.zoo.catalogue import FAMILIES, SMALL, pairs
+from benchmarks.zoo.building import build_all, folder_of, zoo_home
+from benchmarks.zoo.catalogue import FAMILIES, SMALL, Pair, pairs
+
+if TYPE_CHECKING:
+    from benchmarks.zoo.judging import Judgement
+    from benchmarks.zoo.tables import Table
 
 
 def main() -> None:
@@ -15,16 +23,48 @@ def main() -> None:
         description=zoo.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", choices=("build", "judge"))
+    parser.add_argument("what", choices=("build", "judge", "real"))
     parser.add_argument("--small", action="store_true", help="the variant of the tests")
     parser.add_argument("--home", type=Path, default=zoo_home(), help="default: %(default)s")
     parser.add_argument("--workers", type=int, default=2, help="processes, one thread each")
     options = parser.parse_args()
-    families = SMALL if options.small else FAMILIES
-    known = [pair for family in families for pair in pairs(family)]
+    known = [pair for family in (SMALL if options.small else FAMILIES) for pair in pairs(family)]
     began = time.perf_counter()
-    build_all([recipe for pair in known for recipe in (pair.a, pair.b)], options.home, options.workers)
-    print(f"built in {time.perf_counter() - began:.0f} s by {options.workers} processes")
+    if options.what == "build":
+        build_all([recipe for pair in known for recipe in (pair.a, pair.b)], options.home, options.workers)
+    elif options.what == "judge":
+        _require(parser, known, options.home)
+        _judge(known, options.home, options.workers)
+    else:
+        from benchmarks.zoo.real import real_checkpoints
+
+        _report(options.home / "real.json", [real_checkpoints()], [])
+    print(f"{options.what}: {time.perf_counter() - began:.0f} s")
+
+
+def _judge(known: Sequence[Pair], home: Path, workers: int) -> None:
+    from benchmarks.zoo.judging import judge_all
+    from benchmarks.zoo.tables import tables
+
+    judged = judge_all(known, home, workers)
+    _report(home / "judged.json", tables(judged), judged)
+
+
+def _report(path: Path, shown: "Sequence[Table]", judged: "Sequence[Judgement]") -> None:
+    """Prints tables, and writes them and what they rest on as JSON."""
+    for table in shown:
+        print(table)
+    found = {
+        "tables": [dataclasses.asdict(table) for table in shown],
+        "pairs": [dataclasses.asdict(one) for one in judged],
+    }
+    path.write_text(json.dumps(found, indent=1))
+    print(f"written to {path}")
+
+
+def _require(parser: argparse.ArgumentParser, known: Sequence[Pair], home: Path) -> None:
+    if not all(folder_of(recipe, home).is_dir() for pair in known for recipe in (pair.a, pair.b)):
+        parser.error("some models are missing: run `python -m benchmarks.zoo build` first")
 
 
 if __name__ == "__main__":

@@ -93,7 +93,8 @@ def _opened(model: Model, seed: int) -> tuple[Generator, Anatomy, Tensors]:
 
 def _orthogonal(size: int, random: Generator) -> Tensor:
     q, r = torch.linalg.qr(torch.randn(size, size, generator=random, dtype=torch.float64))
-    return (q * r.diagonal().sign()).float()
+    turn: Tensor = q * r.diagonal().sign()
+    return turn.float()
 
 
 def _factors(count: int, random: Generator) -> Tensor:

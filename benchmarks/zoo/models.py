@@ -98,7 +98,7 @@ def _language(config: Config) -> tuple[Any, Any]:
     )
 
 
-def _tensors(network: Any) -> Tensors:
+def _tensors(network: Any) -> Tensors:  # noqa: ANN401 - of torch, or of transformers
     state = network.state_dict()
     if hasattr(network, "config"):
         from transformers.core_model_loading import revert_weight_conversion
