@@ -3,7 +3,8 @@
 import pytest
 
 from provenance.weights.families import Role
-from provenance.weights.roles import Slot, recognise
+from provenance.weights.recognition import recognise
+from provenance.weights.roles import Slot
 from sameinit_fixtures import ARCHITECTURES
 
 
@@ -24,7 +25,7 @@ def test_a_fused_tensor_is_split_into_its_parts() -> None:
     layout = recognise(shapes("gpt2"))
     assert layout is not None
     value = layout.matrices[Slot("", (1,), Role.VALUE)]
-    assert (value.name, value.chunk) == ("h.1.attn.c_attn.weight", (2, 3))
+    assert (value.name, value.span) == ("h.1.attn.c_attn.weight", (128, 64, 1, 0))
     assert (value.outputs, value.inputs) == (64, 64)
 
 

@@ -1,13 +1,14 @@
 """Architecture families as data: which tensor plays which role.
 
-A pattern is the end of a tensor's name, so that whatever stands before it (``bert.``, ``model.decoder.``) is the tensor's tower and
-two exports of one model still meet; ``{i}`` stands for a number. Adding a family is adding a row.
+The families are the rows of ``families.toml``, which says what a row means: adding a family is adding rows.
 """
 
-import re
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
+from importlib.resources import files
+from typing import Any
 
 from provenance.weights.hints import Norm
 
@@ -27,9 +28,11 @@ class Role(StrEnum):
     DOWN = "down"
     HIDDEN_IN = "hidden-in"  # of a plain MLP
     HIDDEN_OUT = "hidden-out"
-    STACKED = "stacked"  # one of a stack of plain layers
-    SERIES = "series"  # one of a series of plain layers that skip connections may run past
     ROUTER = "router"  # experts x residual
+    STACKED = "stacked"  # one of a stack of plain layers
+    SERIES = (
+        "series"  # one of a series of layers that skip connections may run past; its outputs are hidden units
+    )
     INPUT_GATE = "input-gate"  # of an LSTM, by what the cell takes in
     FORGET_GATE = "forget-gate"
     CELL_GATE = "cell-gate"
@@ -40,28 +43,48 @@ class Role(StrEnum):
     NORM_ATTENTION = "norm-attention"  # gains (vectors) on what attention reads
     NORM_MLP = "norm-mlp"  # on what the MLP reads
     NORM_FINAL = "norm-final"  # on what the head reads
+    MARK = "mark"  # tells a family apart, and has no place in a layout
 
 
-@dataclass(frozen=True)
-class Pattern:
-    """One tensor name and what it means.
+class Positions(StrEnum):
+    """How positions enter."""
+
+    ROTARY = "rotary"  # queries and keys turn with them
+    TABLE = "table"  # a table is added to the residual stream
+    BIAS = "bias"  # they are added to the scores of attention
+    ABSENT = "absent"  # not at all
+
+
+class Parts(StrEnum):
+    """How the parts of a fused tensor lie along its outputs."""
+
+    BLOCKS = "blocks"
+    HEADS = "heads"
+    NEIGHBOURS = "neighbours"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a tensor does.
 
     Args:
-        suffix: The end of the name, ``{i}`` for a number.
-        role: What the tensor does.
-        out_axis: The axis of its outputs: 0 for a linear layer, 1 for GPT-2's transposed ``Conv1D``.
-        chunk: ``(k, n)`` when the role is the k-th of n equal parts along the output axis of a fused tensor.
+        roles: Its role, or one role for each part of a fused tensor.
+        parts: How the parts lie; None for a tensor that is not fused.
+        transposed: Stored as inputs x outputs.
+        experts: One matrix for each expert along a first axis.
+        tower: The tower of its own that it belongs to within the tower.
     """
 
-    suffix: str
-    role: Role
-    out_axis: int = 0
-    chunk: tuple[int, int] = (0, 1)
+    roles: tuple[Role, ...]
+    parts: Parts | None = None
+    transposed: bool = False
+    experts: bool = False
+    tower: str = ""
 
-    @cached_property
-    def regex(self) -> re.Pattern[str]:
-        """Matches a whole name; group 1 is the tower, the others are the numbers."""
-        return re.compile(r"(?:(.*)\.)?" + re.escape(self.suffix).replace(r"\{i\}", r"(\d{1,6})"))
+    @property
+    def is_mark(self) -> bool:
+        """Whether it only tells the family apart."""
+        return self.roles == (Role.MARK,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,117 +93,71 @@ class Family:
 
     Args:
         name: What people call it.
-        rotary: Positions enter by rotation, and not by a table that is added to the residual stream.
-        norm: How the residual stream is normalised, where all members do it alike.
-        patterns: The tensors.
+        architecture: A word that it shares with families that differ from it in names only.
+        positions: How positions enter.
+        norm: How the residual stream is normalised, where that is so by definition.
+        rows: End of a tensor's name, with ``{i}`` for a number, to what the tensor does; the first come first.
     """
 
     name: str
-    rotary: bool = False
+    architecture: str
+    positions: Positions
     norm: Norm | None = None
-    patterns: tuple[Pattern, ...]
+    rows: Mapping[str, Row] = field(default_factory=dict)
+
+    @property
+    def rotary(self) -> bool:
+        """Whether queries and keys turn with positions, so that nothing is added to the residual stream."""
+        return self.positions is Positions.ROTARY
 
 
-def _gpt2(name: str, out_axis: int) -> Family:
-    layer = "h.{i}."
+def _load() -> tuple[Family, ...]:
+    text = files("provenance.weights").joinpath("families.toml").read_text(encoding="utf-8")
+    entries: dict[str, Mapping[str, Any]] = {}
+    for entry in tomllib.loads(text)["family"]:
+        entries[entry["name"]] = _inherited(entry, entries)
+    return tuple(_family(entry) for entry in entries.values())
+
+
+def _inherited(entry: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """An entry with what it takes over from the one that it is like; its own rows stand first."""
+    if "like" not in entry:
+        return entry
+    base = known[entry["like"]]
+    tensors = {
+        **entry["tensors"],
+        **{end: row for end, row in base["tensors"].items() if end not in entry["tensors"]},
+    }
+    return {**base, "architecture": base["name"], **entry, "tensors": tensors}
+
+
+def _family(entry: Mapping[str, Any]) -> Family:
+    transposed = entry.get("transposed", False)
     return Family(
-        name=name,
-        patterns=(
-            Pattern("wte.weight", Role.EMBEDDING),
-            Pattern("wpe.weight", Role.POSITION),
-            Pattern("lm_head.weight", Role.HEAD),
-            Pattern(layer + "attn.c_attn.weight", Role.QUERY, out_axis, (0, 3)),
-            Pattern(layer + "attn.c_attn.weight", Role.KEY, out_axis, (1, 3)),
-            Pattern(layer + "attn.c_attn.weight", Role.VALUE, out_axis, (2, 3)),
-            Pattern(layer + "attn.c_proj.weight", Role.OUTPUT, out_axis),
-            Pattern(layer + "mlp.c_fc.weight", Role.HIDDEN_IN, out_axis),
-            Pattern(layer + "mlp.c_proj.weight", Role.HIDDEN_OUT, out_axis),
-        ),
+        name=entry["name"],
+        architecture=entry.get("architecture", entry["name"]),
+        positions=Positions(entry["positions"]),
+        norm=Norm(entry["norm"]) if "norm" in entry else None,
+        rows={end: _row(value, transposed=transposed) for end, value in entry["tensors"].items()},
     )
 
 
-FAMILIES: tuple[Family, ...] = (
-    Family(
-        name="llama",
-        rotary=True,
-        norm=Norm.RMS,
-        patterns=(
-            Pattern("embed_tokens.weight", Role.EMBEDDING),
-            Pattern("lm_head.weight", Role.HEAD),
-            Pattern("layers.{i}.self_attn.q_proj.weight", Role.QUERY),
-            Pattern("layers.{i}.self_attn.k_proj.weight", Role.KEY),
-            Pattern("layers.{i}.self_attn.v_proj.weight", Role.VALUE),
-            Pattern("layers.{i}.self_attn.o_proj.weight", Role.OUTPUT),
-            Pattern("layers.{i}.mlp.gate_proj.weight", Role.GATE),
-            Pattern("layers.{i}.mlp.up_proj.weight", Role.UP),
-            Pattern("layers.{i}.mlp.gate_up_proj.weight", Role.GATE, chunk=(0, 2)),
-            Pattern("layers.{i}.mlp.gate_up_proj.weight", Role.UP, chunk=(1, 2)),
-            Pattern("layers.{i}.mlp.down_proj.weight", Role.DOWN),
-            Pattern("layers.{i}.mlp.experts.{i}.gate_proj.weight", Role.GATE),
-            Pattern("layers.{i}.mlp.experts.{i}.up_proj.weight", Role.UP),
-            Pattern("layers.{i}.mlp.experts.{i}.down_proj.weight", Role.DOWN),
-            Pattern("layers.{i}.block_sparse_moe.experts.{i}.w1.weight", Role.GATE),
-            Pattern("layers.{i}.block_sparse_moe.experts.{i}.w3.weight", Role.UP),
-            Pattern("layers.{i}.block_sparse_moe.experts.{i}.w2.weight", Role.DOWN),
-            Pattern("layers.{i}.input_layernorm.weight", Role.NORM_ATTENTION),
-            Pattern("layers.{i}.post_attention_layernorm.weight", Role.NORM_MLP),
-            Pattern("norm.weight", Role.NORM_FINAL),
-        ),
-    ),
-    Family(
-        name="llama-original",
-        rotary=True,
-        patterns=(
-            Pattern("tok_embeddings.weight", Role.EMBEDDING),
-            Pattern("output.weight", Role.HEAD),
-            Pattern("layers.{i}.attention.wq.weight", Role.QUERY),
-            Pattern("layers.{i}.attention.wk.weight", Role.KEY),
-            Pattern("layers.{i}.attention.wv.weight", Role.VALUE),
-            Pattern("layers.{i}.attention.wo.weight", Role.OUTPUT),
-            Pattern("layers.{i}.feed_forward.w1.weight", Role.GATE),
-            Pattern("layers.{i}.feed_forward.w3.weight", Role.UP),
-            Pattern("layers.{i}.feed_forward.w2.weight", Role.DOWN),
-        ),
-    ),
-    _gpt2("gpt2", out_axis=1),
-    _gpt2("gpt2-linear", out_axis=0),
-    Family(
-        name="bert",
-        patterns=(
-            Pattern("embeddings.word_embeddings.weight", Role.EMBEDDING),
-            Pattern("embeddings.position_embeddings.weight", Role.POSITION),
-            Pattern("layer.{i}.attention.self.query.weight", Role.QUERY),
-            Pattern("layer.{i}.attention.self.key.weight", Role.KEY),
-            Pattern("layer.{i}.attention.self.value.weight", Role.VALUE),
-            Pattern("layer.{i}.attention.output.dense.weight", Role.OUTPUT),
-            Pattern("layer.{i}.intermediate.dense.weight", Role.HIDDEN_IN),
-            Pattern("layer.{i}.output.dense.weight", Role.HIDDEN_OUT),
-        ),
-    ),
-    Family(
-        name="distilbert",
-        patterns=(
-            Pattern("embeddings.word_embeddings.weight", Role.EMBEDDING),
-            Pattern("embeddings.position_embeddings.weight", Role.POSITION),
-            Pattern("layer.{i}.attention.q_lin.weight", Role.QUERY),
-            Pattern("layer.{i}.attention.k_lin.weight", Role.KEY),
-            Pattern("layer.{i}.attention.v_lin.weight", Role.VALUE),
-            Pattern("layer.{i}.attention.out_lin.weight", Role.OUTPUT),
-            Pattern("layer.{i}.ffn.lin1.weight", Role.HIDDEN_IN),
-            Pattern("layer.{i}.ffn.lin2.weight", Role.HIDDEN_OUT),
-        ),
-    ),
-    # OPT, BART, Whisper and kin: encoder and decoder are towers. How their positions enter differs.
-    Family(
-        name="bart",
-        patterns=(
-            Pattern("layers.{i}.self_attn.q_proj.weight", Role.QUERY),
-            Pattern("layers.{i}.self_attn.k_proj.weight", Role.KEY),
-            Pattern("layers.{i}.self_attn.v_proj.weight", Role.VALUE),
-            Pattern("layers.{i}.self_attn.out_proj.weight", Role.OUTPUT),
-            Pattern("layers.{i}.fc1.weight", Role.HIDDEN_IN),
-            Pattern("layers.{i}.fc2.weight", Role.HIDDEN_OUT),
-        ),
-    ),
-)
-"""Every family that is recognised by name. Whatever is none of them may still be a stack of plain layers."""
+def _row(value: str | Mapping[str, Any], *, transposed: bool) -> Row:
+    if isinstance(value, str):
+        # A table of tokens or positions is stored alike everywhere.
+        return Row((Role(value),), transposed=transposed and Role(value) not in _TABLES)
+    roles: str | Sequence[str] = value["role"]
+    return Row(
+        tuple(Role(role) for role in ([roles] if isinstance(roles, str) else roles)),
+        parts=Parts(value["parts"]) if "parts" in value else None,
+        transposed=value.get("transposed", transposed),
+        experts=value.get("experts", False),
+        tower=value.get("tower", ""),
+    )
+
+
+_TABLES = frozenset({Role.EMBEDDING, Role.POSITION, Role.HEAD})
+FAMILIES = _load()
+"""Every family that is recognised by name, in the order of ``families.toml``."""
+STACK = Family(name="stack", architecture="stack", positions=Positions.ABSENT)
+"""Whatever is none of them, and has layers that follow each other."""

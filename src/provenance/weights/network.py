@@ -5,12 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+
 from provenance.weights.checkpoint import Checkpoint
 from provenance.weights.dtypes import Floats
-from provenance.weights.roles import Layout, Matrix, Slot, recognise
+from provenance.weights.recognition import recognise
+from provenance.weights.roles import Indices, Layout, Matrix, Slot
 
 BLOCK_ELEMENTS = 1 << 18
 """Elements of a block: 1 MB of float32, which stays in the cache while it is used several times."""
+_MIXED = 32
+_NEAR = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +55,9 @@ class Network:
             ContentError: As in `Checkpoint.rows`.
         """
         name = self.layout.gains.get(slot) if self.layout else None
-        return self.checkpoint.rows(name) if name and self.checkpoint.is_numeric(name) else None
+        if not name or not self.checkpoint.is_numeric(name):
+            return None
+        return self.checkpoint.rows(name) + np.float32(self.checkpoint.hints.gain_offset)
 
     def outputs(self, matrix: Matrix, start: int = 0, stop: int | None = None) -> Floats:
         """Outputs ``start`` to ``stop`` of a matrix with all their inputs, (stop - start) x inputs, float32.
@@ -58,11 +65,19 @@ class Network:
         Raises:
             ContentError: As in `Checkpoint.rows`.
         """
-        stop = matrix.outputs if stop is None else min(stop, matrix.outputs)
-        first = matrix.chunk[0] * matrix.outputs
-        if matrix.out_axis == 0:
-            return self.checkpoint.rows(matrix.name, first + start, first + stop)
-        return self.checkpoint.rows(matrix.name)[:, first + start : first + stop].T
+        places = matrix.stored(np.arange(matrix.outputs)[start:stop])
+        if matrix.transposed:
+            return self._columns(matrix, 0, matrix.inputs, places).T
+        if _is_run(places):
+            return self._rows(matrix, places[0], places[-1] + 1)
+        ordered = np.sort(places)
+        # What lies nearly side by side is read in one go.
+        pieces = np.split(ordered, np.flatnonzero(np.diff(ordered) > _NEAR) + 1)
+        read = [
+            self._rows(matrix, piece[0], piece[-1] + 1)[piece - piece[0]] for piece in pieces if piece.size
+        ]
+        rows = np.concatenate(read) if read else np.empty((0, matrix.inputs), np.float32)
+        return rows if np.array_equal(ordered, places) else rows[np.searchsorted(ordered, places)]
 
     def inputs(self, matrix: Matrix, start: int = 0, stop: int | None = None) -> Floats:
         """Inputs ``start`` to ``stop`` of a matrix for all its outputs, outputs x (stop - start), float32.
@@ -70,11 +85,41 @@ class Network:
         Raises:
             ContentError: As in `Checkpoint.rows`.
         """
-        first = matrix.chunk[0] * matrix.outputs
-        last = first + matrix.outputs
-        if matrix.out_axis == 0:
-            return self.checkpoint.rows(matrix.name, first, last)[:, start:stop]
-        return self.checkpoint.rows(matrix.name, start, stop)[:, first:last].T
+        first, last, _ = slice(start, stop).indices(matrix.inputs)
+        if matrix.transposed:
+            return self._columns(matrix, first, last, matrix.stored(np.arange(matrix.outputs))).T
+        found = np.empty((matrix.outputs, max(last - first, 0)), np.float32)
+        for begin, end in _steps(matrix.outputs, matrix.inputs):
+            found[begin:end] = self.outputs(matrix, begin, end)[:, first:last]
+        return found
+
+    def _columns(self, matrix: Matrix, start: int, stop: int, places: Indices) -> Floats:
+        """Rows ``start`` to ``stop`` of a matrix as it is stored, at some places of each, (stop - start) x places."""
+        columns = slice(places[0], places[-1] + 1) if _is_run(places) else places
+        found = np.empty((max(stop - start, 0), len(places)), np.float32)
+        for begin, end in _steps(len(found), matrix.stored_outputs):
+            found[begin:end] = self._rows(matrix, start + begin, start + end)[:, columns]
+        return found
+
+    def _rows(self, matrix: Matrix, start: int, stop: int) -> Floats:
+        """Rows ``start`` to ``stop`` of a matrix as it is stored."""
+        length, width = matrix.stored_outputs, matrix.inputs
+        if matrix.transposed:
+            length, width = width, length
+        first, leading = (0, 1) if matrix.expert is None else (matrix.expert * length, 2)
+        rows = self.checkpoint.rows(matrix.name, first + int(start), first + int(stop), leading=leading)
+        return rows.reshape(len(rows), width)
+
+
+def _is_run(places: Indices) -> bool:
+    return places.size > 0 and bool((np.diff(places) == 1).all())
+
+
+def _steps(length: int, width: int) -> Iterator[tuple[int, int]]:
+    """Ranges that cover ``length`` rows of a width, a block each."""
+    step = max(1, BLOCK_ELEMENTS // max(width, 1))
+    for start in range(0, length, step):
+        yield start, min(start + step, length)
 
 
 def paired_blocks(
@@ -96,7 +141,9 @@ def paired_blocks(
         ContentError: As in `Checkpoint.rows`.
     """
     outputs, inputs = min(a.outputs, b.outputs), min(a.inputs, b.inputs)
-    along_inputs = a.out_axis == b.out_axis == 1
+    along_inputs = a.transposed and b.transposed
+    # A block of outputs of a matrix that is stored the other way needs all of it: then few, large blocks.
+    elements *= _MIXED if a.transposed != b.transposed else 1
     length, width = (inputs, outputs) if along_inputs else (outputs, inputs)
     step = max(2, elements // max(width, 1) // 2 * 2)
     for start in range(0, length, step):

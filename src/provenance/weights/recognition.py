@@ -1,0 +1,382 @@
+"""The parts that a checkpoint's tensors play in its network, found from their names and shapes alone.
+
+Each tower (the tensors under one prefix) is of the family that accounts for most of them; among families with the same names, the
+shapes decide. What no family accounts for is searched for layers that follow each other.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
+from typing import NamedTuple, TypeVar
+
+from provenance.weights.families import FAMILIES, STACK, Family, Parts, Role, Row
+from provenance.weights.hints import NO_HINTS, Hints, Norm, Rotation
+from provenance.weights.roles import Heads, Layout, Matrix, Slot, Span, unrotated
+from provenance.weights.series import series
+
+Shapes = Mapping[str, tuple[int, ...]]
+_Filling = TypeVar("_Filling")
+
+_MAX_NAME = 512
+_MAX_EXPERTS = 1 << 12
+_GAINS = frozenset({Role.NORM_ATTENTION, Role.NORM_MLP, Role.NORM_FINAL})
+_READERS = frozenset({Role.QUERY, Role.GATE, Role.UP, Role.HIDDEN_IN, Role.ROUTER})
+_WRITERS = frozenset({Role.OUTPUT, Role.DOWN, Role.HIDDEN_OUT})
+_MEMORY = frozenset({Role.KEY, Role.VALUE})
+_GIVERS = {Role.DOWN: Role.UP, Role.HIDDEN_OUT: Role.HIDDEN_IN, Role.UP: Role.GATE}
+"""What has to be there for a role to make sense, and has as many hidden units."""
+_NUMBER = re.compile(r"(?<![^.])[0-9]{1,6}(?![^.])")
+_ANY = "{i}"
+_MATRIX, _EXPERTS = 2, 3
+
+
+def recognise(shapes: Shapes, hints: Hints = NO_HINTS) -> Layout | None:
+    """Finds the parts that tensors play.
+
+    Args:
+        shapes: Tensor name to shape.
+        hints: What the model's metadata says of its geometry. It is used where the shapes bear it out.
+
+    Returns:
+        The layout by the families that account for the most tensors; of layers that follow each other where there is no such
+        family; None when the tensors are neither.
+    """
+    # A stranger may give names of any length, and empty tensors have no units.
+    known = {name: shape for name, shape in shapes.items() if len(name) <= _MAX_NAME and 0 not in shape}
+    return _by_family(known, hints) or _by_order(known)
+
+
+def _by_order(shapes: Shapes) -> Layout | None:
+    found = series(shapes)
+    short = _short_names({slot.tower for slot in found})
+    renamed = {slot._replace(tower=short[slot.tower]): matrix for slot, matrix in found.items()}
+    return Layout(STACK, dict(sorted(renamed.items()))) if found else None
+
+
+class _Hit(NamedTuple):
+    """A row that a name's end fits: of which family, its rank there, and the parts of the end."""
+
+    family: int
+    rank: int
+    row: Row
+    end: tuple[str, ...]
+
+
+class _Alike(NamedTuple):
+    """Tensors of one tower whose names differ only in numbers, and the rows that they may fit.
+
+    Args:
+        hits: Rows, all of ends of the same length.
+        names: The tensors.
+    """
+
+    hits: tuple[_Hit, ...]
+    names: list[str]
+
+
+@dataclass(slots=True)
+class _Tower:
+    """What is under one prefix.
+
+    Args:
+        layered: Tensors of layers.
+        single: Tensors that are there once.
+    """
+
+    layered: list[_Alike] = field(default_factory=list)
+    single: list[_Alike] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Filled:
+    """Slots that a family fills in a tower: the tensors' parts, and the names of gains."""
+
+    family: int
+    matrices: dict[Slot, Matrix] = field(default_factory=dict)
+    gains: dict[Slot, str] = field(default_factory=dict)
+
+
+def _index() -> Mapping[str, tuple[_Hit, ...]]:
+    """Rows by the end of a name with every number left open."""
+    index: dict[str, list[_Hit]] = defaultdict(list)
+    for number, family in enumerate(FAMILIES):
+        for rank, (end, row) in enumerate(family.rows.items()):
+            index[_NUMBER.sub(_ANY, end)].append(_Hit(number, rank, row, tuple(end.split("."))))
+    return {end: tuple(hits) for end, hits in index.items()}
+
+
+_INDEX = _index()
+_LONGEST = max(end.count(".") + 1 for end in _INDEX)
+
+
+def _by_family(shapes: Shapes, hints: Hints) -> Layout | None:
+    towers = _towers(shapes)
+    filled = {tower: found for tower in towers if (found := _filled(tower, towers, shapes, hints))}
+    if not filled:
+        return None
+    sizes: Counter[int] = Counter()
+    for found in filled.values():
+        sizes[found.family] += len(found.matrices)
+    main = min(sizes, key=lambda number: (-sizes[number], number))
+    family = FAMILIES[main]
+    # The rotation of heads and the absence of a table are said of a whole layout.
+    kept = {
+        tower: found for tower, found in filled.items() if family.rotary or not FAMILIES[found.family].rotary
+    }
+    whole = _Filled(main)
+    for found in kept.values():
+        whole.matrices |= found.matrices
+        whole.gains |= found.gains
+    above = {prefix for tower, found in kept.items() if found.family == main for prefix in _prefixes(tower)}
+    for tower in sorted(above & towers.keys()):
+        _fill(whole, tower, towers[tower].single, shapes, hints)
+    return _layout(family, whole, shapes, hints)
+
+
+def _layout(family: Family, whole: _Filled, shapes: Shapes, hints: Hints) -> Layout:
+    heads = _heads(family, whole.matrices, hints)
+    matrices: Mapping[Slot, Matrix] = whole.matrices
+    if heads and heads.rotation is Rotation.NEIGHBOURS:
+        heads = replace(heads, rotation=Rotation.HALVES)
+        matrices = {
+            slot: replace(matrix, turned=heads.size) if slot.role in {Role.QUERY, Role.KEY} else matrix
+            for slot, matrix in matrices.items()
+        }
+    layers = _short_names({slot.tower for slot in matrices if slot.numbers})
+    return Layout(
+        family,
+        _normalised(matrices, layers),
+        gains=_normalised(whole.gains, layers),
+        heads=heads,
+        norm=_norm(family, whole.gains, shapes, hints),
+    )
+
+
+def _towers(shapes: Shapes) -> dict[str, _Tower]:
+    """Tensors by what stands before the end of their names that a row fits, and by that end."""
+    known: dict[str, Mapping[int, tuple[_Hit, ...]]] = {}
+    alike: dict[tuple[str, int, str], _Alike] = {}
+    towers: dict[str, _Tower] = defaultdict(_Tower)
+    for name in shapes:
+        template = _NUMBER.sub(_ANY, name)
+        if template not in known:
+            known[template] = _hits(template)
+        for length, hits in known[template].items():
+            tower = _split(name, length)[0]
+            key = tower, length, template
+            if key not in alike:
+                alike[key] = _Alike(hits, [])
+                place = towers[tower]
+                (place.layered if _ANY in hits[0].end else place.single).append(alike[key])
+            alike[key].names.append(name)
+    return towers
+
+
+def _hits(template: str) -> Mapping[int, tuple[_Hit, ...]]:
+    """The rows that a name fits, by the number of its parts that they cover: of each family, those that cover the most."""
+    parts = template.split(".")
+    found: dict[int, tuple[_Hit, ...]] = {}
+    seen: set[int] = set()
+    for length in range(min(len(parts), _LONGEST), 0, -1):
+        hits = _INDEX.get(".".join(parts[-length:]), ())
+        fresh = tuple(hit for hit in hits if hit.family not in seen)
+        if fresh:
+            found[length] = fresh
+            seen |= {hit.family for hit in fresh}
+    return found
+
+
+def _split(name: str, length: int) -> tuple[str, list[str]]:
+    """What stands before the last parts of a name, and those parts."""
+    parts = name.rsplit(".", length)
+    return (parts[0], parts[1:]) if len(parts) > length else ("", parts)
+
+
+def _prefixes(tower: str) -> Iterator[str]:
+    """A tower and all that it is a part of."""
+    yield ""
+    yield from accumulate(tower.split("."), lambda one, part: f"{one}.{part}")
+
+
+def _filled(tower: str, towers: Mapping[str, _Tower], shapes: Shapes, hints: Hints) -> _Filled | None:
+    """The slots of a tower's layers by the family that accounts for most of its tensors, of those whose shapes agree."""
+    counts: Counter[int] = Counter()
+    for alike in towers[tower].layered:
+        counts.update(dict.fromkeys((hit.family for hit in alike.hits), len(alike.names)))
+    if not counts:
+        return None
+    candidates = frozenset(counts)
+    for prefix in _prefixes(tower):
+        for alike in towers[prefix].single if prefix in towers else ():
+            counts.update({hit.family: 1 for hit in alike.hits if hit.family in candidates})
+    for number in sorted(counts, key=lambda number: (-counts[number], number)):
+        found = _Filled(number)
+        _fill(found, tower, towers[tower].layered, shapes, hints)
+        if found.matrices and _is_consistent(found.matrices):
+            return found
+    return None
+
+
+def _fill(found: _Filled, tower: str, alike: Iterable[_Alike], shapes: Shapes, hints: Hints) -> None:
+    """Adds the slots that tensors of a tower fill. Where two would fill one, the row that stands first does."""
+    ranks: dict[tuple[Slot, bool], int] = {}
+    fused: list[tuple[_Hit, Slot, str]] = []
+    for hits, names in alike:
+        for hit in hits:
+            if hit.family != found.family or hit.row.is_mark:
+                continue
+            place = ".".join(filter(None, (tower, hit.row.tower)))
+            for name in names:
+                numbers = _numbers(name, hit.end)
+                if numbers is None or len(shapes[name]) != _axes(hit.row):
+                    continue
+                slot = Slot(place, numbers, hit.row.roles[0])
+                # The slots of experts have one number more, so that an expert that all share has a place beside them.
+                if ranks.setdefault((slot, hit.row.experts), hit.rank) < hit.rank:
+                    continue
+                ranks[slot, hit.row.experts] = hit.rank
+                if slot.role in _GAINS:
+                    found.gains[slot] = name
+                elif hit.row.parts:
+                    fused.append((hit, slot, name))
+                else:
+                    _add(found, hit.row, slot, Matrix(name, shapes[name], hit.row.transposed), (None,))
+    for hit, slot, name in fused:
+        output = found.matrices.get(slot._replace(role=Role.OUTPUT))
+        whole = Matrix(name, shapes[name], hit.row.transposed, expert=0 if hit.row.experts else None)
+        queries = output.inputs if output else None
+        _add(found, hit.row, slot, whole, _spans(hit.row, whole.stored_outputs, queries, hints))
+
+
+def _add(found: _Filled, row: Row, slot: Slot, whole: Matrix, spans: tuple[Span | None, ...]) -> None:
+    """Adds the parts of a tensor, each expert's apart."""
+    for role, span in zip(row.roles, spans, strict=False):
+        place, part = slot._replace(role=role), replace(whole, span=span)
+        if not row.experts:
+            found.matrices[place] = part
+        elif whole.shape[0] <= _MAX_EXPERTS:
+            for expert in range(whole.shape[0]):
+                found.matrices[place._replace(numbers=(*slot.numbers, expert))] = replace(part, expert=expert)
+
+
+def _axes(row: Row) -> int:
+    if row.roles[0] in _GAINS:
+        return 1
+    return _EXPERTS if row.experts else _MATRIX
+
+
+def _numbers(name: str, end: tuple[str, ...]) -> tuple[int, ...] | None:
+    """The numbers in a name where a row has a place for them; None where the row has other numbers."""
+    parts = _split(name, len(end))[1]
+    if any(part != wanted for part, wanted in zip(parts, end, strict=True) if wanted != _ANY):
+        return None
+    return tuple(int(part) for part, wanted in zip(parts, end, strict=True) if wanted == _ANY)
+
+
+def _spans(row: Row, outputs: int, queries: int | None, hints: Hints) -> tuple[Span, ...]:
+    """Where the parts of a fused tensor lie; nothing where that can't be told.
+
+    Args:
+        row: How they lie.
+        outputs: Number of outputs of the tensor.
+        queries: How many of them the matrix takes that reads attention's values, and so how many are queries.
+        hints: How many heads there are.
+    """
+    count = len(row.roles)
+    if row.parts is Parts.NEIGHBOURS:
+        spans = [Span(part, 1, outputs // count, count) for part in range(count)]
+        return tuple(spans) if outputs % count == 0 else ()
+    if row.roles[0] is not Role.QUERY or (row.parts is Parts.BLOCKS and queries is None):
+        return (
+            tuple(Span(part * (outputs // count), outputs // count) for part in range(count))
+            if outputs % count == 0
+            else ()
+        )
+    if queries is None or outputs <= queries or (outputs - queries) % 2:
+        return ()
+    values = (outputs - queries) // 2
+    if row.parts is Parts.BLOCKS:
+        return Span(0, queries), Span(queries, values), Span(queries + values, values)
+    size = hints.head_size or (queries // hints.heads if hints.heads else 0)
+    if not size or values % size or queries % values:
+        return ()
+    keys, group = values // size, queries // values * size
+    step = group + 2 * size
+    return Span(0, group, keys, step), Span(group, size, keys, step), Span(group + size, size, keys, step)
+
+
+def _is_consistent(found: Mapping[Slot, Matrix]) -> bool:
+    """Whether, in each tower, all that read the residual stream and all that write to it agree on its width, and units on their number."""
+    streams: dict[str, set[int]] = defaultdict(set)
+    memories: dict[str, set[int]] = defaultdict(set)
+    roles = {(slot.tower, slot.role) for slot in found}
+    for slot, matrix in found.items():
+        if slot.role in _READERS:
+            streams[slot.tower].add(matrix.inputs)
+        elif slot.role in _WRITERS:
+            streams[slot.tower].add(matrix.outputs)
+        elif slot.role in _MEMORY:
+            memories[slot.tower].add(matrix.inputs)
+        giver = _GIVERS.get(slot.role)
+        if giver:
+            if (slot.tower, giver) not in roles:
+                return False
+            units = matrix.inputs if slot.role in _WRITERS else matrix.outputs
+            given = found.get(slot._replace(role=giver))
+            if given and given.outputs != units:
+                return False
+    return all(len(seen) == 1 for widths in (streams, memories) for seen in widths.values())
+
+
+def _heads(family: Family, found: Mapping[Slot, Matrix], hints: Hints) -> Heads | None:
+    """The heads that the hints tell of, where every matrix of attention bears them out."""
+    queries, keys, size = hints.heads, hints.kv_heads or hints.heads, hints.head_size
+    if not (queries and keys and size) or queries % keys:
+        return None
+    widths: dict[Role, set[int]] = defaultdict(set)
+    for slot, matrix in found.items():
+        widths[slot.role].add(matrix.inputs if slot.role is Role.OUTPUT else matrix.outputs)
+    if widths[Role.QUERY] | widths[Role.OUTPUT] != {queries * size}:
+        return None
+    if widths[Role.KEY] | widths[Role.VALUE] != {keys * size}:
+        return None
+    rotation = hints.rotation or unrotated(family, found)
+    # Where only a part of a head turns, its dimensions are no pairs of one kind.
+    if rotation in {Rotation.HALVES, Rotation.NEIGHBOURS} and (size % 2 or hints.rotated not in {None, size}):
+        rotation = None
+    return Heads(queries=queries, keys=keys, size=size, rotation=rotation)
+
+
+def _norm(family: Family, gains: Mapping[Slot, str], shapes: Shapes, hints: Hints) -> Norm | None:
+    """What kind of norm it is: one with a bias is a layer norm; else what the hints say; else what it is by the family's definition."""
+    if any(name.removesuffix("weight") + "bias" in shapes for name in gains.values()):
+        return Norm.LAYER
+    # Parallel layers that share one norm have the names of Llama, and are normalised in either way.
+    told = {slot.role for slot in gains} >= {Role.NORM_ATTENTION, Role.NORM_MLP}
+    return hints.norm or (family.norm if told or family.norm is Norm.LAYER else None)
+
+
+def _normalised(found: Mapping[Slot, _Filling], layers: Mapping[str, str]) -> Mapping[Slot, _Filling]:
+    """The same slots with as little of a tower's name as sets it apart, so that exports under other prefixes meet."""
+    single: dict[Role, set[str]] = defaultdict(set)
+    for slot in found:
+        if not slot.numbers:
+            single[slot.role].add(slot.tower)
+    tables = {role: _short_names(towers) for role, towers in single.items()}
+    renamed = {
+        slot._replace(tower=(layers if slot.numbers else tables[slot.role])[slot.tower]): filling
+        for slot, filling in found.items()
+    }
+    return dict(sorted(renamed.items()))
+
+
+def _short_names(towers: Iterable[str]) -> Mapping[str, str]:
+    parts = {tower: tower.split(".") for tower in towers}
+    shared = 0
+    for level in zip(*parts.values(), strict=False):
+        if len(set(level)) > 1:
+            break
+        shared += 1
+    return {tower: ".".join(split[shared:]) for tower, split in parts.items()}
