@@ -117,6 +117,7 @@ def polar(matrix: Floats) -> Floats:
     Returns:
         n x n, float32.
     """
+    matrix = matrix / np.abs(matrix).max()
     turned = matrix / np.float32(1.01 * _largest_singular_value(matrix))
     a, b, c = (np.float32(factor) for factor in _QUINTIC)
     for _ in range(_QUINTIC_STEPS):
@@ -135,7 +136,7 @@ def _largest_singular_value(matrix: Floats) -> float:
     for _ in range(30):
         direction = matrix.T @ (matrix @ (direction / np.linalg.norm(direction)))
         value = float(np.linalg.norm(direction))
-    return float(np.sqrt(max(value, float(np.finfo(np.float32).tiny))))
+    return float(np.sqrt(value))
 
 
 def _tables(a: Network, b: Network, role: Role) -> list[tuple[Slot, Slot]]:
