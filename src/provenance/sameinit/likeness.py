@@ -99,8 +99,7 @@ def product_spectrum(readers: Floats, writers: Floats) -> Doubles:
     Both are k x width: with V and the outputs' transpose it is the map from the residual stream to itself by way of a head's values, with
     queries and keys it is the form by which positions meet. A change of basis of the k dimensions cancels.
     """
-    left: Doubles = np.linalg.qr(readers.T.astype(np.float64), mode="r")
-    right: Doubles = np.linalg.qr(writers.T.astype(np.float64), mode="r")
+    left, right = (np.linalg.qr(rows.T.astype(np.float64)).R for rows in (readers, writers))
     values: Doubles = svdvals(left @ right.T)
     return values
 
