@@ -13,18 +13,18 @@
 
 from typing import TYPE_CHECKING, Any
 
-from provenance.sameinit.comparison import Comparison, GroupTest, Limits
+from provenance.sameinit.comparison import Comparison, Effort, GroupTest, Limits
 
 if TYPE_CHECKING:
-    from provenance.sameinit.battery import compare
+    from provenance.sameinit.battery import compare, compare_networks
 
-__all__ = ["Comparison", "GroupTest", "Limits", "compare"]
+__all__ = ["Comparison", "Effort", "GroupTest", "Limits", "compare", "compare_networks"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attribute
-    """Hands out `compare` when it is first asked for: whoever imports the package pays for no numerics before."""
-    if name != "compare":
+    """Hands out the battery's functions when first asked for: whoever imports the package pays for no numerics before."""
+    if name not in {"compare", "compare_networks"}:
         raise AttributeError(f"module 'provenance.sameinit' has no attribute {name!r}")
-    from provenance.sameinit.battery import compare
+    from provenance.sameinit import battery
 
-    return compare
+    return getattr(battery, name)

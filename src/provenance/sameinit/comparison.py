@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from provenance.artifacts import ArtifactId
@@ -13,8 +14,25 @@ from provenance.facts import adapter
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-METHOD = "sameinit-tier1/sign-swap-fisher-bonferroni"
-METHOD_VERSION = 2
+METHOD = "sameinit/sign-swap-fisher-bonferroni"
+METHOD_VERSION = 3
+
+
+class Effort(StrEnum):
+    """How much is done before a verdict is given.
+
+    FAST reads a sample of each kind of matrix and runs the tests in the models' own coordinates: it finds kin, and never calls two
+    models independent. STANDARD reads everything, and where that finds nothing, or the two are not built alike, aligns the models
+    and tests again. THOROUGH does all of it always, and takes the rank of large differences too.
+    """
+
+    FAST = "fast"
+    STANDARD = "standard"
+    THOROUGH = "thorough"
+
+
+TIERS: Mapping[Effort, int] = {Effort.FAST: 1, Effort.STANDARD: 2, Effort.THOROUGH: 2}
+"""How many p-values each effort may report the smallest of: its correction, declared before any weights are seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +63,10 @@ class Limits:
                     f"the limit {name} lies above 0 and at most at 1, got {getattr(self, name):g}"
                 )
 
-    @property
-    def method(self) -> str:
+    def method(self, effort: Effort) -> str:
         """The method with every parameter that changes its value."""
         values = ",".join(f"{name}={getattr(self, name):g}" for name in self.__slots__)
-        return f"{METHOD}({values})@{METHOD_VERSION}"
+        return f"{METHOD}(effort={effort},{values})@{METHOD_VERSION}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +75,7 @@ class GroupTest:
 
     Args:
         name: Where the units are: tower, layer, roles.
-        part: What they belong to: ``embedding``, ``gate``, ``mlp``, ``attention``.
+        part: What they belong to: ``embedding``, ``head``, ``gate``, ``mlp``, ``attention``, ``recurrent``, ``hidden``.
         symmetry: ``sign`` or ``swap``.
         elements: Number of elements of both models that were looked at.
         flips: Number of coins.
@@ -70,6 +87,7 @@ class GroupTest:
         copy_of: The first group of this part to which it is related within both models, where there is one: their coins fall
             alike, and count once.
         untestable: Why there is no test; all figures are then None.
+        tier: 1 for a test in the models' own coordinates, 2 for one after an alignment.
     """
 
     name: str
@@ -84,6 +102,75 @@ class GroupTest:
     log10_bound: float | None = None
     copy_of: str | None = None
     untestable: str | None = None
+    tier: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerMatch:
+    """Two places that an alignment found to go together.
+
+    Args:
+        tower: Where they are, as in the names of tests.
+        role: What was matched: ``layer``, ``expert``, ``head``.
+        a: Numbers in A (layer, then expert or head).
+        b: Numbers in B.
+        agreement: Mean cosine of what the match was found from; never of what is tested.
+    """
+
+    tower: str
+    role: str
+    a: tuple[int, ...]
+    b: tuple[int, ...]
+    agreement: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvariantScore:
+    """A likeness that no re-parameterisation hides, judged against controls.
+
+    Args:
+        name: What is compared.
+        value: How alike the two are; more is more.
+        controls: Number of pairs, known to be unrelated, that it was set beside.
+        log10_p: Conformal, where there are enough controls to tell.
+    """
+
+    name: str
+    value: float
+    controls: int
+    log10_p: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateRank:
+    """The difference of one matrix between kin, where it is of low rank: what merging a low-rank adapter leaves.
+
+    Args:
+        name: The matrix, in A.
+        rank: Number of directions that the difference has above the rounding of the stored values.
+        full: The rank that it could have had.
+    """
+
+    name: str
+    rank: int
+    full: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Direction:
+    """Which of two kin may have come first: weak, and no part of the verdict.
+
+    Args:
+        earlier: Path of the model that looks less trained by every sign below, or None where they disagree or hardly differ.
+        by: The signs that were used.
+        norms: log of the norm of the matrices of A over that of B, mean.
+        kurtosis: Excess kurtosis of the matrices of A less that of B, mean.
+    """
+
+    earlier: str | None
+    by: str
+    norms: float
+    kurtosis: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,12 +179,13 @@ class Comparison:
 
     Args:
         a: Path of the one.
-        b: Path of the other. Exchanging the two changes nothing else.
+        b: Path of the other. Exchanging the two exchanges what is said of A and of B, and changes nothing else.
         verdict: `SAME_INIT`, `INDEPENDENT` or `INCONCLUSIVE`.
         kinship: ``identical``, ``derived``, ``same_init_diverged`` or ``partial`` for kin, otherwise None.
         log10_p: log10 of the p-value that B's initialisation was drawn independently of A's; None when nothing was testable.
         p_value_kind: ``exact``: valid for any sample size, under the assumptions.
-        aligned_cosine: Cosine of the tested weights, coordinate by coordinate, weighted by size.
+        aligned_cosine: Cosine of the tested weights, weighted by size: coordinate by coordinate, or as aligned where only that found
+            kinship.
         coverage: Share of the two models' parameters that were tested.
         rho_min: Smallest aligned cosine that would have been found with power 0.8, in the worst part of the model;
             None for kin, and where nothing could have been found.
@@ -107,6 +195,12 @@ class Comparison:
         method: Name and version with every parameter.
         seconds: Wall-clock time.
         bytes_read: Of tensors, from both.
+        effort: How much was done.
+        sampled: Only a sample of the weights was looked at; coverage then says how much of what was at hand.
+        layers: Which layers, experts and heads go together, where the models were aligned and a test found them related.
+        invariants: Likenesses that no re-parameterisation hides, where they were looked at.
+        update_ranks: Differences of low rank, for kin.
+        direction: Which may have come first, for kin.
     """
 
     a: str
@@ -124,6 +218,12 @@ class Comparison:
     method: str
     seconds: float
     bytes_read: int
+    effort: Effort = Effort.STANDARD
+    sampled: bool = False
+    layers: tuple[LayerMatch, ...] = ()
+    invariants: tuple[InvariantScore, ...] = ()
+    update_ranks: tuple[UpdateRank, ...] = ()
+    direction: Direction | None = None
 
     def document(self) -> "dict[str, JsonValue]":
         """The comparison as JSON values."""

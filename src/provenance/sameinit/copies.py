@@ -6,8 +6,9 @@ model, then in the other, and only what is related in both ties coins together.
 """
 
 import math
+import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,6 +21,8 @@ Doubles = npt.NDArray[np.float64]
 
 PROJECTIONS = 8
 """Numbers in the sketch of a unit."""
+SAMPLED_OTHERS = 64
+"""About how many elements of each row are projected, evenly spaced: copies agree in any of them."""
 KEPT_UNITS = 256
 """Units of a group whose sketches are kept to be set beside those of other groups."""
 RELATED_Z = 5.0
@@ -27,13 +30,33 @@ RELATED_Z = 5.0
 both: the level is strict, and a false alarm costs power, never validity."""
 REPEATED_Z = 6.0
 """The same for units of one group at one distance: there are thousands of distances."""
+NEIGHBOURS = 1024
+"""Groups before and after it that a group is set beside at least."""
+_ALL_UNITS = 1 << 20
+_FEWEST_UNITS = 16
 _SEED = 20261122
+_NUMBER = re.compile(r"\d+")
 
 
 @lru_cache(maxsize=8)
 def projection(length: int) -> Floats:
     """The projections of units of a length: length x `PROJECTIONS`, the same in every run and for both models."""
     return np.random.default_rng(_SEED).standard_normal((length, PROJECTIONS), np.float32)
+
+
+def slot_signs(unit_of: npt.NDArray[np.intp]) -> Floats:
+    """Signs that tell the rows of a unit apart: rows x `PROJECTIONS`, +1 or -1, the same for the n-th row of every unit.
+
+    Args:
+        unit_of: The unit of each row.
+    """
+    order = np.argsort(unit_of, kind="stable")
+    places = np.arange(len(order)) - np.searchsorted(unit_of[order], unit_of[order])
+    slots = np.empty_like(places)
+    slots[order] = places
+    signs = np.random.default_rng(_SEED).integers(0, 2, (int(slots.max(initial=0)) + 1, PROJECTIONS))
+    chosen: Floats = (2 * signs - 1).astype(np.float32)[slots]
+    return chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +69,19 @@ class Sketch:
         length: Number of elements of a unit.
     """
 
-    a: Doubles
-    b: Doubles
+    a: Floats
+    b: Floats
     length: int
 
 
-def sketch(projections: Doubles, length: int) -> Sketch:
-    """From raw projections, 2 x units x `PROJECTIONS`, to a sketch of the first units."""
-    one, other = (_standardised(raw[:KEPT_UNITS]) for raw in projections)
+def kept_units(members: int) -> int:
+    """How many units of each of some tensors are kept: memory stays the same however many tensors there are."""
+    return max(_FEWEST_UNITS, min(KEPT_UNITS, _ALL_UNITS // max(members, 1)))
+
+
+def sketch(projections: Doubles, length: int, kept: int = KEPT_UNITS) -> Sketch:
+    """From raw projections, 2 x units x `PROJECTIONS`, to a sketch of the first ``kept`` units."""
+    one, other = (_standardised(raw[:kept]).astype(np.float32) for raw in projections)
     return Sketch(one, other, length)
 
 
@@ -72,31 +100,48 @@ def repeats_at(projections: Doubles) -> int | None:
 def copies(sketches: Sequence[tuple[str, Sketch]]) -> Mapping[str, str]:
     """Says which groups are related to an earlier one, directly or through others, in both models.
 
+    Where more than `NEIGHBOURS` groups have units of one kind, each is set beside that many before and after it, in two orders: layer by
+    layer and expert by expert. The work is in proportion to the number of groups then, and not to its square.
+
     Args:
         sketches: Of all tensors of one part of the model, each with the name of its group.
 
     Returns:
         Name of a group to the name of the first group that it is related to; groups that are related to none are left out.
     """
-    if not sketches:
-        return {}
-    names = list(dict.fromkeys(name for name, _ in sketches))
-    related = np.eye(len(names), dtype=bool)
-    comparable: dict[tuple[int, int], list[tuple[int, Sketch]]] = defaultdict(list)
+    first: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while (parent := first.get(name, name)) != name:
+            name = parent
+        return name
+
+    place = {name: at for at, name in enumerate(dict.fromkeys(name for name, _ in sketches))}
+    comparable: dict[tuple[int, int], list[tuple[str, Sketch]]] = defaultdict(list)
     for name, one in sketches:
-        comparable[len(one.a), one.length].append((names.index(name), one))
+        comparable[len(one.a), one.length].append((name, one))
     for entries in comparable.values():
-        at = np.array([index for index, _ in entries])
-        both = _related([one.a for _, one in entries]) & _related([one.b for _, one in entries])
-        left, right = np.nonzero(both)
-        related[at[left], at[right]] = True
-    first = np.arange(len(names))
-    while not np.array_equal(first, spread := np.where(related, first, len(names)).min(axis=1)):
-        first = spread
-    return {name: names[root] for name, root in zip(names, first, strict=True) if name != names[root]}
+        for left, right in _related_pairs(entries):
+            one, other = sorted((root(left), root(right)), key=place.__getitem__)
+            first[other] = first[left] = first[right] = one
+    return {name: found for name in place if (found := root(name)) != name}
 
 
-def _related(units: Sequence[Doubles]) -> npt.NDArray[np.bool_]:
+def _related_pairs(entries: Sequence[tuple[str, Sketch]]) -> Iterator[tuple[str, str]]:
+    """Names of groups that are related in both models, each to a later one."""
+    orders = [entries]
+    if len(entries) > NEIGHBOURS:
+        orders.append(sorted(entries, key=lambda entry: [int(n) for n in _NUMBER.findall(entry[0])][::-1]))
+    for order in orders:
+        for start in range(0, len(order), NEIGHBOURS):
+            block = order[start : start + 2 * NEIGHBOURS]
+            both = _related([one.a for _, one in block]) & _related([one.b for _, one in block])
+            for left, right in zip(*np.nonzero(np.triu(both, 1)), strict=True):
+                if left < NEIGHBOURS:
+                    yield block[left][0], block[right][0]
+
+
+def _related(units: Sequence[Floats]) -> npt.NDArray[np.bool_]:
     """Which of some sketches agree, each with each."""
     flat = np.array(units).reshape(len(units), -1)
     products = flat @ flat.T

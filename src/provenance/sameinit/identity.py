@@ -37,6 +37,9 @@ class Identity:
     complete: bool
 
 
+NOTHING_COMPARED = Identity(equal=frozenset(), built=frozenset(), complete=False)
+
+
 def common_bytes(a: Checkpoint, b: Checkpoint) -> Identity:
     """Compares tensors of the same name, or of names that differ by a prefix, in dtype, shape and bytes.
 

@@ -14,6 +14,7 @@ Everything here is pure: arrays in, frozen results out. Probabilities are log10,
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -165,6 +166,65 @@ def bonferroni(log10_p: Sequence[float]) -> float:
     return min(0.0, min(log10_p) + math.log10(len(log10_p)))
 
 
+def e_value(log10_p: float) -> float:
+    """log10 of an e-value from a p-value: 1 / (2 sqrt p).
+
+    Null hypothesis: that of the p-value. An e-value is a non-negative number whose mean under the null is at most 1; here
+    ``int_0^1 dp / (2 sqrt p) = 1`` for an exact p-value, and less for one that is too large. E-values from dependent tests may be averaged, and
+    control the share of false discoveries whatever the dependence (`e_bh`).
+
+    Source: V. Vovk and R. Wang, "E-values: calibration, combination and applications", Annals of Statistics 49 (2021), equation 1
+    with kappa = 1/2.
+
+    Args:
+        log10_p: At most 0.
+
+    Returns:
+        log10 of the e-value, at least -log10 2.
+
+    Example:
+        >>> round(e_value(-6.0), 3)  # 10^3 / 2
+        2.699
+    """
+    return -log10_p / 2 - math.log10(2.0)
+
+
+def e_bh(log10_e: Sequence[float], alpha: float, tests: int | None = None) -> tuple[int, ...]:
+    """Which null hypotheses to reject so that at most a share ``alpha`` of the rejected ones are true, on average.
+
+    Null hypotheses: one for each e-value. With the K e-values in falling order, the k* largest are rejected, ``k* = max {k : k e_(k) >= K / alpha}``. The
+    control holds for any dependence between them, as between comparisons that share models.
+
+    Source: R. Wang and A. Ramdas, "False discovery rate control with e-values", JRSS B 84 (2022), definition 1 and theorem 2.
+
+    Args:
+        log10_e: log10 of e-values.
+        alpha: The share, in (0, 1).
+        tests: K where it is larger than the number of e-values given: a growing registry declares how many it will make, and tests that
+            are still to come count as e-values of 0.
+
+    Returns:
+        Places of the rejected ones, ascending.
+
+    Raises:
+        ValueError: ``tests`` is less than the number of e-values.
+
+    Example:
+        >>> e_bh([2.699, 0.0, 1.7], 0.05)  # 500, 1 and 50 against 60, 30 and 20
+        (0, 2)
+    """
+    tests = len(log10_e) if tests is None else tests
+    if tests < len(log10_e):
+        raise ValueError(f"{len(log10_e)} e-values can't come from {tests} tests")
+    order = sorted(range(len(log10_e)), key=lambda place: -log10_e[place])
+    ranks = [
+        rank
+        for rank, place in enumerate(order, 1)
+        if log10_e[place] + math.log10(rank) >= math.log10(tests / alpha)
+    ]
+    return tuple(sorted(order[: max(ranks, default=0)]))
+
+
 def detection_limit(groups: Sequence[Coins], alpha: float) -> float | None:
     """The smallest common correlation that the combined sign tests of some groups would find with power `POWER`.
 
@@ -185,11 +245,16 @@ def detection_limit(groups: Sequence[Coins], alpha: float) -> float | None:
         The limit, in (0, 1], or None when not even a correlation of 1 would be found.
     """
     threshold = float(gammainccinv(len(groups), alpha))
-    nats = {group.flips: _nats(group.flips) for group in groups}
+    nats = {flips: _nats(flips) for flips in {group.flips for group in groups}}
+    # Groups of one size whose agreements differ by less than a step count as one, the weaker: a model may have a million.
+    kinds = Counter((group.flips, _rounded_up(group.rms)) for group in groups)
 
     def is_found(rho: float) -> bool:
-        heads = np.array([_law(group, rho, nats[group.flips], threshold) for group in groups])
-        return bool(_summed(heads)[-1] >= POWER)
+        laws = [
+            _repeated(_law(flips, rms, rho, nats[flips], threshold), count)
+            for (flips, rms), count in kinds.items()
+        ]
+        return bool(_summed(np.array(laws))[-1] >= POWER)
 
     low, high = _SMALLEST, 1.0
     if not is_found(high):
@@ -202,6 +267,7 @@ def detection_limit(groups: Sequence[Coins], alpha: float) -> float | None:
 
 _SMALLEST = 1e-5
 _PRECISION = 1.002
+_STEP = 1.005
 _GRID = 1024
 _TAILS = 9.0
 """Standard deviations of the number of heads beyond which it is left out of account."""
@@ -216,18 +282,23 @@ def _nats(flips: int) -> Outcomes:
     return nats
 
 
-def _law(group: Coins, rho: float, nats: Outcomes, threshold: float) -> Law:
+def _rounded_up(rms: float) -> float:
+    """The next power of `_STEP`, so that a limit is rather too large than too small."""
+    return float(_STEP ** math.ceil(math.log(rms, _STEP)))
+
+
+def _law(flips: int, rms: float, rho: float, nats: Outcomes, threshold: float) -> Law:
     """Probabilities of a group's -ln p on the grid from 0 to the threshold; the last is that of all beyond."""
-    share = float(ndtr(rho / group.rms))
-    spread = _TAILS * math.sqrt(group.flips * share * (1 - share)) + 1
-    first = max(0, math.floor(group.flips * share - spread))
-    counts = np.arange(first, min(group.flips, math.ceil(group.flips * share + spread)) + 1)
+    share = float(ndtr(rho / rms))
+    spread = _TAILS * math.sqrt(flips * share * (1 - share)) + 1
+    first = max(0, math.floor(flips * share - spread))
+    counts = np.arange(first, min(flips, math.ceil(flips * share + spread)) + 1)
     chances = np.exp(
-        gammaln(group.flips + 1)
+        gammaln(flips + 1)
         - gammaln(counts + 1)
-        - gammaln(group.flips - counts + 1)
+        - gammaln(flips - counts + 1)
         + xlogy(counts, share)
-        + xlogy(group.flips - counts, 1 - share)
+        + xlogy(flips - counts, 1 - share)
     )
     place = np.minimum(nats[counts] / threshold, 1.0) * _GRID
     below = np.minimum(place.astype(np.intp), _GRID - 1)
@@ -236,6 +307,14 @@ def _law(group: Coins, rho: float, nats: Outcomes, threshold: float) -> Law:
     law: Law = np.bincount(below, chances * (1 - above), _GRID + 1)
     law += np.bincount(below + 1, chances * above, _GRID + 1)
     return law
+
+
+def _repeated(law: Law, count: int) -> Law:
+    """The law of the sum of ``count`` independent parts that are alike, by doubling."""
+    if count == 1:
+        return law
+    half = _repeated(law, count // 2)
+    return _summed(np.array([half, half, law] if count % 2 else [half, half]))
 
 
 def _summed(laws: Float64[np.ndarray, "groups grid"]) -> Law:  # noqa: F722 - names of axes
