@@ -27,15 +27,16 @@ import numpy as np
 
 from provenance.errors import ContentError
 from provenance.sameinit.agreement import built_positions
+from provenance.sameinit.picking import picked
 from provenance.sameinit.sampling import KEYED, TABLES, Sampled, chosen, others, reduced
 from provenance.sameinit.signs import sign_plan, signs
 from provenance.sameinit.symmetries import Side
 from provenance.weights.checkpoint import Checkpoint
 from provenance.weights.dtypes import Floats
-from provenance.weights.families import FAMILIES, Family, Role
+from provenance.weights.families import FAMILIES, STACK, Family, Role
 from provenance.weights.hints import Norm, Rotation
 from provenance.weights.network import Network
-from provenance.weights.roles import STACK, Heads, Layout, Matrix, Slot
+from provenance.weights.roles import Heads, Layout, Matrix, Slot
 from provenance.weights.tensor import StoredTensor
 
 METHOD = "sameinit-sketch@1"
@@ -246,11 +247,10 @@ def _network(drawn: Sketch, arrays: Mapping[Slot, Floats], heads: Heads | None) 
 
 def _read(network: Network, matrix: Matrix, one: Sampled) -> Floats:
     """The elements of a sample, units x others, float32."""
-    picked = others(one.all_others, one.others)
+    units, kept = np.arange(one.units), others(one.all_others, one.others)
     if one.side is Side.OUTPUTS:
-        return network.outputs(matrix, 0, one.units)[:, picked]
-    rows = [network.outputs(matrix, int(row), int(row) + 1)[0, : one.units] for row in picked]
-    return np.stack(rows, axis=1)
+        return picked(network, matrix, units, kept)
+    return picked(network, matrix, kept, units).T
 
 
 def _is_unfit(values: Floats, one: Sampled) -> bool:
