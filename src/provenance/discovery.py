@@ -1,16 +1,16 @@
 """Discovery: what the weights of a model say of its ancestry when it is registered, and which registered models are like it.
 
-Four things are looked for, in this order; what is conclusive is evidence, and what the record does not tell is a warning, too.
+Three things are looked for, in this order; what is conclusive is evidence, and what the record does not tell is a warning, too.
 
 1. *Copies*: the same content under another name.
 2. *Claims*: each declared weights parent against the model, by their sketches. A claim that those confirm is recorded as tested. Where
    they find nothing, though they could be compared, the files of both are tested in full if they are there, since a sketch has no
    eye for what was permuted or rotated, and only that test may deny the claim.
-3. *Undeclared kin*: the sketches of all registered models are searched, and what comes up is tested exactly, one of each family of
-   models that are known to be kin, the most striking. Kin that a record or an older test explains is not told again.
-4. Nothing is asked twice: of a pair that was tested before, that test stands.
+3. *Undeclared kin*: the sketches of all registered models are searched, and what comes up is tested exactly: of models that are
+   known to belong together (a `clan`) only the most striking. Kin that records and older tests explain is not told again.
 
-No registration fails for it: what can't be compared is left to the audit.
+Nothing is asked twice: where a pair was tested before, that test stands. No registration fails for what can't be compared: that is
+left to the audit.
 """
 
 import math
@@ -27,7 +27,8 @@ from provenance.evidence import Evidence, TestKind, Verdict
 from provenance.facts import Recorded, Snapshot
 from provenance.holdings import Holdings
 from provenance.lineage import Kindred, Lineage
-from provenance.relations import Relation, RelationKind
+from provenance.lineage.kinship import is_whole
+from provenance.relations import WEIGHT_KINDS, Relation, RelationKind
 from provenance.sameinit import Comparison, Limits
 from provenance.store import Ledger, StoredSketches
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 SAME_CONTENT = "content-digest@1"
 """The method of evidence on copies."""
-_MOST_FAMILIES = 8  # of which undeclared kinship is tested at one registration
+_MOST_CLANS = 8  # of which undeclared kinship is tested at one registration
 _MOST_CONFIRMED = 16  # hits of a search that are tested, best first
 _LEAST_SHARE = 0.2  # of a parent in a merge, for its absence from the weights to deny it
 
@@ -158,9 +159,12 @@ class _Look:
     def _copies(self, model: ArtifactId) -> Iterator[str]:
         """Records that a model's content is registered under another name, and tells it where no record does."""
         copies = [one for one in self._by_digest.get(self._digest(model), ()) if one != model]
+        if not copies:
+            return
+        known = clan(self.kindred, model)
         declared = [one for one in self._parents(model) if one in copies]
-        unknown = [one for one in copies if self._is_news(model, one)]
-        for copy in dict.fromkeys((*declared, *unknown[:1])):
+        unknown = [one for one in copies if one not in known]
+        for copy in (*declared, *unknown[:1]):
             if self.kindred.evidence.same_init(model, copy) is None:
                 self._add(self._identity(model, copy))
         if unknown:
@@ -175,17 +179,19 @@ class _Look:
             found = self._tested(relation)
             if found is None:
                 continue
-            # Who is kin does not change by a test that says what the record says.
-            is_news = found.verdict is not Verdict.SAME_INIT
-            self._add(self.holdings.evidence(found, relation.parent, model), is_news=is_news)
-            if found.verdict is Verdict.INDEPENDENT:
+            # What a sketch does not show may still be there: only the whole weights leave a doubt on record.
+            if found.verdict is not Verdict.INCONCLUSIVE or not found.sampled:
+                # Who is kin does not change by a test that says what the record says.
+                is_news = found.verdict is not Verdict.SAME_INIT
+                self._add(self.holdings.evidence(found, relation.parent, model), is_news=is_news)
+            if found.verdict is not Verdict.SAME_INIT:
+                said = "independent" if found.verdict is Verdict.INDEPENDENT else "not seen to be kin"
                 yield (
-                    f"{model} is declared {relation.kind} {relation.parent}, but the weights are independent: "
-                    f"{found.reason}"
+                    f"{model} is declared {relation.kind} {relation.parent}, but the weights are {said}: {found.reason}"
                 )
 
     def _tested(self, relation: Relation) -> Comparison | None:
-        """What the weights say of a declared relation, where they come to a conclusion or were tested in full."""
+        """What the weights say of a declared relation; None where they can't be set side by side, or had to show nothing."""
         sampled = self._sampled(relation.parent, relation.child)
         if sampled is None or sampled.verdict is Verdict.SAME_INIT:
             return sampled
@@ -194,30 +200,29 @@ class _Look:
         if not is_silent or (relation.kind is RelationKind.MERGED_FROM and share < _LEAST_SHARE):
             return None
         try:
-            found = self.holdings.compare(relation.parent, relation.child)
+            return self.holdings.compare(relation.parent, relation.child)
         except (ContentError, MissingExtraError):
-            return None
-        return None if found.sampled and found.verdict is Verdict.INCONCLUSIVE else found
+            return sampled
 
     def _undeclared(self, model: ArtifactId) -> Iterator[str]:
-        """Searches for kin that nothing explains, and tests one of each family."""
-        drawn = self._sketch(model)
-        looked_at: set[ArtifactId] = set()
-        families = 0
-        for hit in () if drawn is None else self._hits(drawn, self._digest(model)):
-            for other in self._by_digest.get(hit.digest, ()):
-                if other in looked_at or not self._is_news(model, other) or families == _MOST_FAMILIES:
-                    continue
-                families += 1
-                looked_at.update(member.artifact for member in self.kindred.family(other))
-                found = self._sampled(other, model)
-                if found is not None and found.verdict is Verdict.SAME_INIT:
-                    self._add(self.holdings.evidence(found, other, model))
-                    parents = ", ".join(map(str, self._parents(model))) or "none"
-                    yield (
-                        f"{model} shares its initialisation with {other} ({found.kinship}, "
-                        f"p = 10^{found.log10_p or 0.0:.0f}), and no record says why; declared parents: {parents}"
-                    )
+        """Searches for kin that nothing explains, and tests one of each clan."""
+        drawn, own = self._sketch(model), self._digest(model)
+        hits = [] if drawn is None else [hit for hit in self._hits(drawn) if hit.digest != own]
+        known = clan(self.kindred, model) if hits else set()
+        clans = 0
+        for other in (one for hit in hits for one in self._by_digest.get(hit.digest, ())):
+            if other in known or clans == _MOST_CLANS:
+                continue
+            clans += 1
+            known |= clan(self.kindred, other)
+            found = self._sampled(other, model)
+            if found is not None and found.verdict is Verdict.SAME_INIT:
+                self._add(self.holdings.evidence(found, other, model))
+                parents = ", ".join(map(str, self._parents(model))) or "none"
+                yield (
+                    f"{model} shares its initialisation with {other} ({found.kinship}, "
+                    f"p = 10^{found.log10_p or 0.0:.0f}), and no record says why; declared parents: {parents}"
+                )
 
     @property
     def kindred(self) -> Kindred:
@@ -236,12 +241,6 @@ class _Look:
         self._found.append(evidence)
         if is_news:
             self._kindred = None
-
-    def _is_news(self, model: ArtifactId, other: ArtifactId) -> bool:
-        """Whether neither a record nor a test says how two models stand to each other."""
-        return (
-            self.kindred.kin(model, other) is None and self.kindred.evidence.same_init(model, other) is None
-        )
 
     def _parents(self, model: ArtifactId) -> tuple[ArtifactId, ...]:
         return tuple(relation.parent for relation in self.kindred.weight_parents(model))
@@ -266,10 +265,10 @@ class _Look:
         except ContentError:
             return None
 
-    def _hits(self, drawn: "Sketch", own: str) -> "Iterator[Hit]":
+    def _hits(self, drawn: "Sketch") -> "tuple[Hit, ...]":
         from provenance.sameinit.search import search as search_signs
 
-        return (hit for hit in search_signs(drawn, self.index) if hit.digest != own)
+        return search_signs(drawn, self.index)
 
     def _identity(self, model: ArtifactId, copy: ArtifactId) -> Evidence:
         return Evidence(
@@ -311,6 +310,30 @@ def search(
     return SearchReport(
         query=query, hits=tuple(hits), searched=len(index), seconds=time.perf_counter() - started
     )
+
+
+def clan(kindred: Kindred, model: ArtifactId) -> set[ArtifactId]:
+    """All that are joined to a model by records and tests of whole initialisations, through however many, and itself.
+
+    Wider than `Kindred.family`, which takes one test at a time: this tells what is known somehow, and need not be told again. From a
+    merge it does not go up, so that a model which is kin to one of its parents is not taken for kin to the other.
+    """
+    joined, frontier = {model}, [model]
+    while frontier:
+        one = frontier.pop()
+        above = kindred.weight_parents(one) if len(kindred.starting_weights(one)) == 1 else ()
+        below = [relation for relation in kindred.lineage.children(one) if relation.kind in WEIGHT_KINDS]
+        near = {
+            end
+            for relation in (*above, *below)
+            if kindred.contradiction(relation) is None
+            for end in (relation.parent, relation.child)
+        }
+        tests = kindred.evidence.tests_of(one)
+        near.update(other for other, test in tests.items() if is_whole(test.fact))
+        frontier += near - joined
+        joined |= near
+    return joined
 
 
 def models_by_digest(snapshot: Snapshot) -> Mapping[str, tuple[ArtifactId, ...]]:

@@ -211,7 +211,7 @@ class Kindred:
         ):
             return None
         test = self.evidence.same_init(relations[0].parent, model)
-        return relations[0].parent if test is None or _is_whole(test.fact) else None
+        return relations[0].parent if test is None or is_whole(test.fact) else None
 
     def _table(self, model: ArtifactId) -> Mapping[ArtifactId, Kin]:
         if model not in self._tables:
@@ -282,7 +282,7 @@ class Kindred:
         return past_merges or len(self.starting_weights(relation.child)) == 1
 
 
-def _is_whole(evidence: Evidence) -> bool:
+def is_whole(evidence: Evidence) -> bool:
     """Whether a test found two models to share all of an initialisation, as far as it could tell."""
     is_partial = str(evidence.result.get("kinship", "")).startswith("partial")
     return evidence.verdict is Verdict.SAME_INIT and not is_partial

@@ -1,7 +1,7 @@
 """Composition: from facts, lineage and risks to a picture. Pure: the same facts give the same picture, in whatever order."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from functools import cached_property
@@ -16,7 +16,7 @@ from provenance.render.edge_tests import EdgeTests
 from provenance.render.legend import legend
 from provenance.render.pictures import Edge, Node, NodeKind, Picture
 from provenance.render.selection import Direction, selected
-from provenance.render.wording import counted, short_digest, shortened, visible, wrapped
+from provenance.render.wording import counted, finding, short_digest, shortened, visible, wrapped
 from provenance.risk.report import ArtifactRisks, RiskEntry, RiskReport, Status
 from provenance.traits import Clearance, Flag
 
@@ -43,7 +43,8 @@ def picture(
     Args:
         snapshot: What is known.
         lineage: The same as a graph.
-        report: The risks of every artifact that is drawn (`selected` lists them), or None to draw lineage and tests alone.
+        report: The risks of every artifact that is drawn (`selected` lists them, and measured kin of theirs are added), or None to
+            draw lineage and tests alone.
         refs: The artifacts asked about.
         direction: Which way to go from them.
         depth: At most so many relations away; None for all the way.
@@ -54,10 +55,12 @@ def picture(
         UnknownReferenceError: An artifact is not recorded.
         UsageError: The depth is negative.
     """
-    drawn = selected(lineage, refs, direction=direction, depth=depth)
+    related = selected(lineage, refs, direction=direction, depth=depth)
+    kindred = Kindred.of(lineage)
+    drawn = tuple(sorted({*related, *_measured_kin(kindred, related)}, key=str))
     goes_down = direction is not Direction.UP
     downstream = selected(lineage, refs, direction=Direction.DOWN, depth=depth) if goes_down else ()
-    scene = _Scene(snapshot, lineage, report, frozenset(refs), drawn, frozenset(downstream), trait)
+    scene = _Scene(snapshot, kindred, report, frozenset(refs), drawn, frozenset(downstream), trait)
     nodes, edges = scene.nodes, scene.edges
     return Picture(
         title=_title(refs, trait),
@@ -75,16 +78,16 @@ class _Scene:
     """What the nodes and edges of one picture are made from."""
 
     snapshot: Snapshot
-    lineage: Lineage
+    kindred: Kindred
     report: RiskReport | None
     asked: frozenset[ArtifactId]
     drawn: tuple[ArtifactId, ...]
     downstream: frozenset[ArtifactId]
     trait: str | None
 
-    @cached_property
-    def kindred(self) -> Kindred:
-        return Kindred.of(self.lineage)
+    @property
+    def lineage(self) -> Lineage:
+        return self.kindred.lineage
 
     @cached_property
     def nodes(self) -> tuple[Node, ...]:
@@ -109,7 +112,22 @@ class _Scene:
             for place, artifacts in enumerate(self.gaps, 1)
             for artifact in artifacts
         )
-        return (*known, *missing)
+        return (*known, *self._measured(), *missing)
+
+    def _measured(self) -> Iterator[Edge]:
+        """Kinship between drawn models that was measured and that no record explains."""
+        drawn = frozenset(self.drawn)
+        tests = {test.id: test for model in self.drawn for test in self.kindred.undeclared.get(model, ())}
+        for test in sorted(tests.values(), key=lambda test: test.seq):
+            if test.fact.pair <= drawn:
+                yield Edge(
+                    parent=node_id(test.fact.parent),
+                    child=node_id(test.fact.child),
+                    kind=None,
+                    label="measured, not recorded",
+                    findings=(finding(test.fact),),
+                    measured=True,
+                )
 
     @cached_property
     def risks(self) -> Mapping[ArtifactId, ArtifactRisks]:
@@ -271,6 +289,11 @@ class _Scene:
             ),
             on_route=relation.key[::-1] in self.route_edges,
         )
+
+
+def _measured_kin(kindred: Kindred, models: Iterable[ArtifactId]) -> Iterator[ArtifactId]:
+    """The models that tests found to be kin to some, and no record does."""
+    return (one for model in models for test in kindred.undeclared.get(model, ()) for one in test.fact.pair)
 
 
 def node_id(artifact: ArtifactId) -> str:

@@ -102,14 +102,23 @@ def _add_edge(graph: "Digraph", edge: Edge) -> None:
         label=_edge_label(edge),
         tooltip=_tooltip(f"{edge.parent} -> {edge.child}: {edge.label}"),
         labeltooltip=_tooltip(f"{edge.parent} -> {edge.child}: {edge.label}"),
-        style="dashed" if edge.kind is None else LINES[edge.kind.rule.channel].dot,
-        color=colour,
+        style=_style(edge),
+        color=f"{INK}:invis:{INK}" if edge.measured else colour,
         penwidth="2.6" if edge.on_route else "1.1",
         **_head(edge),
     )
 
 
+def _style(edge: Edge) -> str:
+    if edge.kind is None:
+        return "solid" if edge.measured else "dashed"
+    return LINES[edge.kind.rule.channel].dot
+
+
 def _head(edge: Edge) -> dict[str, str]:
+    if edge.measured:
+        # It joins two models and ranks neither above the other.
+        return {"dir": "none", "constraint": "false"}
     if edge.blocks:
         return {"arrowhead": "teetee", "arrowsize": "1.6"}
     return {"arrowhead": "open" if edge.kind is None else "normal"}

@@ -19,6 +19,7 @@ _TEACHER_COLUMNS = 24
 _UNTESTED = Finding(text="untested", tone=Tone.OPEN)
 _CANARY_UNTESTED = Finding(text="canary untested", tone=Tone.OPEN)
 _SAME_BY_RECORD = Finding(text="same init by record", tone=Tone.CARRIES)
+_INDEPENDENT_BY_FAMILIES = Finding(text="independent init, derived through families", tone=Tone.EASES)
 _URGENCY = tuple(Tone)
 
 
@@ -96,4 +97,6 @@ class EdgeTests:
         for model, other in pairs:
             if (kin := self.kindred.kin(model, other)) is not None:
                 return (_SAME_BY_RECORD if kin.measured is None else finding(kin.measured.fact),)
+        if models and all(self.kindred.independence(model, start) for model in models for start in starts):
+            return (_INDEPENDENT_BY_FAMILIES,)
         return ()

@@ -17,6 +17,7 @@ def legend(nodes: Sequence[Node], edges: Sequence[Edge]) -> tuple[LegendEntry, .
         Mark.ASKED: any(node.asked for node in nodes),
         Mark.ROUTE: any(edge.on_route for edge in edges),
         Mark.BLOCKED: any(edge.blocks for edge in edges),
+        Mark.MEASURED: any(edge.measured for edge in edges),
     }
     return (
         *(LegendEntry(sign=kind, meaning=SHAPES[kind].meaning) for kind in NodeKind if kind in kinds),

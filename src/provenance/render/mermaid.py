@@ -40,10 +40,10 @@ def _node(node: Node, key: str) -> str:
 
 def _link(edge: Edge, ids: Mapping[str, str]) -> str:
     stem = "-.-" if edge.kind is None else LINES[edge.kind.rule.channel].mermaid
-    head = "x" if edge.blocks else ">"
+    arrow = "===" if edge.measured else f"{stem}{'x' if edge.blocks else '>'}"
     lines = (edge.label, *(found.text for found in edge.findings), *edge.blocks)
     label = f"|{_label(lines)}|" if edge.label else ""
-    return f"{ids[edge.parent]} {stem}{head}{label} {ids[edge.child]}"
+    return f"{ids[edge.parent]} {arrow}{label} {ids[edge.child]}"
 
 
 def _key(picture: Picture) -> str:

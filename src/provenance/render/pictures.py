@@ -32,6 +32,7 @@ class Mark(StrEnum):
     ASKED = "asked"
     ROUTE = "route"
     BLOCKED = "blocked"
+    MEASURED = "measured"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,16 +75,17 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
-    """A relation, from parent to child.
+    """A relation, from parent to child; or kinship that was measured, and that no record explains, which has no direction.
 
     Args:
         parent: Id of the node where it begins.
         child: Id of the node where it ends.
-        kind: The relation; None where an undeclared ancestor would join.
+        kind: The relation; None where an undeclared ancestor would join, and for measured kinship.
         label: The relation's word, with share or clean fraction.
         findings: What was tested on it, or that nothing was.
         blocks: Decisions that end a trait's way here, in words.
         on_route: Whether a trait's witness path to a drawn artifact goes along it.
+        measured: Whether it is measured kinship.
     """
 
     parent: str
@@ -93,6 +95,7 @@ class Edge:
     findings: tuple[Finding, ...] = ()
     blocks: tuple[str, ...] = ()
     on_route: bool = False
+    measured: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

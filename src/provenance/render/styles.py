@@ -113,5 +113,6 @@ MARKS: Mapping[Mark, tuple[str, str]] = {
     Mark.ASKED: ("heavy border", "what was asked about"),
     Mark.ROUTE: ("thick red line", "a route by which a flagged trait arrives"),
     Mark.BLOCKED: ("BLOCKED", "a recorded decision stops the trait here"),
+    Mark.MEASURED: ("═══", "measured to share an initialisation; no record says why"),
 }
 """Name of each mark and its meaning, for the legend."""
