@@ -164,13 +164,15 @@ class _Counted:
 def _counted(asked: _Query, text: bytes, rows: Bits, floor: int) -> _Counted | None:
     """Counts the signs that agree with those of sketches of one plan; None where too few are in common."""
     counts = np.array([count for _, count in asked.plan.parts])
-    if text == asked.text:
-        agree = _by_words(asked.bits, rows, counts)
-    else:
+    is_own = text == asked.text
+    if not is_own:
         ours, theirs = _in_common(asked.plan, SignPlan.from_bytes(text))
         counts = np.diff(np.searchsorted(ours, np.cumsum([0, *counts])))
-        if counts.sum() < floor:
-            return None
+    if counts.sum() < floor:
+        return None
+    if is_own:
+        agree = _by_words(asked.bits, rows, counts)
+    else:
         agree = _by_signs(np.unpackbits(asked.bits)[ours], theirs, rows, counts)
     large = np.flatnonzero(counts >= floor)
     return _Counted(
