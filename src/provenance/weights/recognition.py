@@ -254,6 +254,8 @@ def _add(found: _Filled, row: Row, slot: Slot, whole: Matrix, spans: tuple[Span 
     """Adds the parts of a tensor, each expert's apart."""
     for role, span in zip(row.roles, spans, strict=False):
         place, part = slot._replace(role=role), replace(whole, span=span)
+        if role is Role.MARK:
+            continue
         if not row.experts:
             found.matrices[place] = part
         elif whole.shape[0] <= _MAX_EXPERTS:
