@@ -15,11 +15,12 @@ from provenance.intake.documents import read_json_object, read_yaml_mapping
 from provenance.intake.files import Files, FoundFile, shown
 from provenance.intake.rows import ROW_FORMATS
 from provenance.weights.folder import CONVERT_HINT, INDEX_SUFFIX, MAX_INDEX_BYTES, PICKLE_SUFFIXES, SUFFIX
+from provenance.weights.gguf import MAGIC as GGUF_MAGIC
 from provenance.weights.header import Header, read_header
 
 SAFETENSORS = frozenset({SUFFIX})
 GGUF = frozenset({".gguf"})
-_GGUF_MAGIC = b"GGUF"
+ONNX = frozenset({".onnx"})
 _SNIFFED_BYTES = 65_536
 _NAMED_AT_MOST = 5
 
@@ -48,9 +49,9 @@ def recognise(files: Files, kind: ArtifactKind) -> Recognised:
     """
     headers = {file.name: read_header(file.path) for file in files.with_suffix(SAFETENSORS)}
     for file in files.with_suffix(GGUF):
-        if _leading_bytes(file, len(_GGUF_MAGIC)) != _GGUF_MAGIC:
+        if _leading_bytes(file, len(GGUF_MAGIC)) != GGUF_MAGIC:
             raise ContentError(
-                f"{shown(file.path)} is not a GGUF file: it does not begin with {_GGUF_MAGIC!r}"
+                f"{shown(file.path)} is not a GGUF file: it does not begin with {GGUF_MAGIC!r}"
             )
     for file in files.found:
         if file.name.endswith(INDEX_SUFFIX):
@@ -109,6 +110,7 @@ _MODEL_FOLDERS: Sequence[tuple[str, Callable[[Files], bool]]] = (
     ("huggingface", _is_hugging_face),
     ("safetensors", _any_with(SAFETENSORS)),
     ("gguf", _any_with(GGUF)),
+    ("onnx", _any_with(ONNX)),
     ("pickle", _any_with(PICKLE_SUFFIXES)),
 )
 """Formats of model folders, the first that fits counts."""
@@ -139,8 +141,10 @@ def _recognise_model_file(file: FoundFile) -> Recognised:
         return Recognised(format="safetensors")
     if file.suffix in PICKLE_SUFFIXES:
         return Recognised(format="pickle")
-    if _leading_bytes(file, len(_GGUF_MAGIC)) == _GGUF_MAGIC:
+    if _leading_bytes(file, len(GGUF_MAGIC)) == GGUF_MAGIC:
         return Recognised(format="gguf")
+    if file.suffix in ONNX:
+        return Recognised(format="onnx")
     return Recognised(
         format="file",
         warnings=(

@@ -17,6 +17,7 @@ from provenance.weights.folder import locate, read_index
 from provenance.weights.gguf import read_gguf
 from provenance.weights.header import read_header
 from provenance.weights.hints import NO_HINTS, Hints, read_hints
+from provenance.weights.onnx import read_onnx
 from provenance.weights.tensor import (
     Contents,
     HeldTensor,
@@ -151,5 +152,6 @@ _READERS: Mapping[str, Callable[[Path], Contents]] = {
     ".safetensors": read_safetensors,
     ".json": read_shards,
     ".gguf": read_gguf,
+    ".onnx": read_onnx,
 }
 """What reads a file, by its suffix."""

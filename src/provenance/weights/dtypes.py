@@ -85,3 +85,13 @@ DTYPES: Mapping[str, Dtype] = {
     "C64": Dtype(64),
 }
 """Every element type that the format knows, by the name it has in a header."""
+
+INTEGERS: Mapping[str, Callable[[Bytes], Floats]] = {
+    "U8": _plain("u1"),
+    "I8": _plain("i1"),
+    "U16": _plain("<u2"),
+    "I16": _plain("<i2"),
+    "U32": _plain("<u4"),
+    "I32": _plain("<i4"),
+}
+"""Integers as float32, for formats that say what scale they have. Exact for codes of up to 24 bits."""
