@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
-from provenance.sameinit.signs import SIGN_BYTES, WORD, SignPlan
+from provenance.sameinit.signs import SIGN_BYTES, SIGNS, WORD, SignPlan
 from provenance.sameinit.sketch import Sketch
 from provenance.sameinit.statistics import log10_binomial_tail
 
@@ -29,7 +29,7 @@ FLOOR = 128
 """Signs that two sketches must have in common in a part to be set side by side in it."""
 WHOLE = "whole"
 """All parts together."""
-_BLOCK = 4096
+_BLOCK = 1024
 _NEARLY = 0.9
 _ONES = np.array([word.bit_count() for word in range(1 << WORD)], np.uint8)
 
@@ -107,22 +107,44 @@ def search(query: Sketch, index: SignIndex, *, alpha: float = ALPHA, floor: int 
         alpha: Chance of one false hit in all, by Bonferroni over the sketches and parts.
         floor: Signs that both must have in common.
     """
-    asked = _Query(query.plan, SignPlan.from_bytes(query.plan), np.frombuffer(query.bits, np.uint8))
+    asked = _Query.of(query)
     looks = max(1, len(index)) * (len(asked.plan.parts) + 1)
     hits: list[Hit] = []
     for key, text in index.plans.items():
-        counted = _counted(asked, text, index.bits[key], floor)
+        counted = _counted(asked, SignPlan.from_bytes(text), index.bits[key], floor)
         hits += counted.hits(index.digests[key], looks, alpha) if counted else ()
     return tuple(sorted(hits, key=lambda hit: (hit.log10_p, hit.digest)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Query:
-    """What is looked for: its plan as bytes and as read, its signs as bytes."""
+    """What is looked for.
 
-    text: bytes
+    Args:
+        plan: What its signs are of.
+        signs: Its signs, one a byte.
+        order: Puts the keys of the plan in order.
+    """
+
     plan: SignPlan
-    bits: Bits
+    signs: Bits
+    order: Indices
+
+    @classmethod
+    def of(cls, query: Sketch) -> "_Query":
+        plan = SignPlan.from_bytes(query.plan)
+        signs = np.unpackbits(np.frombuffer(query.bits, np.uint8))[: len(plan.keys)]
+        return cls(plan, signs, np.argsort(plan.keys))
+
+    def in_terms_of(self, plan: SignPlan) -> tuple[Bits, Bits]:
+        """The query's signs where another plan has the same ones, and where that is, one a byte."""
+        places = np.searchsorted(self.plan.keys, plan.keys, sorter=self.order)
+        ours = self.order[np.minimum(places, len(self.order) - 1)] if len(self.order) else places[:0]
+        is_common = self.plan.keys[ours] == plan.keys
+        signs, known = np.zeros(SIGNS, np.uint8), np.zeros(SIGNS, np.uint8)
+        known[: len(plan.keys)] = is_common
+        signs[: len(plan.keys)] = self.signs[ours] & is_common
+        return signs, known
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,52 +183,36 @@ class _Counted:
                 )
 
 
-def _counted(asked: _Query, text: bytes, rows: Bits, floor: int) -> _Counted | None:
-    """Counts the signs that agree with those of sketches of one plan; None where too few are in common."""
-    counts = np.array([count for _, count in asked.plan.parts])
-    is_own = text == asked.text
-    if not is_own:
-        ours, theirs = _in_common(asked.plan, SignPlan.from_bytes(text))
-        counts = np.diff(np.searchsorted(ours, np.cumsum([0, *counts])))
+def _counted(asked: _Query, plan: SignPlan, rows: Bits, floor: int) -> _Counted | None:
+    """Counts the signs that agree with those of sketches of one plan; None where too few are in common.
+
+    Args:
+        asked: The query.
+        plan: What the signs of the sketches are of.
+        rows: Their signs, sketches x 512.
+        floor: Signs that have to be in common.
+    """
+    signs, known = asked.in_terms_of(plan)
+    edges = np.cumsum([0, *(count for _, count in plan.parts)])
+    counts = np.array([known[first:last].sum() for first, last in pairwise(edges)], np.int64)
+    large = np.flatnonzero(counts >= floor)
     if counts.sum() < floor:
         return None
-    if is_own:
-        agree = _by_words(asked.bits, rows, counts)
-    else:
-        agree = _by_signs(np.unpackbits(asked.bits)[ours], theirs, rows, counts)
-    large = np.flatnonzero(counts >= floor)
+    unlike = _unlike(np.packbits(signs), np.packbits(known), rows, edges // WORD)
     return _Counted(
-        parts=(*(asked.plan.parts[part][0] for part in large), WHOLE),
+        parts=(*(plan.parts[part][0] for part in large), WHOLE),
         signs=np.array([*counts[large], counts.sum()]),
-        agree=np.concatenate([agree[:, large], agree.sum(axis=1, keepdims=True)], axis=1),
+        agree=np.concatenate(
+            [counts[large] - unlike[:, large], counts.sum() - unlike.sum(axis=1, keepdims=True)], axis=1
+        ),
     )
 
 
-def _by_words(bits: Bits, rows: Bits, counts: Counts) -> Counts:
-    """Signs that agree, sketches x parts, where all sketches have the query's own plan."""
-    words = counts // WORD
-    edges = np.cumsum([0, *words])
-    agree = np.empty((len(rows), len(counts)), np.int64)
+def _unlike(signs: Bits, known: Bits, rows: Bits, edges: Counts) -> Counts:
+    """Known signs that differ, sketches x parts; ``edges`` are those of the parts, in words."""
+    unlike = np.empty((len(rows), len(edges) - 1), np.int64)
     for start in range(0, len(rows), _BLOCK):
-        unlike = _ONES[(rows[start : start + _BLOCK] ^ bits).view(np.uint16)]
+        ones = _ONES[((rows[start : start + _BLOCK] ^ signs) & known).view(np.uint16)]
         for part, (first, last) in enumerate(pairwise(edges)):
-            agree[start : start + _BLOCK, part] = counts[part] - unlike[:, first:last].sum(axis=1)
-    return agree
-
-
-def _by_signs(ours: Bits, theirs: Indices, rows: Bits, counts: Counts) -> Counts:
-    """The same for another plan: our signs at what both have, and where theirs of the same keys stand."""
-    edges = np.cumsum([0, *counts])
-    agree = np.empty((len(rows), len(counts)), np.int64)
-    for start in range(0, len(rows), _BLOCK):
-        alike = np.unpackbits(rows[start : start + _BLOCK], axis=1)[:, theirs] == ours
-        for part, (first, last) in enumerate(pairwise(edges)):
-            agree[start : start + _BLOCK, part] = alike[:, first:last].sum(axis=1)
-    return agree
-
-
-def _in_common(one: SignPlan, other: SignPlan) -> tuple[Indices, Indices]:
-    """Where the keys that two plans share stand in each, in the order of the first."""
-    _, ours, theirs = np.intersect1d(one.keys, other.keys, return_indices=True)
-    order = np.argsort(ours)
-    return ours[order], theirs[order]
+            unlike[start : start + _BLOCK, part] = ones[:, first:last].sum(axis=1, dtype=np.uint32)
+    return unlike
