@@ -16,7 +16,7 @@ from provenance.artifacts import ArtifactId
 from provenance.errors import ContentError, UsageError
 from provenance.evidence import TestKind, Verdict
 from provenance.facts import from_json, to_json
-from provenance.sameinit import Comparison, Limits, compare
+from provenance.sameinit import Comparison, Effort, Limits, compare
 from sameinit_fixtures import ARCHITECTURES, Tensors, drawn, moved, saved
 
 CHAIN = ARCHITECTURES["mlp"]
@@ -65,7 +65,8 @@ def test_the_level_is_kept_over_many_independent_pairs(architecture: str, tmp_pa
     # Three standard errors of 120 draws above 0.05 and 0.01.
     assert (p <= 0.05).mean() <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 120)
     assert (p <= 0.01).mean() <= 0.01 + 3 * math.sqrt(0.01 * 0.99 / 120)
-    assert (p <= 0.5).mean() >= 0.2
+    # Small p-values of few coins are multiplied by the number of parts and tiers: most of the large ones become 1.
+    assert (p <= 0.5).mean() >= 0.05
 
 
 def test_what_all_units_have_in_common_is_no_kinship(tmp_path: Path) -> None:
@@ -223,7 +224,14 @@ def test_a_limit_below_what_can_be_detected_makes_independence_inconclusive(tmp_
 
 
 def outcome(found: Comparison) -> dict[str, object]:
-    document: dict[str, object] = found.document()
+    """All that a comparison says, with places of the two models that were aligned named in one order."""
+    turned = [
+        replace(test, name=f"{sorted(places.split('~'))}.{roles}") if test.tier == 2 else test
+        for test in found.tests
+        for places, _, roles in [test.name.rpartition(".")]
+    ]
+    ordered = replace(found, tests=tuple(sorted(turned, key=lambda test: (test.tier, test.name))), layers=())
+    document: dict[str, object] = ordered.document()
     return {name: value for name, value in document.items() if name not in {"a", "b", "seconds"}}
 
 
@@ -264,10 +272,11 @@ def test_a_comparison_becomes_evidence_that_the_ledger_can_hold(tmp_path: Path) 
     assert from_json("evidence", to_json(evidence)) == evidence
 
 
-def test_the_method_names_every_limit() -> None:
-    method = Limits(alpha=1e-9, rho=0.2).method
+def test_the_method_names_the_effort_and_every_limit() -> None:
+    method = Limits(alpha=1e-9, rho=0.2).method(Effort.FAST)
     assert method == (
-        "sameinit-tier1/sign-swap-fisher-bonferroni(alpha=1e-09,doubt=0.001,rho=0.2,coverage=0.5,derived=0.999)@2"
+        "sameinit/sign-swap-fisher-bonferroni"
+        "(effort=fast,alpha=1e-09,doubt=0.001,rho=0.2,coverage=0.5,derived=0.999)@3"
     )
 
 

@@ -102,12 +102,7 @@ def built_positions(checkpoint: Checkpoint, layout: Layout) -> str | None:
     Fixed positions that are added to it tell its coordinates apart; rotation, what is added to scores, or a table that was drawn
     at random, does not.
     """
-    if layout.family.rotary:
-        return None
-    slots = [slot for slot in layout.matrices if slot.role is Role.POSITION]
-    if not slots:
-        return "how positions enter is not known"
-    for name in (layout.matrices[slot].name for slot in slots):
+    for name in (matrix.name for slot, matrix in layout.matrices.items() if slot.role is Role.POSITION):
         if not checkpoint.is_numeric(name):
             return f"{name} can't be read as numbers"
         if _sinusoidal(checkpoint.rows(name, 0, _POSITIONS)):

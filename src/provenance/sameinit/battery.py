@@ -122,7 +122,7 @@ def compare_networks(
         bytes_read=one.checkpoint.bytes_read + other.checkpoint.bytes_read,
         effort=effort,
         sampled=findings.sampled,
-        layers=findings.layers if is_kin else (),
+        layers=findings.layers if findings.is_kin(limits, (2,)) else (),
         invariants=findings.invariants,
         update_ranks=findings.update_ranks,
         direction=direction(one, other, planned) if is_kin and judgement.kinship != "identical" and not sampled else None,

@@ -161,14 +161,18 @@ class Direction:
     """Which of two kin may have come first: weak, and no part of the verdict.
 
     Args:
-        earlier: Path of the model that looks less trained by every sign below, or None where they disagree or hardly differ.
+        earlier: Path of the model that looks less trained by every sign below, or None where they disagree.
         by: The signs that were used.
-        norms: log of the norm of the matrices of A over that of B, mean.
-        kurtosis: Excess kurtosis of the matrices of A less that of B, mean.
+        smaller_norms: Path of the model whose matrices have the smaller norms, or None where they hardly differ.
+        smaller_tails: Path of the model whose matrices have the smaller kurtosis, likewise.
+        norms: Size of the mean log ratio of the norms.
+        kurtosis: Size of the mean difference of the excess kurtosis.
     """
 
     earlier: str | None
     by: str
+    smaller_norms: str | None
+    smaller_tails: str | None
     norms: float
     kurtosis: float
 

@@ -19,9 +19,9 @@ from provenance.weights.dtypes import Floats
 from provenance.weights.network import Network
 from provenance.weights.roles import Matrix
 
-SAMPLED_ELEMENTS = 1 << 16
+SAMPLED_ELEMENTS = 1 << 15
 """Elements of each matrix that are looked at: its first rows."""
-SAMPLED_MATRICES = 64
+SAMPLED_MATRICES = 32
 """Matrices that are looked at, evenly spread over the model."""
 LEAST_GROWTH = 1e-4
 """Mean log ratio of norms, and difference of kurtosis, from which there is anything to say."""
@@ -48,15 +48,22 @@ def direction(one: Network, other: Network, groups: Sequence[Group]) -> Directio
     if not moments:
         return None
     norms, kurtosis = (float(mean) for mean in np.mean(moments, axis=0))
-    places = {1: str(other.checkpoint.path), -1: str(one.checkpoint.path)}
-    said = {_sign(norms), _sign(kurtosis)}
-    earlier = places.get(said.pop()) if len(said) == 1 else None
-    return Direction(earlier=earlier, by=SIGNS, norms=norms, kurtosis=kurtosis)
+    smaller = [_smaller(one, other, value) for value in (norms, kurtosis)]
+    return Direction(
+        earlier=smaller[0] if smaller[0] == smaller[1] else None,
+        by=SIGNS,
+        smaller_norms=smaller[0],
+        smaller_tails=smaller[1],
+        norms=abs(norms),
+        kurtosis=abs(kurtosis),
+    )
 
 
-def _sign(value: float) -> int:
-    """1 where A's is the larger, -1 where B's is, 0 where there is hardly a difference."""
-    return 0 if abs(value) < LEAST_GROWTH else int(math.copysign(1, value))
+def _smaller(one: Network, other: Network, difference: float) -> str | None:
+    """Path of B where A's value is larger, of A where B's is, None where there is hardly a difference."""
+    if abs(difference) < LEAST_GROWTH:
+        return None
+    return str((other if difference > 0 else one).checkpoint.path)
 
 
 def _moments(one: Network, other: Network, member: Member) -> tuple[float, float] | None:
@@ -67,8 +74,9 @@ def _moments(one: Network, other: Network, member: Member) -> tuple[float, float
             return None
         values = _sample(network, matrix)
         with np.errstate(over="ignore", invalid="ignore"):
-            square = float(np.square(values).mean(dtype=np.float64))
-            fourth = float(np.power(values, 4).mean(dtype=np.float64))
+            squares = np.square(values)
+            square = float(squares.mean(dtype=np.float64))
+            fourth = float(np.square(squares).mean(dtype=np.float64))
         if not (0 < square < math.inf and math.isfinite(fourth)):
             return None
         found.append((math.log(square) / 2, fourth / square**2 - 3))

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from provenance.weights.families import Role
+from provenance.weights.families import Positions, Role
 from provenance.weights.hints import Norm, Rotation
 from provenance.weights.roles import Heads, Layout, Matrix, Slot
 
@@ -178,13 +178,22 @@ def groups(a: Layout, b: Layout) -> Iterator[Group]:
     heads = a.heads if a.heads == b.heads else None
     unrotated = a.rotation is b.rotation is Rotation.NONE
     signed = _is_signed(a) and _is_signed(b)
+    placed = _is_placed(a) and _is_placed(b)
     for rule in RULES:
+        if rule.residual and not placed:
+            continue
         chosen = replace(rule, symmetry=Symmetry.SIGN) if rule.residual and signed else rule
         for slot in common:
             if slot.role is rule.members[0][0]:
                 group = _group(chosen, slot, common, heads)
                 if not rule.turned or unrotated or group.members[0].heads:
                     yield group
+
+
+def _is_placed(layout: Layout) -> bool:
+    """Whether it is known how positions enter: where a table should be and is not, it may be a fixed one that is computed."""
+    by_table = layout.family.positions is Positions.TABLE
+    return not by_table or any(slot.role is Role.POSITION for slot in layout.matrices)
 
 
 def _is_signed(layout: Layout) -> bool:

@@ -198,11 +198,10 @@ def _gaps(findings: Findings, limits: Limits) -> Sequence[str]:
 
 def _kinship(findings: Findings, limits: Limits) -> tuple[str, str]:
     """The kind of kinship, and what shows it."""
-    rearranged = _rearranged(findings)
     if not findings.is_kin(limits, (1,)):
         return _kinship_aligned(findings, limits)
     shared, silent = shares(findings, limits)
-    if silent and rearranged:
+    if silent and (rearranged := _rearranged(findings, limits)):
         return "derived", f"the layers of one are the other's in another arrangement: {rearranged}"
     if silent:
         undecided = len(findings.of_tier(1)) - len(shared) - len(silent)
@@ -262,29 +261,35 @@ def _derived(findings: Findings, limits: Limits) -> tuple[str, str] | None:
 
 def _kinship_aligned(findings: Findings, limits: Limits) -> tuple[str, str]:
     """The kinship of models that are kin only once they are aligned."""
-    rearranged = _rearranged(findings)
     cosine = "" if findings.aligned is None else f" (cosine as aligned {findings.aligned:.3f})"
-    responding = {
-        test.name for test, coins in findings.of_tier(2) if coins.log10_p <= math.log10(limits.doubt)
-    }
-    if rearranged:
+    if rearranged := _rearranged(findings, limits):
         return (
             "derived",
             f"the layers of one are the other's in another arrangement: {rearranged}{cosine}",
         )
     return (
         "derived",
-        f"only aligned units are alike, in {len(responding)} of {len(findings.of_tier(2))} groups: "
+        f"only aligned units are alike, in {len(_places(findings, limits))} of {len(findings.of_tier(2))} groups: "
         f"one was permuted, rotated or rescaled{cosine}",
     )
 
 
-def _rearranged(findings: Findings) -> str | None:
+def _places(findings: Findings, limits: Limits) -> Sequence[tuple[str, str]]:
+    """Places of A and of B whose aligned units agree, where alignment found kinship at all."""
+    if not findings.is_kin(limits, (2,)):
+        return []
+    doubt = math.log10(limits.doubt)
+    names = [test.name for test, coins in findings.of_tier(2) if coins.log10_p <= doubt]
+    places = (name.rpartition(".")[0].partition("~") for name in names)
+    return sorted({(one, other) for one, _, other in places})
+
+
+def _rearranged(findings: Findings, limits: Limits) -> str | None:
     """Which places of A went where in B, if not all went to their own."""
-    places = sorted((match.a, match.b) for match in findings.layers if match.role != "head")
+    places = _places(findings, limits)
     if findings.depths[0] == findings.depths[1] and all(one == other for one, other in places):
         return None
-    shown = [f"{'.'.join(map(str, one))} to {'.'.join(map(str, other))}" for one, other in places]
+    shown = [f"{one} to {other}" for one, other in places]
     return ", ".join(shown[:_SHOWN]) + (", ..." if len(shown) > _SHOWN else "") if shown else None
 
 
