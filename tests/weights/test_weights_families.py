@@ -147,12 +147,17 @@ def filled(network: Network, role: Role) -> list[tuple[Slot, Matrix]]:
     return [(slot, matrix) for slot, matrix in layout_of(network).matrices.items() if slot.role is role]
 
 
+def without_a_role(slot: Slot, matrix: Matrix) -> Matrix | None:
+    """What GPT-OSS adds one to before its gate multiplies it."""
+    alternate = slot.role is Role.HIDDEN_IN and matrix.span is not None
+    return replace(matrix, span=matrix.span._replace(first=1)) if alternate else None
+
+
 def exchange_hidden_units(network: Network, hand: Hand) -> None:
     for role, partners in ((Role.HIDDEN_IN, (Role.HIDDEN_OUT,)), (Role.GATE, (Role.UP, Role.DOWN))):
         for slot, matrix in filled(network, role):
             hand.swap(network.outputs(matrix, 1, 2).ravel(), network.outputs(matrix, 4, 5).ravel())
-            if matrix.span and matrix.span.step:  # what the gate multiplies has no role of its own
-                rest = replace(matrix, span=matrix.span._replace(first=1))
+            if rest := without_a_role(slot, matrix):
                 hand.swap(network.outputs(rest, 1, 2).ravel(), network.outputs(rest, 4, 5).ravel())
             for partner in partners:
                 other = layout_of(network).matrices[slot._replace(role=partner)]
@@ -209,6 +214,8 @@ def negate_a_coordinate_of_the_stream(network: Network, hand: Hand) -> None:
         if slot.numbers or pointer not in pointers:
             written = slot.role in {Role.OUTPUT, Role.DOWN, Role.HIDDEN_OUT}
             hand.negate(network.outputs(matrix, 5, 6) if written else network.inputs(matrix, 5, 6))
+            if rest := without_a_role(slot, matrix):
+                hand.negate(network.inputs(rest, 5, 6))
         pointers.add(pointer)
     for name in hand.state:
         if name.endswith("shared_expert_gate.weight"):
