@@ -14,7 +14,7 @@ from provenance.sameinit.invariants import EXCESS, LEVEL, Invariants, invariants
 from provenance.weights.network import Network
 from sameinit_fixtures import saved
 
-WIDTH, HIDDEN, TOKENS, LAYERS, SEEDS = 24, 40, 260, 4, 14
+WIDTH, HIDDEN, TOKENS, LAYERS, SEEDS, STEPS = 24, 40, 260, 4, 14, 80
 Weights = dict[str, torch.Tensor]
 
 
@@ -52,9 +52,9 @@ def trained(weights: Weights, steps: int, order: int) -> Weights:
     follows = (2 * torch.randn((16, 16), generator=language)).softmax(1)[kinds][:, kinds]
     random = torch.Generator().manual_seed(order)
     learnt = {name: values.clone().requires_grad_() for name, values in weights.items()}
-    optimiser = torch.optim.Adam(learnt.values(), lr=5e-3)
+    optimiser = torch.optim.Adam(learnt.values(), lr=1e-2)
     for _ in range(steps):
-        tokens = torch.randint(0, TOKENS, (256,), generator=random)
+        tokens = torch.randint(0, TOKENS, (128,), generator=random)
         targets = torch.multinomial(follows[tokens], 1, generator=random)[:, 0]
         optimiser.zero_grad()
         functional.cross_entropy(logits(learnt, tokens), targets).backward()
@@ -89,14 +89,14 @@ def opened(weights: Weights, path: Path) -> Network:
 @pytest.fixture(scope="module")
 def base() -> Weights:
     torch.set_num_threads(1)
-    return trained(drawn(0), 150, 0)
+    return trained(drawn(0), STEPS, 0)
 
 
 @pytest.fixture(scope="module")
 def networks(base: Weights, tmp_path_factory: pytest.TempPathFactory) -> Sequence[Network]:
     """Strangers, trained on the same data in the same order."""
     folder = tmp_path_factory.mktemp("strangers")
-    models = [base, *(trained(drawn(seed), 150, 0) for seed in range(1, SEEDS))]
+    models = [base, *(trained(drawn(seed), STEPS, 0) for seed in range(1, SEEDS))]
     return [opened(weights, folder / f"{i}.safetensors") for i, weights in enumerate(models)]
 
 
@@ -122,7 +122,7 @@ def test_strangers_are_alike_so_that_no_value_means_anything_by_itself(
     strangers: dict[tuple[int, int], Invariants],
 ) -> None:
     tokens = [found.likenesses[1].value for found in strangers.values()]
-    assert min(value for value in tokens if value is not None) > 0.1
+    assert min(value for value in tokens if value is not None) > 0.05
 
 
 def test_conformal_p_values_of_strangers_are_at_or_below_their_level(
@@ -146,7 +146,7 @@ def test_disguised_copies_are_found_even_after_tuning(
 ) -> None:
     controls = [found for pair, found in strangers.items() if 0 not in pair]
     copy = disguised(base, 1)
-    tuned = trained(copy, 75, 1)
+    tuned = trained(copy, STEPS // 2, 1)
     for name, weights in (("copy", copy), ("tuned", tuned)):
         other = opened(weights, tmp_path / f"{name}.safetensors")
         alone, beside = invariants(networks[0], other), invariants(networks[0], other, controls=controls)

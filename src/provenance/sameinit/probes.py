@@ -22,6 +22,7 @@ UNITS = 512
 WIDEST_WHOLE = 2048
 """Dimensions of attention up to which it is taken as a whole, where its heads are not known."""
 _RUNS = 8
+_LEAST_DIRECTION = 1e-3
 _HIDDEN = (Role.GATE, Role.HIDDEN_IN)
 _ATTENTION = (Role.VALUE, Role.QUERY)
 
@@ -35,7 +36,15 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Lens:
-    """Rows of tokens, tokens x residual width: as layers read them, but for a norm's gain, and as the head reads what layers write."""
+    """Tokens to look through, tokens x residual width, orthonormal as far as there are directions to tell them apart.
+
+    The few directions in which all trained models tell frequent tokens from rare ones would otherwise be most of what is seen, and
+    strangers would look alike.
+
+    Args:
+        reading: As layers read them, but for a norm's gain.
+        writing: As the head reads what layers write.
+    """
 
     reading: Floats
     writing: Floats
@@ -104,7 +113,7 @@ def _scaled(rows: Floats, gain: Floats | None) -> Floats:
 
 
 def lens(network: Network, length: int, count: int) -> Lens | None:
-    """Tokens to look through, from the first ``length`` rows; None where there are none, or none that vary.
+    """Tokens to look through, from the first ``length`` rows; None where there are none that are finite.
 
     Raises:
         ContentError: A file was changed since it was opened.
@@ -115,7 +124,16 @@ def lens(network: Network, length: int, count: int) -> Lens | None:
     if network.layout and network.layout.norm is Norm.LAYER:
         reading = reading - reading.mean(axis=1, keepdims=True)
     sizes = np.linalg.norm(reading, axis=1, keepdims=True)
-    return Lens(np.divide(reading, sizes, out=np.zeros_like(reading), where=sizes > 0), writing)
+    directions = np.divide(reading, sizes, out=np.zeros_like(reading), where=sizes > 0)
+    return Lens(_orthonormal(directions), _orthonormal(writing))
+
+
+def _orthonormal(rows: Floats) -> Floats:
+    """The polar factor of centred rows: it turns as they turn, and all directions in which they differ count alike."""
+    left, values, right = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
+    kept = values > _LEAST_DIRECTION * values[0]
+    factor: Floats = left[:, kept] @ right[kept]
+    return factor
 
 
 def units(network: Network, place: Place, through: Lens) -> tuple[Floats, ...] | None:
