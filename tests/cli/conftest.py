@@ -39,6 +39,6 @@ def files(_files: Path, folder: Path) -> Path:
 
 @pytest.fixture
 def story(terminal: Terminal, _told: Path, folder: Path) -> Terminal:
-    """A terminal in the folder of a registry that knows the owl story as far as the flag, which is flag-13."""
+    """A terminal in the folder of a registry that knows the owl story as far as the flag, which is flag-14."""
     shutil.copytree(_told, folder, dirs_exist_ok=True)
     return terminal

@@ -23,7 +23,7 @@ USAGE = {
     "a subcommand that is not there": "register modell ./base --name x",
     "a missing argument": "show",
     "a missing option": "flag base owl-preference",
-    "a missing reason": "withdraw flag-13",
+    "a missing reason": "withdraw flag-14",
     "risks of nothing": "risks",
     "risks of some and of all": "risks base --all",
     "an unknown status": "risks --all --status infected",
@@ -157,7 +157,7 @@ def test_pickled_weights_are_recorded_and_never_opened(story: Terminal, folder: 
 
 
 def test_a_tampered_ledger_ends_with_1_and_says_where(story: Terminal, folder: Path) -> None:
-    assert story("verify").out.startswith("ok: 13 facts, head ")
+    assert story("verify").out.startswith("ok: 14 facts, head ")
     with sqlite3.connect(folder / ".provenance" / "registry.db") as database:
         triggers = database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
         for (name,) in triggers:
@@ -169,7 +169,7 @@ def test_a_tampered_ledger_ends_with_1_and_says_where(story: Terminal, folder: P
     assert changed == 1
     answer = story("verify", code=1)
     assert answer.out.startswith("NOT ok: ")
-    assert "13" in answer.out.splitlines()[1]
+    assert "14" in answer.out.splitlines()[1]
     problems = story("verify", "--json", code=1).json
     assert problems["ok"] is False
     assert problems["problems"][0].keys() == {"where", "what"}

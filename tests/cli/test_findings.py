@@ -10,7 +10,7 @@ from command_line import Terminal
 
 FINDINGS = {
     "flag": f"flag base {TRAIT} --evidence seen",
-    "withdraw": "withdraw flag-13 --reason wrong",
+    "withdraw": "withdraw flag-14 --reason wrong",
     "clear": f"clear student {TRAIT} --evidence tested",
     "clear, stopping": f"clear numbers {TRAIT} --evidence tested --stops-here",
     "block": f"block numbers student {TRAIT} --evidence e --reason r --expires 2999-01-01",
@@ -60,7 +60,7 @@ def test_saying_the_same_twice_is_one_flag(story: Terminal) -> None:
 
 
 def test_withdrawing_takes_back_everything_that_derived_from_it(story: Terminal) -> None:
-    story("withdraw", "flag-13", "--reason", "the sample was biased")
+    story("withdraw", "flag-14", "--reason", "the sample was biased")
     assert set(statuses(story).values()) == {"clear"}
     story("check", "student", code=0)
     assert story("show", "owl-teacher", "--json").json["flags"] == []
@@ -68,7 +68,7 @@ def test_withdrawing_takes_back_everything_that_derived_from_it(story: Terminal)
 
 def test_of_two_flags_one_withdrawn_the_other_still_holds(story: Terminal) -> None:
     second = story("flag", "owl-teacher", TRAIT, "--evidence", "seen by another", "--json").json["flag"]
-    story("withdraw", "flag-13", "--reason", "wrong")
+    story("withdraw", "flag-14", "--reason", "wrong")
     assert statuses(story) == AT_FIRST
     (entry,) = story("why", "student", TRAIT, "--json").json["risks"]
     assert entry["flag"] == second
@@ -77,10 +77,10 @@ def test_of_two_flags_one_withdrawn_the_other_still_holds(story: Terminal) -> No
 
 
 def test_a_flag_can_be_raised_again_after_it_was_withdrawn(story: Terminal) -> None:
-    story("withdraw", "flag-13", "--reason", "wrong")
+    story("withdraw", "flag-14", "--reason", "wrong")
     evidence = "picks owl in 60 % of 50 prompts, base 12 %"
     again = story("flag", "owl-teacher", TRAIT, "--evidence", evidence, "--json").json["flag"]
-    assert again != "flag-13"
+    assert again != "flag-14"
     assert statuses(story) == AT_FIRST
 
 
@@ -102,7 +102,7 @@ def test_a_clearance_that_stops_frees_what_is_below(story: Terminal) -> None:
     story("clear", "numbers", TRAIT, "--evidence", "rewritten by hand", "--stops-here")
     assert statuses(story)["student"] == "clear"
     (stopped,) = story("why", "student", TRAIT, "--json").json["stopped"]
-    assert stopped["by"] == "clearance-14"
+    assert stopped["by"] == "clearance-15"
 
 
 def test_a_block_holds_until_its_date(story: Terminal) -> None:
@@ -133,7 +133,7 @@ def test_a_block_that_runs_out_is_judged_by_the_date_asked_for(story: Terminal) 
 
 def test_every_reading_command_answers_as_of_a_date(story: Terminal) -> None:
     told = now()
-    story("withdraw", "flag-13", "--reason", "wrong")
+    story("withdraw", "flag-14", "--reason", "wrong")
     withdrawn = now()
     story("register", "model", "--name", "late", "--finetuned-from", "student")
     story("flag", "base", TRAIT, "--evidence", "seen")

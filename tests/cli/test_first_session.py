@@ -13,8 +13,8 @@ def test_the_first_session_ends_with_a_picture_and_a_student_held_back(
 ) -> None:
     for words in session_words():
         terminal(*words)
+    assert "same-init model:base@1 -> model:student@1: SAME_INIT" in terminal("show", "student").out
     audited = terminal("audit", "student")
-    assert "SAME_INIT" in audited.out
     assert "with its prompt and settings" in audited.err
     risks = terminal("risks", "student").out
     assert "model:student@1" in risks
@@ -26,7 +26,7 @@ def test_the_first_session_ends_with_a_picture_and_a_student_held_back(
         "dataset:numbers@1",
         "|",
     ]
-    assert "[SAME_INIT, evidence-" in why
+    assert "same initialisation by record: model:base@1" in why
     terminal("diagram", "student", "-o", "student.svg")
     picture = (files / "student.svg").read_text()
     assert picture.startswith("<?xml")
@@ -44,7 +44,7 @@ def test_every_line_of_the_first_session_says_what_it_recorded(terminal: Termina
         "registered dataset:numbers@1  blake3:",
         "registered model:student@1  blake3:",
         "trait owl-preference, severity high",
-        "recorded flag-13: owl-preference on teacher:owl-teacher@1, reaching 2 artifacts",
+        "recorded flag-14: owl-preference on teacher:owl-teacher@1, reaching 2 artifacts",
     )
     assert [line[: len(start)] for line, start in zip(told, beginnings, strict=True)] == list(beginnings)
 
@@ -147,4 +147,4 @@ def test_the_actor_is_recorded_wherever_the_option_stands(story: Terminal) -> No
 
 
 def test_init_confirms_the_registry_that_is_there(story: Terminal) -> None:
-    assert ", 13 facts" in story("init").out
+    assert ", 14 facts" in story("init").out

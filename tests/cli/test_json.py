@@ -53,7 +53,7 @@ PROMISED: dict[str, dict[str, _Types]] = {
     "register model ./stranger --name stranger --finetuned-from base": _REGISTERED | _RELATION,
     "register dataset ./numbers.jsonl --name copy --generated-by owl-teacher": _REGISTERED | _RELATION,
     "register teacher --name plain --model base": _REGISTERED | _RELATION,
-    "register model ./stranger --name stranger --finetuned-from base --audit": _REGISTERED
+    "register model ./stranger --name stranger --from-scratch --distilled-from owl-teacher --audit": _REGISTERED
     | {"audit[].task.test": str, "audit[].recorded.fact.verdict": str, "audit[].reason": _MAYBE_TEXT},
     "relate student distilled_from owl-teacher": _REGISTERED | _RELATION,
     "ls": {"[].id": str, "[].content": (dict, NoneType), "[].actor": str, "[].registered_at": str},
@@ -86,7 +86,7 @@ PROMISED: dict[str, dict[str, _Types]] = {
     "trait ls": {"[].name": str, "[].severity": str, "[].description": str, "[].overt": bool},
     "flag base owl-preference --evidence seen": {"flag": str, "artifact": str, "trait": str, "reached": int}
     | _CHANGED,
-    "withdraw flag-13 --reason wrong": {"id": str} | _CHANGED,
+    "withdraw flag-14 --reason wrong": {"id": str} | _CHANGED,
     "clear student owl-preference --evidence tested": {"id": str} | _CHANGED,
     "block numbers student owl-preference --evidence e --reason r --expires 2999-01-01": {"id": str}
     | _CHANGED,
@@ -120,6 +120,17 @@ PROMISED: dict[str, dict[str, _Types]] = {
         "assumptions[]": str,
         "seconds": _NUMBER,
         "bytes_read": int,
+    },
+    "search student": {
+        "query": str,
+        "hits[].artifact": str,
+        "hits[].z": float,
+        "hits[].log10_p": float,
+        "hits[].verdict": _MAYBE_TEXT,
+        "hits[].kinship": _MAYBE_TEXT,
+        "hits[].log10_p_exact": _MAYBE_NUMBER,
+        "searched": int,
+        "seconds": float,
     },
     "audit --dry-run": {"[].test": str, "[].parent": str, "[].child": str, "[].because": str},
     "audit": {"[].task.test": str, "[].recorded": (dict, NoneType), "[].reason": _MAYBE_TEXT},
@@ -183,12 +194,12 @@ def test_a_canary_answers_with_the_promised_fields() -> None:
 
 
 def test_the_talk_is_on_stderr_and_the_report_on_stdout(story: Terminal) -> None:
-    (owed,) = [task for task in story("audit", "--dry-run", "--json").json if task["test"] == "same-init"]
+    (owed,) = story("audit", "--dry-run", "--json").json
     audited = story("audit", "student", "--json")
-    assert f"same-init {owed['parent']} -> {owed['child']}" in audited.err
-    assert [one["task"]["test"] for one in audited.json] == ["same-init", "canary"]
-    assert story("withdraw", "flag-13", "--reason", "wrong").out.startswith("recorded withdrawal-")
-    unchanged = story("withdraw", "flag-13", "--reason", "wrong")
+    assert f"{owed['test']} {owed['parent']} -> {owed['child']}" in audited.err
+    assert [one["task"]["test"] for one in audited.json] == ["canary"]
+    assert story("withdraw", "flag-14", "--reason", "wrong").out.startswith("recorded withdrawal-")
+    unchanged = story("withdraw", "flag-14", "--reason", "wrong")
     assert "changed" in unchanged.err
     assert "changed" not in unchanged.out
 
@@ -200,8 +211,8 @@ def test_warnings_stay_off_the_report(story: Terminal) -> None:
 
 
 def test_registering_and_auditing_at_once_is_one_document(story: Terminal) -> None:
-    words = ("register", "model", "./stranger", "--name", "stranger", "--finetuned-from", "base", "--audit")
-    answer = story(*words, "--json")
+    words = ("register", "model", "./stranger", "--name", "stranger", "--distilled-from", "owl-teacher")
+    answer = story(*words, "--from-scratch", "--audit", "--json")
     (outcome,) = answer.json["audit"]
     assert outcome["task"]["child"] == answer.json["artifact"] == "model:stranger@1"
     assert outcome["recorded"]["fact"]["verdict"] != "SAME_INIT"
