@@ -112,7 +112,9 @@ def test_a_disguised_copy_is_as_alike_as_the_model_itself(tmp_path: Path) -> Non
     assert found["units"].value == pytest.approx(1.0, abs=1e-3)
     assert found["tokens"].value == pytest.approx(1.0, abs=1e-3)
     assert found["spectra"].value == pytest.approx(1.0, abs=2e-3)
-    assert found["units"].in_pair == Conformal(pytest.approx(-np.log10(24)), "orders of layers N=24")
+    in_pair = found["units"].in_pair
+    assert in_pair is not None
+    assert (10**in_pair.log10_p, in_pair.kind) == (pytest.approx(1 / 24), "orders of layers N=24")
 
 
 def test_a_disguised_copy_looks_like_one_and_a_stranger_does_not(tmp_path: Path) -> None:
@@ -205,7 +207,9 @@ def test_external_controls_decide_where_there_are_enough(tmp_path: Path) -> None
     one, copy = opened(llama(1), tmp_path / "a"), opened(disguised(llama(1), 2), tmp_path / "b")
     strangers = [made(0.4 + i / 1000) for i in range(59)]
     found = invariants(one, copy, controls=strangers)
-    assert by_name(found)["units"].external == Conformal(pytest.approx(-np.log10(60)), "conformal N=59")
+    external = by_name(found)["units"].external
+    assert isinstance(external, Conformal)
+    assert (10**external.log10_p, external.kind) == (pytest.approx(1 / 60), "conformal N=59")
     assert "p = 0.017 (conformal N=59)" in found.reason
     assert [score.controls for score in found.scores] == [59, 59, 0]
     alike = invariants(one, copy, controls=[made(1.01, 1.01)] * 59)

@@ -13,10 +13,12 @@ large in strangers that learnt from the same data. So these need *controls*:
 
 Whatever is found may only keep independence from being said. It never says that two models share an initialisation.
 
-Shortcuts that are invalid, and not taken (measured: false positives in SAME_INIT's trials, at the levels named there): 1/k! for k units that
-an assignment has matched, since the assignment looked for them; analytic p-values of correlations between singular vectors or
-logits, and z-scores of cosines as if weights were independent draws, since trained weights are not; a cosine of first layers after
-matching, or of flattened weights, against a fixed threshold, since strangers with the same data reach high ones.
+Shortcuts that are invalid, and not taken: 1/k! for k units that an assignment has matched, since the assignment looked for them; analytic
+p-values of correlations between singular vectors or logits, and z-scores of cosines as if weights were independent draws, since
+trained weights are not; a cosine of first layers after matching, or of flattened weights, as if it were a p-value, since strangers with
+the same data reach high ones.
+
+Not seen: copies of another depth, and copies within one model. Where layers repeat each other, those out of place agree as well.
 """
 
 import math
