@@ -220,34 +220,49 @@ def _filled(tower: str, towers: Mapping[str, _Tower], shapes: Shapes, hints: Hin
 
 
 def _fill(found: _Filled, tower: str, alike: Iterable[_Alike], shapes: Shapes, hints: Hints) -> None:
-    """Adds the slots that tensors of a tower fill. Where two would fill one, the row that stands first does."""
-    ranks: dict[tuple[Slot, bool], int] = {}
-    fused: list[tuple[_Hit, Slot, str]] = []
-    for hits, names in alike:
-        for hit in hits:
-            if hit.family != found.family or hit.row.is_mark:
-                continue
-            place = ".".join(filter(None, (tower, hit.row.tower)))
-            for name in names:
-                numbers = _numbers(name, hit.end)
-                if numbers is None or len(shapes[name]) != _axes(hit.row):
-                    continue
-                slot = Slot(place, numbers, hit.row.roles[0])
-                # The slots of experts have one number more, so that an expert that all share has a place beside them.
-                if ranks.setdefault((slot, hit.row.experts), hit.rank) < hit.rank:
-                    continue
-                ranks[slot, hit.row.experts] = hit.rank
-                if slot.role in _GAINS:
-                    found.gains[slot] = name
-                elif hit.row.parts:
-                    fused.append((hit, slot, name))
-                else:
-                    _add(found, hit.row, slot, Matrix(name, shapes[name], hit.row.transposed), (None,))
-    for hit, slot, name in fused:
+    """Adds the slots that tensors of a tower fill."""
+    fused: list[tuple[Row, Slot, Matrix]] = []
+    for (slot, _), (row, name) in _places(found.family, tower, alike, shapes).items():
+        if slot.role in _GAINS:
+            found.gains[slot] = name
+            continue
+        whole = Matrix(name, shapes[name], row.transposed, expert=0 if row.experts else None)
+        if row.parts:
+            fused.append((row, slot, whole))
+        elif row.experts:
+            _add(found, row, slot, whole, (None,))
+        else:
+            found.matrices[slot] = whole
+    for row, slot, whole in fused:
         output = found.matrices.get(slot._replace(role=Role.OUTPUT))
-        whole = Matrix(name, shapes[name], hit.row.transposed, expert=0 if hit.row.experts else None)
         queries = output.inputs if output else None
-        _add(found, hit.row, slot, whole, _spans(hit.row, whole.stored_outputs, queries, hints))
+        _add(found, row, slot, whole, _spans(row, whole.stored_outputs, queries, hints))
+
+
+def _places(
+    family: int, tower: str, alike: Iterable[_Alike], shapes: Shapes
+) -> Mapping[tuple[Slot, bool], tuple[Row, str]]:
+    """The tensor for each place in a tower; where two would fill one, that of the row that stands first.
+
+    Slots of tensors that hold all experts are apart (True): theirs have one number more, and leave room for an expert that all share.
+    """
+    ranked = sorted(
+        (
+            (hit, names)
+            for hits, names in alike
+            for hit in hits
+            if hit.family == family and not hit.row.is_mark
+        ),
+        key=lambda pair: pair[0].rank,
+    )
+    places: dict[tuple[Slot, bool], tuple[Row, str]] = {}
+    for hit, names in ranked:
+        place = ".".join(filter(None, (tower, hit.row.tower)))
+        for name in names:
+            numbers = _numbers(name, hit.end)
+            if numbers is not None and len(shapes[name]) == _axes(hit.row):
+                places.setdefault((Slot(place, numbers, hit.row.roles[0]), hit.row.experts), (hit.row, name))
+    return places
 
 
 def _add(found: _Filled, row: Row, slot: Slot, whole: Matrix, spans: tuple[Span | None, ...]) -> None:
@@ -271,10 +286,13 @@ def _axes(row: Row) -> int:
 
 def _numbers(name: str, end: tuple[str, ...]) -> tuple[int, ...] | None:
     """The numbers in a name where a row has a place for them; None where the row has other numbers."""
-    parts = _split(name, len(end))[1]
-    if any(part != wanted for part, wanted in zip(parts, end, strict=True) if wanted != _ANY):
-        return None
-    return tuple(int(part) for part, wanted in zip(parts, end, strict=True) if wanted == _ANY)
+    numbers: list[int] = []
+    for part, wanted in zip(_split(name, len(end))[1], end, strict=True):
+        if wanted == _ANY:
+            numbers.append(int(part))
+        elif part != wanted:
+            return None
+    return tuple(numbers)
 
 
 def _spans(row: Row, outputs: int, queries: int | None, hints: Hints) -> tuple[Span, ...]:

@@ -106,7 +106,8 @@ def _chains(layers: Shapes) -> Iterator[_Chain]:
         for depth, match in enumerate(reversed(list(_NUMBER.finditer(name))[-_MAX_NUMBERS:])):
             template = name[: match.start()] + _HOLE + name[match.end() :]
             numbered[depth, template].append((int(match[0]), name))
-    for (_, template), members in sorted(numbered.items()):
+    several = {place: members for place, members in numbered.items() if len(members) > 1}
+    for (_, template), members in sorted(several.items()):
         names = [name for _, name in sorted(members)]
         if all(_follows(layers[one], layers[two]) for one, two in pairwise(names)):
             plain = template.endswith(_HOLE + _WEIGHT) and all(len(layers[name]) == _MATRIX for name in names)
