@@ -225,8 +225,8 @@ FAMILIES = (
     Family(architecture="gpt2", width=64, seeds=8, parents=2, students=2, drowned=0),
 )
 SMALL = tuple(
-    Family(architecture=architecture, width=width, seeds=4, parents=1, students=1, drowned=0, steps=40)
-    for architecture, width in (("llama", 64), ("gpt2", 64), ("mixtral", 64), ("mlp", 128), ("conv", 32))
+    Family(architecture=architecture, width=width, seeds=3, parents=1, students=1, drowned=0, steps=20)
+    for architecture, width in (("llama", 96), ("gpt2", 96), ("mixtral", 64), ("mlp", 128), ("conv", 32))
 )
 """What a test can afford."""
 
