@@ -18,6 +18,7 @@ from provenance.weights.gguf import read_gguf
 from provenance.weights.header import read_header
 from provenance.weights.hints import NO_HINTS, Hints, read_hints
 from provenance.weights.onnx import read_onnx
+from provenance.weights.packed import unpacked
 from provenance.weights.tensor import (
     Contents,
     HeldTensor,
@@ -60,8 +61,9 @@ class Checkpoint:
         """
         file = locate(path)
         contents = _READERS[file.suffix](file)
+        tensors = unpacked(contents.tensors, file.parent) if file.suffix in _PACKED else contents.tensors
         hints = read_hints(file.parent) if contents.hints is None else contents.hints
-        return cls(path, contents.tensors, contents.files, hints)
+        return cls(path, tensors, contents.files, hints)
 
     @classmethod
     def of(cls, path: Path, arrays: Mapping[str, Floats], hints: Hints = NO_HINTS) -> Self:
@@ -86,6 +88,11 @@ class Checkpoint:
     def is_numeric(self, name: str) -> bool:
         """Whether a tensor has a part in statistics: numbers that can be decoded, and no indices or masks."""
         return self.tensors[name].is_numeric
+
+    def file_of(self, name: str) -> Path | None:
+        """The file that a tensor lies in; None where it is made of several tensors, or held in memory."""
+        tensor = self.tensors[name]
+        return tensor.file.path if isinstance(tensor, StoredTensor) else None
 
     def raw(self, name: str, start: int = 0, stop: int | None = None) -> Bytes:
         """Bytes ``start`` to ``stop`` of a tensor as it is stored, its scales included where it has any.
@@ -145,9 +152,11 @@ def read_shards(index: Path) -> Contents:
                 f"the index of {index.parent} places {name!a} in {path.name}, which does not hold it"
             )
         tensors[name] = shards[path].tensors[name]
-    return Contents(tensors=tensors, files=tuple(file for shard in shards.values() for file in shard.files))
+    files = tuple(file for shard in shards.values() for file in shard.files)
+    return Contents(tensors=tensors, files=files)
 
 
+_PACKED = frozenset({".safetensors", ".json"})
 _READERS: Mapping[str, Callable[[Path], Contents]] = {
     ".safetensors": read_safetensors,
     ".json": read_shards,

@@ -114,15 +114,20 @@ _UNROTATED_TYPES = frozenset(
 
 def read_hints(folder: Path) -> Hints:
     """What the ``config.json`` in a folder says; no hints where there is none, or none that can be read."""
-    path = folder / CONFIG
+    return config_hints(read_config(folder))
+
+
+def read_config(folder: Path, name: str = CONFIG) -> Mapping[str, object]:
+    """A JSON object beside the weights; empty where there is none that can be read, or that lies within the folder."""
+    path = folder / name
     try:
         check_inside(path, folder)
         if not path.is_file() or path.stat().st_size > MAX_CONFIG_BYTES:
-            return NO_HINTS
+            return {}
         config = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError, ContentError):
-        return NO_HINTS
-    return config_hints(config) if isinstance(config, dict) else NO_HINTS
+        return {}
+    return config if isinstance(config, dict) else {}
 
 
 def config_hints(config: Mapping[str, object]) -> Hints:
