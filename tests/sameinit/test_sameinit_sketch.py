@@ -157,11 +157,33 @@ def test_exchanging_two_units_exchanges_their_codes_and_no_others(tmp_path: Path
         np.testing.assert_array_equal(after[slot], expected)
 
 
-def test_the_others_that_fewer_leave_are_among_those_of_more_in_whole_pairs() -> None:
-    assert set(others(32000, 8)) < set(others(32000, 64))
-    assert len(np.intersect1d(others(32000, 256), others(32768, 256))) > 240
-    assert (others(4096, 6) // 2)[::2].tolist() == (others(4096, 6) // 2)[1::2].tolist()
-    assert others(5, 8).tolist() == [0, 1, 2, 3, 4]
+def test_the_others_that_fewer_leave_are_among_those_of_more_in_whole_blocks() -> None:
+    assert set(others(32000, 8, 2)) < set(others(32000, 64, 2))
+    assert len(np.intersect1d(others(32000, 256, 2), others(32768, 256, 2))) > 240
+    assert (others(4096, 6, 2) // 2)[::2].tolist() == (others(4096, 6, 2) // 2)[1::2].tolist()
+    assert others(5, 8, 2).tolist() == [0, 1, 2, 3, 4]
+    assert len({number // 18 for number in others(9 * 64, 36, 18)}) == 2
+
+
+def test_kernels_keep_both_channels_of_a_pair_whole() -> None:
+    """Skip connections tie input channels to outputs: the test adds up channels 0 and 1, 2 and 3, at each pixel."""
+    rng = np.random.default_rng(9)
+    kernels = {
+        f"conv{i}.weight": rng.normal(size=(600, 3 if i == 0 else 600, 3, 3)).astype(np.float32)
+        for i in range(3)
+    }
+    found = sketch(Network.of(Checkpoint.of(Path("kernels"), kernels)))
+    assert found is not None
+    (one,) = (one for one in found.samples if one.inputs == 600 * 9)
+    assert one.others < 600 * 9
+    assert one.channel == 9
+    assert all(len(np.intersect1d(one.kept, np.arange(18) + 18 * pair)) == 18 for pair in {*(one.kept // 18)})
+    network = found.network()
+    assert network.layout is not None
+    matrix = network.layout.matrices[one.slot]
+    assert matrix.shape == (600, one.others // 9, 9)
+    whole = kernels["conv1.weight"].reshape(600, -1)[:, one.kept]
+    np.testing.assert_allclose(np.clip(whole, -2, 2), np.clip(network.outputs(matrix), -2, 2), atol=0.05)
 
 
 def test_models_of_unlike_depth_and_vocabulary_are_set_side_by_side_in_what_both_have(tmp_path: Path) -> None:

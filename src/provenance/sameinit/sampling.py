@@ -9,6 +9,7 @@ nearly all of theirs, and of two models of which one can afford fewer, the fewer
 None of it depends on a weight's value: what a sample says of a unit changes sign when the unit does, and goes where the unit goes.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -35,6 +36,8 @@ ENOUGH_ELEMENTS = 250_000
 """Elements up to which as many others are kept as there are."""
 FEW_OTHERS = 4
 """Even; others that are kept beyond that, as far as there is room: 1,024 units with 4 others of each matrix of a Llama of 7 billion."""
+MOST_MATRICES = 1 << 16
+"""Matrices that are sampled, the first: no model that is known has more, and one of a million tiny tensors may."""
 TABLE_SHARE = 8
 """Times as many others as of a layer are kept of a table of tokens: there are few tables, and models share them more often."""
 _ATTENTION = frozenset({Role.QUERY, Role.KEY, Role.VALUE, Role.OUTPUT})
@@ -53,7 +56,8 @@ class Sampled:
         outputs: Number of its outputs.
         inputs: Number of its inputs.
         units: Number of its units that are kept, the first.
-        others: Number of others that are kept; which, `others` says.
+        others: Number of others that are kept; which, `kept` says.
+        channel: Elements of a channel of the inputs, where channels are tested in pairs.
     """
 
     slot: Slot
@@ -63,6 +67,12 @@ class Sampled:
     inputs: int
     units: int
     others: int
+    channel: int = 1
+
+    @property
+    def kept(self) -> Indices:
+        """Which others are kept, ascending."""
+        return others(self.all_others, self.others, 2 * self.channel)
 
     @property
     def all_units(self) -> int:
@@ -82,7 +92,7 @@ class Sampled:
 
 def chosen(layout: Layout) -> tuple[Sampled, ...]:
     """What is kept of a network, in order of its slots: matrices whose units have a symmetry, and tables of positions."""
-    places = sorted(_places(layout).items())
+    places = sorted(_places(layout).items())[:MOST_MATRICES]
     cap = UNITS
     while (needed := max(1, 2 * _needed(layout, places, cap))) > MOST_ELEMENTS and cap > FEWEST_UNITS:
         cap //= 2
@@ -95,7 +105,10 @@ def chosen(layout: Layout) -> tuple[Sampled, ...]:
             outputs=layout.matrices[slot].outputs,
             inputs=layout.matrices[slot].inputs,
             units=_units(layout, slot, side, cap),
-            others=min(_ends(layout, slot, side)[1], share * _weight(slot.role)),
+            others=min(
+                _ends(layout, slot, side)[1], _whole(share * _weight(slot.role), _channel(layout, slot))
+            ),
+            channel=_channel(layout, slot),
         )
         for slot, (part, side) in places
     )
@@ -112,13 +125,19 @@ def reduced(heads: Heads, keys: int) -> Heads:
 
 
 @lru_cache(maxsize=256)
-def others(length: int, count: int) -> Indices:
-    """Which ``count`` (even, or all) of ``length`` numbers are kept, ascending: the pairs of neighbours with the smallest hashes."""
+def others(length: int, count: int, block: int) -> Indices:
+    """Which ``count`` of ``length`` numbers are kept, ascending: the blocks with the smallest hashes.
+
+    Args:
+        length: Number of others.
+        count: How many are kept: all, or a multiple of ``block``.
+        block: How many stay together: two, or two channels.
+    """
     if count >= length:
         return np.arange(length)
-    hashes = mixed(np.arange(length // 2, dtype=np.uint64))
-    pairs = np.sort(np.argpartition(hashes, count // 2 - 1)[: count // 2])
-    return (2 * pairs[:, None] + np.arange(2)).ravel()
+    hashes = mixed(np.arange(length // block, dtype=np.uint64))
+    blocks = np.sort(np.argpartition(hashes, count // block - 1)[: count // block])
+    return (block * blocks[:, None] + np.arange(block)).ravel()
 
 
 def mixed(values: Hashes) -> Hashes:
@@ -159,6 +178,16 @@ def _ends(layout: Layout, slot: Slot, side: Side) -> tuple[int, int]:
     """Number of a matrix's units, and of the elements of each."""
     matrix = layout.matrices[slot]
     return (matrix.outputs, matrix.inputs) if side is Side.OUTPUTS else (matrix.inputs, matrix.outputs)
+
+
+def _channel(layout: Layout, slot: Slot) -> int:
+    """Elements of a channel: in series, whose channels may be exchanged in pairs, both of a pair are kept whole."""
+    return math.prod(layout.matrices[slot].shape[2:]) if slot.role is Role.SERIES else 1
+
+
+def _whole(count: int, channel: int) -> int:
+    """The least number from ``count`` on that is one of whole pairs of channels."""
+    return -(-count // (2 * channel)) * 2 * channel
 
 
 def _weight(role: Role) -> int:

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from provenance.sameinit.sampling import Sampled, mixed, others
+from provenance.sameinit.sampling import Sampled, mixed
 
 Keys = npt.NDArray[np.uint32]
 
@@ -105,5 +105,5 @@ def _hashes(one: Sampled) -> npt.NDArray[np.uint64]:
     place = f"{tower}\n{','.join(map(str, numbers))}\n{role}".encode()
     seed = np.uint64(int.from_bytes(hashlib.blake2b(place, digest_size=8).digest(), "little"))
     rows = mixed(np.arange(one.units, dtype=np.uint64) ^ seed)
-    columns = mixed(others(one.all_others, one.others).astype(np.uint64))
+    columns = mixed(one.kept.astype(np.uint64))
     return mixed(rows[:, None] ^ columns[None, :]).ravel()

@@ -28,7 +28,7 @@ import numpy as np
 from provenance.errors import ContentError
 from provenance.sameinit.agreement import built_positions
 from provenance.sameinit.picking import picked
-from provenance.sameinit.sampling import KEYED, TABLES, Sampled, chosen, others, reduced
+from provenance.sameinit.sampling import KEYED, TABLES, Sampled, chosen, reduced
 from provenance.sameinit.signs import sign_plan, signs
 from provenance.sameinit.symmetries import Side
 from provenance.weights.checkpoint import Checkpoint
@@ -100,7 +100,7 @@ class Sketch:
             "norm": self.norm,
             "heads": self.heads and asdict(self.heads),
             "samples": [
-                [*one.slot, one.part, one.side, one.outputs, one.inputs, one.units, one.others]
+                [*one.slot, one.part, one.side, one.outputs, one.inputs, one.units, one.others, one.channel]
                 for one in self.samples
             ],
         }
@@ -204,8 +204,8 @@ def side_by_side(a: Sketch, b: Sketch) -> tuple[Network, Network]:
             continue
         units = min(one.units, other.units)
         _, ours, theirs = np.intersect1d(
-            others(one.all_others, one.others),
-            others(other.all_others, other.others),
+            one.kept,
+            other.kept,
             assume_unique=True,
             return_indices=True,
         )
@@ -221,7 +221,7 @@ def side_by_side(a: Sketch, b: Sketch) -> tuple[Network, Network]:
 
 
 def _is_comparable(one: Sampled, other: Sampled) -> bool:
-    is_alike = one.side is other.side and one.all_units == other.all_units
+    is_alike = (one.side, one.all_units, one.channel) == (other.side, other.all_units, other.channel)
     return is_alike and (one.is_table or one.all_others == other.all_others)
 
 
@@ -235,11 +235,13 @@ def _kept_keys(drawn: Sketch) -> int:
 
 def _network(drawn: Sketch, arrays: Mapping[Slot, Floats], heads: Heads | None) -> Network:
     """A network in memory of values that are given as units x others."""
-    sides = {one.slot: one.side for one in drawn.samples}
+    samples = {one.slot: one for one in drawn.samples}
     names = {slot: ".".join((slot.tower, *map(str, slot.numbers), slot.role)) for slot in arrays}
-    stored = {
-        names[slot]: values if sides[slot] is Side.OUTPUTS else values.T for slot, values in arrays.items()
-    }
+    stored = {}
+    for slot, values in arrays.items():
+        matrix = values if samples[slot].side is Side.OUTPUTS else values.T
+        channel = samples[slot].channel
+        stored[names[slot]] = matrix if channel == 1 else matrix.reshape(len(matrix), -1, channel)
     matrices = {slot: Matrix(name, stored[name].shape) for slot, name in names.items()}
     layout = Layout(drawn.family, matrices, heads=heads, norm=drawn.norm)
     return Network(Checkpoint.of(Path("sketch"), stored), layout)
@@ -247,10 +249,10 @@ def _network(drawn: Sketch, arrays: Mapping[Slot, Floats], heads: Heads | None) 
 
 def _read(network: Network, matrix: Matrix, one: Sampled) -> Floats:
     """The elements of a sample, units x others, float32."""
-    units, kept = np.arange(one.units), others(one.all_others, one.others)
+    units = np.arange(one.units)
     if one.side is Side.OUTPUTS:
-        return picked(network, matrix, units, kept)
-    return picked(network, matrix, kept, units).T
+        return picked(network, matrix, units, one.kept)
+    return picked(network, matrix, one.kept, units).T
 
 
 def _is_unfit(values: Floats, one: Sampled) -> bool:
@@ -258,7 +260,7 @@ def _is_unfit(values: Floats, one: Sampled) -> bool:
     spread = float(values.std(dtype=np.float64)) if np.isfinite(values).all() else 0.0
     if not 0 < spread < math.inf:
         return True
-    diagonal = others(one.all_others, one.others)[None, :] == np.arange(one.units)[:, None] % one.all_others
+    diagonal = one.kept[None, :] == np.arange(one.units)[:, None] % one.all_others
     found = values[diagonal]
     if found.size < _FEWEST_DIAGONAL:
         return False
@@ -275,7 +277,7 @@ def _rounded(values: Floats) -> tuple[float, bytes]:
 
 
 def _read_sample(entry: Sequence[Any]) -> Sampled:
-    tower, numbers, role, part, side, outputs, inputs, units, kept = entry
+    tower, numbers, role, part, side, outputs, inputs, units, kept, channel = entry
     return Sampled(
         slot=Slot(tower, tuple(numbers), Role(role)),
         part=part,
@@ -284,4 +286,5 @@ def _read_sample(entry: Sequence[Any]) -> Sampled:
         inputs=inputs,
         units=units,
         others=kept,
+        channel=channel,
     )
