@@ -177,7 +177,7 @@ def _beside(one: Likeness, controls: Sequence[Invariants]) -> Likeness:
     return replace(one, external=against_controls(one.value, values, LEVEL), controls=len(values))
 
 
-def _places(one: Sequence[Place], other: Sequence[Place]) -> Sequence[tuple[Place, Place]] | str:
+def _side_by_side(one: Sequence[Place], other: Sequence[Place]) -> Sequence[tuple[Place, Place]] | str:
     """Layers of two models side by side, from all over their depth, or why they can't be."""
     if len(one) != len(other) or not one:
         return f"the models have {len(one)} and {len(other)} layers of the kind"
@@ -186,7 +186,7 @@ def _places(one: Sequence[Place], other: Sequence[Place]) -> Sequence[tuple[Plac
 
 
 def _units(a: Network, b: Network) -> Likeness:
-    pairs = _places(hidden_places(a), hidden_places(b))
+    pairs = _side_by_side(hidden_places(a), hidden_places(b))
     shared = min(table_length(network, Role.EMBEDDING) for network in (a, b))
     left, right = (lens(network, shared, PROBES) for network in (a, b))
     if isinstance(pairs, str):
@@ -223,7 +223,7 @@ def _tokens(a: Network, b: Network) -> Likeness:
 
 
 def _spectra(a: Network, b: Network) -> Likeness:
-    pairs = _places(attention_places(a), attention_places(b))
+    pairs = _side_by_side(attention_places(a), attention_places(b))
     if isinstance(pairs, str):
         return Likeness(name="spectra", untestable=pairs)
     found = [(spectra(a, one), spectra(b, other)) for one, other in pairs]

@@ -204,7 +204,7 @@ def _judge(
         return Behaviour.INCONCLUSIVE, f"too few prompts: {tests[-1].untestable}"
     nearest = [min(side, key=lambda one: (one.most, one.control)) for side in _sides(test.rivals)]
     if all(rival.most <= limits.share for rival in nearest):
-        rivals = " and ".join(f"{rival.control} is as near to {rival.against}" for rival in nearest)
+        rivals = " and ".join(f"{rival.control} is about as near to {rival.against}" for rival in nearest)
         return Behaviour.NOT_MATCHED, (
             f"behaviourally not matched: {rivals} as the other one is (agreement {test.agreement:.3f} on {test.prompts} prompts, {test.name})"
         )
