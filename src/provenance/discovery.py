@@ -15,7 +15,7 @@ left to the audit.
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -109,11 +109,13 @@ class SearchReport:
     seconds: float
 
 
-def discover(ledger: Ledger, actor: str, models: Iterable[ArtifactId]) -> Mapping[ArtifactId, Discovery]:
+def discover(ledger: Ledger, actor: str, models: Sequence[ArtifactId]) -> Mapping[ArtifactId, Discovery]:
     """Looks into the weights of registered models, one after the other, and records what is conclusive."""
     look = _Look(Holdings(ledger.snapshot(), ledger.sketches()), signs(ledger.sketches()))
+    look.waiting.update(models)
     found: dict[ArtifactId, tuple[Sequence[Evidence], tuple[str, ...]]] = {}
     for model in models:
+        look.waiting.discard(model)
         try:
             found[model] = look.into(model)
         except ProvenanceError as error:
@@ -141,10 +143,12 @@ class _Look:
     Args:
         holdings: What is recorded and at hand, the models in question included.
         index: The signs of all stored sketches.
+        waiting: Models that were registered together with the present one and whose turn comes: kinship to it is told of them then.
     """
 
     holdings: Holdings
     index: "SignIndex"
+    waiting: set[ArtifactId] = field(default_factory=set)
     _found: list[Evidence] = field(default_factory=list)
     _kindred: Kindred | None = None
 
@@ -161,7 +165,7 @@ class _Look:
         copies = [one for one in self._by_digest.get(self._digest(model), ()) if one != model]
         if not copies:
             return
-        known = clan(self.kindred, model)
+        known = clan(self.kindred, model) | self.waiting
         declared = [one for one in self._parents(model) if one in copies]
         unknown = [one for one in copies if one not in known]
         for copy in (*declared, *unknown[:1]):
@@ -208,7 +212,7 @@ class _Look:
         """Searches for kin that nothing explains, and tests one of each clan."""
         drawn, own = self._sketch(model), self._digest(model)
         hits = [] if drawn is None else [hit for hit in self._hits(drawn) if hit.digest != own]
-        known = clan(self.kindred, model) if hits else set()
+        known = clan(self.kindred, model) | self.waiting if hits else set()
         clans = 0
         for other in (one for hit in hits for one in self._by_digest.get(hit.digest, ())):
             if other in known or clans == _MOST_CLANS:
