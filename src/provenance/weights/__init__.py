@@ -9,6 +9,7 @@
 - `provenance.weights.onnx`: ONNX weights as a network has them; `provenance.weights.onnx_file`: the file, its tensors left where they are.
 - `provenance.weights.computed`: tensors that are made of stored ones as they are read.
 - `provenance.weights.packed`: quantised safetensors, by the formula of the library that wrote them.
+- `provenance.weights.adapters`: low-rank adapters, merged into their base as rows are read.
 - `provenance.weights.families`: which tensor names play which role, architecture by architecture, as data.
 - `provenance.weights.roles`: the parts that a checkpoint's tensors play in its network.
 """

@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 
 from provenance.errors import ContentError
+from provenance.weights.adapters import merged
 from provenance.weights.dtypes import Bytes, Floats
 from provenance.weights.folder import locate, read_index
 from provenance.weights.gguf import read_gguf
@@ -53,17 +54,27 @@ class Checkpoint:
         self.hints = hints
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path, *, base: Path | None = None) -> Self:
         """Opens a file of weights, an index of shards, or a model folder. Only headers are read.
+
+        Args:
+            path: What to open. The folder of a low-rank adapter holds the adapter's own tensors.
+            base: The model that an adapter was trained on, to open the two as merged.
 
         Raises:
             ContentError: There are no sound weights there; the message names the file and the reason.
+            MissingExtraError: The format needs a package that is not installed.
         """
         file = locate(path)
         contents = _READERS[file.suffix](file)
         tensors = unpacked(contents.tensors, file.parent) if file.suffix in _PACKED else contents.tensors
         hints = read_hints(file.parent) if contents.hints is None else contents.hints
-        return cls(path, tensors, contents.files, hints)
+        if base is None:
+            return cls(path, tensors, contents.files, hints)
+        below = cls.open(base)
+        return cls(
+            path, merged(tensors, below.tensors, file.parent), below.files + contents.files, below.hints
+        )
 
     @classmethod
     def of(cls, path: Path, arrays: Mapping[str, Floats], hints: Hints = NO_HINTS) -> Self:
