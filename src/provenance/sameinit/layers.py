@@ -57,11 +57,6 @@ class LayerMap:
         np.maximum.at(best, np.ix_(*at), self.similarity)
         return _pairs(rows, columns, best)
 
-    def score(self) -> float:
-        """Mean similarity of the MLPs that are paired."""
-        values = [self.similarity[self.a.index(one), self.b.index(other)] for one, other in self.pairs()]
-        return float(np.mean(values))
-
     def likest(self) -> tuple[LayerMatch, ...]:
         """For each MLP of either model the likest of the other, in order."""
         found = {(row, int(self.similarity[row].argmax())) for row in range(len(self.a))}
@@ -131,5 +126,7 @@ def _pairs(a: Sequence[Slot], b: Sequence[Slot], similarity: Floats) -> tuple[tu
     centred = similarity - np.median(similarity, axis=0, keepdims=True)
     centred -= np.median(centred, axis=1, keepdims=True)
     rows, columns = linear_sum_assignment(centred if min(similarity.shape) > 1 else similarity, maximize=True)
-    found = sorted(zip(rows.tolist(), columns.tolist(), strict=True), key=lambda at: (-float(similarity[at]), at))
+    found = sorted(
+        zip(rows.tolist(), columns.tolist(), strict=True), key=lambda at: (-float(similarity[at]), at)
+    )
     return tuple((a[row], b[column]) for row, column in found)

@@ -3,7 +3,7 @@
 One part of the models says how they lie to each other, another part is tested:
 
 1. Norms' gains are folded into the matrices that read behind them.
-2. The tables of tokens show how A's residual stream has to be turned (`alignment`); where the gates say otherwise it stays as it is.
+2. The tables of tokens show how A's residual stream has to be turned (`alignment`); it stays as it is where more agrees then.
 3. Gates say which layers and experts belong together (`layers`), and which hidden units (`matching`); queries and keys say which heads (`attention`).
 4. The signs of the matched units' agreement are coins: (up, down) of gated MLPs, (value, output) of attention.
 
@@ -17,6 +17,8 @@ strangers have "universal" units in common. Choices by index (the first units of
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from provenance.sameinit.alignment import Alignment, alignments
 from provenance.sameinit.attention import match_values
@@ -35,6 +37,7 @@ MOST_PAIRS = 16
 MIN_UNITS = 8
 """Fewer matched units than this are no group."""
 _TIER = 2
+_PAIRS_TO_CHOOSE = 2
 _FIRST_BYTES = 64
 
 Outcome = tuple[GroupTest, Coins | Untestable]
@@ -90,11 +93,12 @@ def _robust(a: Network, b: Network, min_units: int, *, swapped: bool) -> Robust:
     maps = layer_maps(a, b, turns)
     if isinstance(maps, Untestable):
         return Robust(obstacles=(maps.reason,), alignment=turns[0])
+    choices = tuple(zip(turns, maps, strict=True))
     # The first on a tie: as they stand.
-    turn, layers = max(zip(turns, maps, strict=True), key=lambda choice: choice[1].score())
+    turn, layers = max(choices, key=lambda choice: _fit(a, b, *choice)) if len(choices) > 1 else choices[0]
     results = [
         _result(_name(one, other, roles, swapped=swapped), part, found, min_units)
-        for one, other, part, roles, found in _matches(a, b, turn, layers)
+        for one, other, part, roles, found in _matches(a, b, turn, layers, MOST_PAIRS)
     ]
     sizes = [(test.elements, test.agreement or 0.0) for test, _, _ in results]
     total = sum(size for size, _ in sizes)
@@ -107,14 +111,26 @@ def _robust(a: Network, b: Network, min_units: int, *, swapped: bool) -> Robust:
     )
 
 
+def _fit(a: Network, b: Network, turn: Alignment, layers: LayerMap) -> float:
+    """How well an alignment fits: size of the agreement of matched units, whatever its sign, summed over the likest pairs.
+
+    Gates alone would not do: what all trained models have in common, a turn that was found from the tables brings together. It
+    makes a few units like many, of which only few are each other's best.
+    """
+    found = [
+        match for *_, match in _matches(a, b, turn, layers, _PAIRS_TO_CHOOSE) if isinstance(match, Match)
+    ]
+    return sum(float(np.abs(match.agreement).sum()) for match in found)
+
+
 def _matches(
-    a: Network, b: Network, turn: Alignment, layers: LayerMap
+    a: Network, b: Network, turn: Alignment, layers: LayerMap, most: int
 ) -> Iterator[tuple[Slot, Slot, str, str, Match | Untestable]]:
-    """The pairs that are tested: both places, part and roles, and the matched units."""
-    for one, other in sorted(layers.pairs()[:MOST_PAIRS]):
+    """The likest pairs of MLPs and of layers of attention: both places, part and roles, and the matched units."""
+    for one, other in sorted(layers.pairs()[:most]):
         if one.role is other.role is Role.GATE:
             yield one, other, "mlp", "up+down", match_hidden(a, one, b, other, turn)
-    for one, other in sorted(layers.layer_pairs()[:MOST_PAIRS]):
+    for one, other in sorted(layers.layer_pairs()[:most]):
         if _has_values(a, one) and _has_values(b, other):
             yield one, other, "attention", "value+output", match_values(a, one, b, other, turn)
 
