@@ -1,10 +1,10 @@
 """Reading few elements of a large matrix without reading the others."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from provenance.weights.dtypes import Floats
+from provenance.weights.dtypes import Bytes, Floats
 from provenance.weights.network import Network
 from provenance.weights.roles import Indices, Matrix
 from provenance.weights.tensor import StoredTensor
@@ -13,7 +13,7 @@ from provenance.weights.tensor import StoredTensor
 def picked(network: Network, matrix: Matrix, outputs: Indices, inputs: Indices) -> Floats:
     """The elements of a matrix at some outputs and inputs.
 
-    Where each element is a number of its own in one file, only the pages that hold them are touched; otherwise the rows that do are decoded.
+    Where the tensor lies in one file, only the blocks that hold them are decoded, and only their pages touched; otherwise whole rows are.
 
     Args:
         network: What holds the matrix, which has to be numeric.
@@ -28,15 +28,24 @@ def picked(network: Network, matrix: Matrix, outputs: Indices, inputs: Indices) 
         ContentError: The file was changed since it was opened.
     """
     tensor = network.checkpoint.tensors[matrix.name]
-    if isinstance(tensor, StoredTensor) and tensor.encoding.elements == 1 and tensor.encoding.decode:
-        data = tensor.file.mapped(tensor.start, tensor.start + tensor.info.stored_bytes)
-        # Raw cells, since a file need not be aligned as its type would have it.
-        cells = data.view(f"V{tensor.encoding.size}")[_places(matrix, outputs, inputs)]
-        values = tensor.encoding.decode(np.ascontiguousarray(cells).reshape(-1).view(np.uint8))
-        return values.reshape(len(outputs), len(inputs))
+    if isinstance(tensor, StoredTensor) and tensor.encoding.decode:
+        return _decoded(tensor, tensor.encoding.decode, _places(matrix, outputs, inputs))
     if matrix.transposed:
         return np.hstack([network.inputs(matrix, *run)[outputs] for run in _runs(inputs)])
     return np.vstack([network.outputs(matrix, *run)[:, inputs] for run in _runs(outputs)])
+
+
+def _decoded(tensor: StoredTensor, decode: Callable[[Bytes], Floats], places: Indices) -> Floats:
+    """The elements at some places of a tensor, in the form of the places."""
+    data = tensor.file.mapped(tensor.start, tensor.start + tensor.info.stored_bytes)
+    blocks, within = np.divmod(places, tensor.encoding.elements)
+    needed, which = blocks, np.arange(places.size).reshape(places.shape)
+    if tensor.encoding.elements > 1:
+        needed, which = np.unique(blocks, return_inverse=True)
+    # As raw cells, since a file need not be aligned as its type would have it.
+    cells = np.ascontiguousarray(data.view(f"V{tensor.encoding.size}")[needed])
+    values = decode(cells.reshape(-1).view(np.uint8)).reshape(-1, tensor.encoding.elements)
+    return values[which.reshape(places.shape), within]
 
 
 def _places(matrix: Matrix, outputs: Indices, inputs: Indices) -> Indices:
