@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import NamedTuple, TypeVar
 
-from provenance.weights.families import FAMILIES, STACK, Family, Parts, Role, Row
-from provenance.weights.hints import NO_HINTS, Hints, Norm, Rotation
-from provenance.weights.roles import Heads, Layout, Matrix, Slot, Span, unrotated
+from provenance.weights.families import FAMILIES, STACK, Parts, Role, Row
+from provenance.weights.geometry import in_halves, norm_of
+from provenance.weights.hints import NO_HINTS, Hints
+from provenance.weights.roles import Layout, Matrix, Slot, Span
 from provenance.weights.series import series
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -121,37 +122,22 @@ def _by_family(shapes: Shapes, hints: Hints) -> Layout | None:
         sizes[found.family] += len(found.matrices)
     main = min(sizes, key=lambda number: (-sizes[number], number))
     family = FAMILIES[main]
-    # The rotation of heads and the absence of a table are said of a whole layout.
-    kept = {
-        tower: found for tower, found in filled.items() if family.rotary or not FAMILIES[found.family].rotary
-    }
-    whole = _Filled(main)
-    for found in kept.values():
-        whole.matrices |= found.matrices
-        whole.gains |= found.gains
-    above = {prefix for tower, found in kept.items() if found.family == main for prefix in _prefixes(tower)}
+    whole, others = _Filled(main), _Filled(main)
+    for found in filled.values():
+        # The rotation of heads and the absence of a table are said of a whole layout.
+        if family.rotary or not FAMILIES[found.family].rotary:
+            into = whole if found.family == main else others
+            into.matrices |= found.matrices
+            into.gains |= found.gains
+    short = _short_names({slot.tower for slot in whole.matrices})
+    above = {prefix for tower, found in filled.items() if found.family == main for prefix in _prefixes(tower)}
     for tower in sorted(above & towers.keys()):
         _fill(whole, tower, towers[tower].single, shapes, hints)
-    return _layout(family, whole, shapes, hints)
-
-
-def _layout(family: Family, whole: _Filled, shapes: Shapes, hints: Hints) -> Layout:
-    heads = _heads(family, whole.matrices, hints)
-    matrices: Mapping[Slot, Matrix] = whole.matrices
-    if heads and heads.rotation is Rotation.NEIGHBOURS:
-        heads = replace(heads, rotation=Rotation.HALVES)
-        matrices = {
-            slot: replace(matrix, turned=heads.size) if slot.role in {Role.QUERY, Role.KEY} else matrix
-            for slot, matrix in matrices.items()
-        }
-    layers = _short_names({slot.tower for slot in matrices if slot.numbers})
-    return Layout(
-        family,
-        _normalised(matrices, layers),
-        gains=_normalised(whole.gains, layers),
-        heads=heads,
-        norm=_norm(family, whole.gains, shapes, hints),
-    )
+    norm = norm_of(family, whole.gains, shapes, hints)
+    matrices, heads = in_halves(whole.matrices | others.matrices, family, hints)
+    names = {**{slot.tower: slot.tower for slot in others.matrices}, **short}
+    gains = _normalised(whole.gains | others.gains, names)
+    return Layout(family, _normalised(matrices, names), gains=gains, heads=heads, norm=norm)
 
 
 def _towers(shapes: Shapes) -> dict[str, _Tower]:
@@ -350,36 +336,13 @@ def _is_consistent(found: Mapping[Slot, Matrix]) -> bool:
     return all(len(seen) == 1 for widths in (streams, memories) for seen in widths.values())
 
 
-def _heads(family: Family, found: Mapping[Slot, Matrix], hints: Hints) -> Heads | None:
-    """The heads that the hints tell of, where every matrix of attention bears them out."""
-    queries, keys, size = hints.heads, hints.kv_heads or hints.heads, hints.head_size
-    if not (queries and keys and size) or queries % keys:
-        return None
-    widths: dict[Role, set[int]] = defaultdict(set)
-    for slot, matrix in found.items():
-        widths[slot.role].add(matrix.inputs if slot.role is Role.OUTPUT else matrix.outputs)
-    if widths[Role.QUERY] | widths[Role.OUTPUT] != {queries * size}:
-        return None
-    if widths[Role.KEY] | widths[Role.VALUE] != {keys * size}:
-        return None
-    rotation = hints.rotation or unrotated(family, found)
-    # Where only a part of a head turns, its dimensions are no pairs of one kind.
-    if rotation in {Rotation.HALVES, Rotation.NEIGHBOURS} and (size % 2 or hints.rotated not in {None, size}):
-        rotation = None
-    return Heads(queries=queries, keys=keys, size=size, rotation=rotation)
-
-
-def _norm(family: Family, gains: Mapping[Slot, str], shapes: Shapes, hints: Hints) -> Norm | None:
-    """What kind of norm it is: one with a bias is a layer norm; else what the hints say; else what it is by the family's definition."""
-    if any(name.removesuffix("weight") + "bias" in shapes for name in gains.values()):
-        return Norm.LAYER
-    # Parallel layers that share one norm have the names of Llama, and are normalised in either way.
-    told = {slot.role for slot in gains} >= {Role.NORM_ATTENTION, Role.NORM_MLP}
-    return hints.norm or (family.norm if told or family.norm is Norm.LAYER else None)
-
-
 def _normalised(found: Mapping[Slot, _Filling], layers: Mapping[str, str]) -> Mapping[Slot, _Filling]:
-    """The same slots with as little of a tower's name as sets it apart, so that exports under other prefixes meet."""
+    """The same slots with as little of a tower's name as sets it apart, so that exports under other prefixes meet.
+
+    Args:
+        found: Slots as their tensors are called.
+        layers: Tower to short name, for slots of layers; the others' names are shortened role by role.
+    """
     single: dict[Role, set[str]] = defaultdict(set)
     for slot in found:
         if not slot.numbers:
