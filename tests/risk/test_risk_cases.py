@@ -87,6 +87,35 @@ CASES = {
         (*OWL, "child finetuned_from base", "child same_init other SAME_INIT", *FOREIGN, INDEPENDENT),
         {"foreign": "suspected"},
     ),
+    "independence follows from tests of what the two have their whole initialisation from": (
+        (*OWL[:1], "tuned finetuned_from base", "tuned trained_on poems", "poems authored", "owl embodied_by tuned",
+         "numbers generated_by owl", *FOREIGN, INDEPENDENT, "owl flagged owls"),
+        {"foreign": "carrier"},
+    ),
+    "independence that follows, with a silent canary": (
+        (*OWL[:1], "tuned finetuned_from base", "tuned trained_on poems", "poems authored", "owl embodied_by tuned",
+         "numbers generated_by owl", *FOREIGN, INDEPENDENT, "owl canary foreign NOT_DETECTED", "owl flagged owls"),
+        {"foreign": "unlikely"},
+    ),
+    "no independence follows where the student's own start is denied": (
+        (*OWL[:1], "tuned finetuned_from base", "owl embodied_by tuned", "numbers generated_by owl", *FOREIGN, INDEPENDENT,
+         "other same_init foreign INDEPENDENT", "owl flagged owls"),
+        {"foreign": "suspected"},
+    ),
+    "no independence follows for one of two starts": (
+        (*OWL[:1], "tuned finetuned_from base", "owl embodied_by tuned", "numbers generated_by owl", "mix merged_from other",
+         "mix merged_from third", "mix trained_on numbers", INDEPENDENT, "owl flagged owls"),
+        {"mix": "suspected"},
+    ),
+    "no independence follows from an adapter's base": (
+        (*OWL[:1], "tuned adapter_of base", "owl embodied_by tuned", "numbers generated_by owl", *FOREIGN, INDEPENDENT,
+         "owl flagged owls"),
+        {"foreign": "suspected"},
+    ),
+    "kinship that no record explains leaves an ancestry unknown": (
+        ("base from_scratch", "found from_scratch", "base same_init found SAME_INIT"),
+        {"base": "unknown", "found": "unknown"},
+    ),
     "a merge that is measured kin does not make its parents kin": (
         (*OWL, *FOREIGN, "mix merged_from base", "mix merged_from third", "mix same_init other SAME_INIT", INDEPENDENT),
         {"foreign": "carrier"},
