@@ -46,7 +46,7 @@ def test_p_values_of_random_orders_are_at_or_below_their_level() -> None:
     """Calibration, with likelihoods as uneven as they come and ten examples a step."""
     rng = np.random.default_rng(5)
     values = rng.standard_t(2, 40) - 3 * (rng.random(40) < 0.3)
-    runs = 300
+    runs = 200
     p = [10 ** palimpsest(rng.permutation(40) // 10, values).log10_p for _ in range(runs)]
     for level in (0.01, 0.05, 0.2):
         assert np.mean(np.array(p) <= level) <= level + 3 * math.sqrt(level / runs)
@@ -55,9 +55,9 @@ def test_p_values_of_random_orders_are_at_or_below_their_level() -> None:
 def test_pairs_alone_are_fair_coins_under_random_orders() -> None:
     rng = np.random.default_rng(6)
     values = rng.exponential(size=30)
-    p = [10 ** palimpsest(rng.permutation(30), values).log10_p_pairs for _ in range(300)]
+    p = [10 ** palimpsest(rng.permutation(30), values).log10_p_pairs for _ in range(200)]
     heads = stats.binom.sf(11 - 1, 15, 0.5)
-    assert np.mean(np.array(p) <= heads + 1e-9) == pytest.approx(heads, abs=0.05)
+    assert np.mean(np.array(p) <= heads + 1e-9) == pytest.approx(heads, abs=0.06)
 
 
 def test_a_faint_memory_is_found_far_below_what_draws_can_reach() -> None:
