@@ -56,9 +56,7 @@ class Agreement:
     sketches: tuple[Sketch, ...]
 
 
-def agreement(
-    one: Network, other: Network, group: Group, kept: int = KEPT_UNITS
-) -> Agreement | Untestable:
+def agreement(one: Network, other: Network, group: Group, kept: int = KEPT_UNITS) -> Agreement | Untestable:
     """Streams the tensors of a group and says how well its units agree.
 
     By sign: ``c_j = cos(A_j, B_j)``, unit j in full. By swaps: ``c_jk = cos(A_j - A_k, B_j - B_k)`` for the pairs (j, k) = (0, 1), (2, 3), ...;

@@ -3,11 +3,11 @@
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias
 
 from provenance.evidence import Verdict
 from provenance.sameinit.agreement import agreement, built_positions
@@ -28,15 +28,19 @@ if TYPE_CHECKING:
     from provenance.sameinit.robust import Robust
 
 Result: TypeAlias = tuple[GroupTest, Coins | Untestable, tuple[Sketch, ...]]
-_Item = TypeVar("_Item")
-_Found = TypeVar("_Found")
 
 DEFAULT_LIMITS = Limits()
-_AT_ONCE = 1024
+_WORTHWHILE = 1 << 18
+"""Elements of A from which work is handed to another thread."""
 
 
 def compare(
-    a: Path, b: Path, *, limits: Limits = DEFAULT_LIMITS, effort: Effort = Effort.STANDARD, base: Path | None = None
+    a: Path,
+    b: Path,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    effort: Effort = Effort.STANDARD,
+    base: Path | None = None,
 ) -> Comparison:
     """Tests whether two checkpoints share an initialisation.
 
@@ -53,7 +57,7 @@ def compare(
     Raises:
         ContentError: A checkpoint can't be read safely; the message names the file and the reason.
     """
-    one, other = (Network.open(path) if base is None else Network.open(path, base=base) for path in (a, b))
+    one, other = (Network.open(path, base=base) for path in (a, b))
     return compare_networks(one, other, limits=limits, effort=effort)
 
 
@@ -125,7 +129,9 @@ def compare_networks(
         layers=findings.layers if findings.is_kin(limits, (2,)) else (),
         invariants=findings.invariants,
         update_ranks=findings.update_ranks,
-        direction=direction(one, other, planned) if is_kin and judgement.kinship != "identical" and not sampled else None,
+        direction=direction(one, other, planned)
+        if is_kin and judgement.kinship != "identical" and not sampled
+        else None,
     )
 
 
@@ -198,11 +204,27 @@ def _tests(one: Network, other: Network, planned: Sequence[Group]) -> Sequence[R
     return _in_order(tested, planned)
 
 
-def _in_order(work: Callable[[_Item], _Found], items: Sequence[_Item]) -> list[_Found]:
+def _in_order(work: Callable[[Group], Result], planned: Sequence[Group]) -> list[Result]:
     """Does some work on all cores; what comes back, and its order, is the same with any number of them."""
+
+    def portion(some: Sequence[Group]) -> list[Result]:
+        return [work(group) for group in some]
+
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        portions = (items[start : start + _AT_ONCE] for start in range(0, len(items), _AT_ONCE))
-        return [found for portion in portions for found in pool.map(work, portion)]
+        return [found for portions in pool.map(portion, _portions(planned)) for found in portions]
+
+
+def _portions(planned: Sequence[Group]) -> Iterator[Sequence[Group]]:
+    """Runs of groups that are worth a thread's while."""
+    some: list[Group] = []
+    elements = 0
+    for group in planned:
+        some.append(group)
+        elements += sum(member.a.elements for member in group.members)
+        if elements >= _WORTHWHILE:
+            yield some
+            some, elements = [], 0
+    yield some
 
 
 def _counted_once(results: Iterable[Result]) -> Sequence[tuple[GroupTest, Coins | Untestable]]:

@@ -122,8 +122,8 @@ def copies(sketches: Sequence[tuple[str, Sketch]]) -> Mapping[str, str]:
         comparable[len(one.a), one.length].append((name, one))
     for entries in comparable.values():
         for left, right in _related_pairs(entries):
-            one, other = sorted((root(left), root(right)), key=place.__getitem__)
-            first[other] = first[left] = first[right] = one
+            original, copy = sorted((root(left), root(right)), key=place.__getitem__)
+            first[copy] = first[left] = first[right] = original
     return {name: found for name in place if (found := root(name)) != name}
 
 

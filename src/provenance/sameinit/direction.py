@@ -67,7 +67,7 @@ def _smaller(one: Network, other: Network, difference: float) -> str | None:
 
 
 def _moments(one: Network, other: Network, member: Member) -> tuple[float, float] | None:
-    """log of the norm in A over that in B, and the difference of excess kurtosis, on a sample of one matrix."""
+    """Log of the norm in A over that in B, and the difference of excess kurtosis, on a sample of one matrix."""
     found: list[tuple[float, float]] = []
     for network, matrix in ((one, member.a), (other, member.b)):
         if not network.checkpoint.is_numeric(matrix.name):

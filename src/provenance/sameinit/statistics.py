@@ -246,12 +246,14 @@ def detection_limit(groups: Sequence[Coins], alpha: float) -> float | None:
     """
     threshold = float(gammainccinv(len(groups), alpha))
     nats = {flips: _nats(flips) for flips in {group.flips for group in groups}}
+    grid = min(max(_GRID, 2 * len(groups)), _FINEST_GRID)
     # Groups of one size whose agreements differ by less than a step count as one, the weaker: a model may have a million.
-    kinds = Counter((group.flips, _rounded_up(group.rms)) for group in groups)
+    step = _STEP if len(groups) <= _SEVERAL else _LARGE_STEP
+    kinds = Counter((group.flips, _rounded_up(group.rms, step)) for group in groups)
 
     def is_found(rho: float) -> bool:
         laws = [
-            _repeated(_law(flips, rms, rho, nats[flips], threshold), count)
+            _repeated(_law(flips, rms, rho, nats[flips] / threshold, grid), count)
             for (flips, rms), count in kinds.items()
         ]
         return bool(_summed(np.array(laws))[-1] >= POWER)
@@ -268,7 +270,10 @@ def detection_limit(groups: Sequence[Coins], alpha: float) -> float | None:
 _SMALLEST = 1e-5
 _PRECISION = 1.002
 _STEP = 1.005
+_LARGE_STEP = 1.05
+_SEVERAL = 64
 _GRID = 1024
+_FINEST_GRID = 1 << 14
 _TAILS = 9.0
 """Standard deviations of the number of heads beyond which it is left out of account."""
 
@@ -282,13 +287,21 @@ def _nats(flips: int) -> Outcomes:
     return nats
 
 
-def _rounded_up(rms: float) -> float:
-    """The next power of `_STEP`, so that a limit is rather too large than too small."""
-    return float(_STEP ** math.ceil(math.log(rms, _STEP)))
+def _rounded_up(rms: float, step: float) -> float:
+    """The next power of a step, so that a limit is rather too large than too small."""
+    return float(step ** math.ceil(math.log(rms, step)))
 
 
-def _law(flips: int, rms: float, rho: float, nats: Outcomes, threshold: float) -> Law:
-    """Probabilities of a group's -ln p on the grid from 0 to the threshold; the last is that of all beyond."""
+def _law(flips: int, rms: float, rho: float, nats: Outcomes, grid: int) -> Law:
+    """Probabilities of a group's -ln p on a grid from 0 to the threshold; the last is that of all beyond.
+
+    Args:
+        flips: Number of coins.
+        rms: Root mean square of their agreements.
+        rho: The correlation.
+        nats: -ln p of each number of heads, as a share of the threshold.
+        grid: Number of steps.
+    """
     share = float(ndtr(rho / rms))
     spread = _TAILS * math.sqrt(flips * share * (1 - share)) + 1
     first = max(0, math.floor(flips * share - spread))
@@ -300,12 +313,12 @@ def _law(flips: int, rms: float, rho: float, nats: Outcomes, threshold: float) -
         + xlogy(counts, share)
         + xlogy(flips - counts, 1 - share)
     )
-    place = np.minimum(nats[counts] / threshold, 1.0) * _GRID
-    below = np.minimum(place.astype(np.intp), _GRID - 1)
+    place = np.minimum(nats[counts], 1.0) * grid
+    below = np.minimum(place.astype(np.intp), grid - 1)
     # What falls short of the threshold by less than a step must not count as beyond it.
-    above = np.where((below == _GRID - 1) & (place < _GRID), 0.0, place - below)
-    law: Law = np.bincount(below, chances * (1 - above), _GRID + 1)
-    law += np.bincount(below + 1, chances * above, _GRID + 1)
+    above = np.where((below == grid - 1) & (place < grid), 0.0, place - below)
+    law: Law = np.bincount(below, chances * (1 - above), grid + 1)
+    law += np.bincount(below + 1, chances * above, grid + 1)
     return law
 
 
@@ -319,11 +332,12 @@ def _repeated(law: Law, count: int) -> Law:
 
 def _summed(laws: Float64[np.ndarray, "groups grid"]) -> Law:  # noqa: F722 - names of axes
     """The law of a sum of independent parts, pair by pair; what goes beyond the grid gathers at its end."""
+    grid = laws.shape[1] - 1
     while len(laws) > 1:
         odd = laws[len(laws) // 2 * 2 :]
-        left, right = (np.fft.rfft(laws[start : len(laws) // 2 * 2 : 2], 2 * _GRID + 2) for start in (0, 1))
-        sums = np.fft.irfft(left * right, 2 * _GRID + 2)
-        sums[:, _GRID] += sums[:, _GRID + 1 :].sum(axis=1)
-        laws = np.concatenate([sums[:, : _GRID + 1], odd])
+        left, right = (np.fft.rfft(laws[start : len(laws) // 2 * 2 : 2], 2 * grid + 2) for start in (0, 1))
+        sums = np.fft.irfft(left * right, 2 * grid + 2)
+        sums[:, grid] += sums[:, grid + 1 :].sum(axis=1)
+        laws = np.concatenate([sums[:, : grid + 1], odd])
     total: Law = laws[0]
     return total

@@ -206,10 +206,14 @@ def _group(
     rule: Rule, slot: Slot, common: Mapping[Slot, tuple[Matrix, Matrix]], heads: Heads | None
 ) -> Group:
     filled = [(slot._replace(role=role), side) for role, side in rule.members]
-    present = [Member.of(place.role, *common[place], side, heads) for place, side in filled if place in common]
+    present = [
+        Member.of(place.role, *common[place], side, heads) for place, side in filled if place in common
+    ]
     # Without a word on heads, what does not fit is left out: the values alone are then the units of grouped-query attention.
     first = present[0]
-    fitting = [one for one in present if one.units == first.units and (one.heads is None) == (first.heads is None)]
+    fitting = [
+        one for one in present if one.units == first.units and (one.heads is None) == (first.heads is None)
+    ]
     roles = "+".join(one.role for one in fitting)
     return Group(
         name=".".join((*filter(None, [slot.tower]), *map(str, slot.numbers), roles)),

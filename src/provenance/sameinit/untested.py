@@ -111,7 +111,9 @@ def _counterparts(one: Network, other: Network) -> Mapping[str, tuple[_Counterpa
             left, right = one.layout.matrices[slot], other.layout.matrices[slot]
             found[left.name].append(_by_slot(one, left, other, right))
     placed = {counterpart.name for counterparts in found.values() for counterpart in counterparts}
-    names = matching_names((n for n in a.tensors if n not in found), (n for n in b.tensors if n not in placed))
+    names = matching_names(
+        (n for n in a.tensors if n not in found), (n for n in b.tensors if n not in placed)
+    )
     for name, partner in names.items():
         found[name].append(_by_name(a, name, b, partner))
     return {
@@ -162,12 +164,13 @@ def _difference(a: Checkpoint, name: str, b: Checkpoint, met: _Counterpart) -> s
 
 def _cosine(blocks: Pairs) -> float:
     """Cosine of two tensors; NaN where it is not defined."""
-    sums: list[tuple[float, float, float]] = []
+    sums: list[list[float]] = []
     with np.errstate(over="ignore", invalid="ignore"):
         for x, y in blocks:
             # In one order whatever the storage: sums are the same then with the two exchanged.
             one, other = np.ravel(x), np.ravel(y)
-            sums.append(tuple(float(np.einsum("i,i", *pair)) for pair in ((one, other), (one, one), (other, other))))
+            pairs = (one, other), (one, one), (other, other)
+            sums.append([float(np.einsum("i,i", *pair)) for pair in pairs])
     if not sums:
         return math.nan
     dot, square, other_square = np.sum(sums, axis=0)

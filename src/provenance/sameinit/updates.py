@@ -63,7 +63,9 @@ def update_ranks(
         if rank is None:
             return ()
         if rank:
-            found.append(UpdateRank(name=member.a.name, rank=rank, full=min(member.a.outputs, member.a.inputs)))
+            found.append(
+                UpdateRank(name=member.a.name, rank=rank, full=min(member.a.outputs, member.a.inputs))
+            )
     return tuple(found)
 
 
@@ -79,7 +81,9 @@ def _differing(
 
 
 def _fits(one: Network, other: Network, member: Member, *, thorough: bool) -> bool:
-    dtypes = (network.checkpoint.info(matrix.name).dtype for network, matrix in ((one, member.a), (other, member.b)))
+    dtypes = (
+        network.checkpoint.info(matrix.name).dtype for network, matrix in ((one, member.a), (other, member.b))
+    )
     elements = member.a.outputs * member.a.inputs
     return (
         all(dtype in _SPACINGS for dtype in dtypes)
@@ -97,7 +101,9 @@ def _rank(one: Network, other: Network, member: Member) -> int | None:
     directions = np.random.default_rng(_SEED).standard_normal((a.inputs, _OVERSAMPLED))
     images = np.zeros((a.outputs, _OVERSAMPLED))
     energy = rounding = 0.0
-    spacings = [_SPACINGS[network.checkpoint.info(matrix.name).dtype] for network, matrix in ((one, a), (other, b))]
+    spacings = [
+        _SPACINGS[network.checkpoint.info(matrix.name).dtype] for network, matrix in ((one, a), (other, b))
+    ]
     for outputs_at, inputs_at, x, y in paired_blocks(one, a, other, b):
         apart = np.subtract(x, y, dtype=np.float64)
         energy += float(np.square(apart).sum())

@@ -130,7 +130,12 @@ def _limit(part: str, clusters: Clusters, alpha: float) -> float | None:
         alone = (_limit_alone(coins.flips, coins.rms, alpha / len(groups)) for coins in groups)
         return min((limit for limit in alone if limit is not None), default=None)
     weakest = [min(cluster, key=lambda coins: coins.flips / coins.rms**2) for cluster in clusters]
-    return detection_limit(weakest, alpha / math.prod(len(cluster) for cluster in clusters))
+    return _limit_of(tuple(weakest), alpha / math.prod(len(cluster) for cluster in clusters))
+
+
+@lru_cache(maxsize=64)
+def _limit_of(groups: tuple[Coins, ...], alpha: float) -> float | None:
+    return detection_limit(groups, alpha)
 
 
 @lru_cache(maxsize=4096)
@@ -218,9 +223,7 @@ def _kinship(findings: Findings, limits: Limits) -> tuple[str, str]:
     )
 
 
-def shares(
-    findings: Findings, limits: Limits
-) -> tuple[Sequence[GroupTest], Sequence[GroupTest]]:
+def shares(findings: Findings, limits: Limits) -> tuple[Sequence[GroupTest], Sequence[GroupTest]]:
     """The groups that kin share, and those that they don't, though it would have been seen."""
     tested = findings.of_tier(1)
     strongest = max(coins.mean for _, coins in tested)
@@ -267,10 +270,10 @@ def _kinship_aligned(findings: Findings, limits: Limits) -> tuple[str, str]:
             "derived",
             f"the layers of one are the other's in another arrangement: {rearranged}{cosine}",
         )
+    places = f"{len(_places(findings, limits))} of {len(findings.of_tier(2))} groups"
     return (
         "derived",
-        f"only aligned units are alike, in {len(_places(findings, limits))} of {len(findings.of_tier(2))} groups: "
-        f"one was permuted, rotated or rescaled{cosine}",
+        f"only aligned units are alike, in {places}: one was permuted, rotated or rescaled{cosine}",
     )
 
 
