@@ -103,6 +103,13 @@ def test_a_sketch_comes_back_from_its_bytes_and_refuses_others(tmp_path: Path) -
         Sketch.from_bytes(before.to_bytes()[:-1])
 
 
+def test_a_sketch_of_another_method_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = sketched(LLAMA, tmp_path).to_bytes()
+    monkeypatch.setattr("provenance.sameinit.sketch.METHOD", "sameinit-sketch@2")
+    with pytest.raises(ContentError, match="this is sameinit-sketch@2"):
+        Sketch.from_bytes(stored)
+
+
 def test_shards_and_folders_change_nothing(tmp_path: Path) -> None:
     whole = sketched(LLAMA, tmp_path)
     folder = tmp_path / "sharded"
@@ -307,7 +314,7 @@ def test_weights_that_change_while_they_are_read_are_refused_with_or_without_a_s
         Request.named(ArtifactKind.MODEL, "m").reading(path, progress=interfere)
 
 
-def test_two_side_of_a_group_keep_the_same_units(tmp_path: Path) -> None:
+def test_both_sides_of_a_group_keep_the_same_units(tmp_path: Path) -> None:
     kept = {one.slot: one for one in sketched(LLAMA, tmp_path).samples}
     assert (kept[UP].side, kept[DOWN].side) == (Side.OUTPUTS, Side.INPUTS)
     assert kept[UP].units == kept[DOWN].units

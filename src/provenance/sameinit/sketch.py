@@ -118,8 +118,10 @@ class Sketch:
         try:
             length = 4 + int.from_bytes(data[:4], "little")
             header = json.loads(zlib.decompress(data[4:length]))
+            if header["method"] != METHOD:
+                raise ContentError(f"not a sketch of this version: {header['method']}, and this is {METHOD}")
             samples = tuple(_read_sample(entry) for entry in header["samples"])
-            family, heads, norm = _FAMILIES[header["family"]], header["heads"], header["norm"]
+            family, heads, norm = _FAMILIES[header["family"]], _read_heads(header["heads"]), header["norm"]
         except (zlib.error, ValueError, KeyError, TypeError) as error:
             raise ContentError(f"not a sketch of this version ({METHOD})") from error
         codes = length + 4 * len(samples)
@@ -127,7 +129,7 @@ class Sketch:
             raise ContentError("a sketch was cut short")
         return cls(
             family=family,
-            heads=heads and Heads(**heads | {"rotation": heads["rotation"] and Rotation(heads["rotation"])}),
+            heads=heads,
             norm=norm and Norm(norm),
             samples=samples,
             scales=tuple(np.frombuffer(data[length:codes], "<f4").tolist()),
@@ -274,6 +276,14 @@ def _rounded(values: Floats) -> tuple[float, bytes]:
     step = float(np.median(sizes[sizes > 0])) * _RANGE / _LARGEST
     step = max(float(np.float32(step)), float(np.finfo(np.float32).tiny))
     return step, np.clip(np.rint(values / step), -_LARGEST, _LARGEST).astype(np.int8).tobytes()
+
+
+def _read_heads(entry: Mapping[str, Any] | None) -> Heads | None:
+    return (
+        None
+        if entry is None
+        else Heads(**{**entry, "rotation": entry["rotation"] and Rotation(entry["rotation"])})
+    )
 
 
 def _read_sample(entry: Sequence[Any]) -> Sampled:
