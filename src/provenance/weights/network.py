@@ -31,13 +31,17 @@ class Network:
     layout: Layout | None
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path, *, base: Path | None = None) -> Self:
         """Opens a model's weights; only headers are read.
+
+        Args:
+            path: As in `Checkpoint.open`.
+            base: The model that an adapter was trained on.
 
         Raises:
             ContentError: There are no sound weights there; the message names the file and the reason.
         """
-        return cls.of(Checkpoint.open(path))
+        return cls.of(Checkpoint.open(path, base=base))
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> Self:
