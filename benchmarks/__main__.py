@@ -20,6 +20,10 @@ QUICK = {
 }
 LONG = {
     "same_init_zoo": "false and true positives of the same-init test on networks trained on the spot",
+    "black_box": "what recorded responses tell of small language models whose kinship is known",
+    "compare_scale": "same-init comparisons of Llama-shaped checkpoints at three sizes; 27 GB of disk",
+    "formats": "reading each format of weights, and the memory that it takes",
+    "robust_calibration": "false and true positives of the robust same-init test",
     "same_init_power": "what the same-init statistic finds of a planted correlation",
     "canary_digits": "what the planted canary finds on networks whose kinship is known",
 }

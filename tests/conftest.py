@@ -13,7 +13,13 @@ from provenance import Registry
 from provenance.demo import Story, tell
 
 # Shapes and dtypes in the annotations of the statistics are checked at every call; they are imported after this.
-install_import_hook(("provenance.sameinit.statistics", "provenance.canary.statistics"), "beartype.beartype")
+PURE = (
+    "provenance.sameinit.statistics",
+    "provenance.sameinit.conformal",
+    "provenance.sameinit.blackbox.statistics",
+    "provenance.canary.statistics",
+)
+install_import_hook(PURE, "beartype.beartype")
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
