@@ -371,3 +371,26 @@ def test_unlike_widths_are_not_aligned(tmp_path: Path) -> None:
     assert found.obstacles == (
         "the residual streams can't be aligned: the residual streams are of unlike width (32 and 48)",
     )
+
+
+def test_a_small_share_in_place_is_found_though_the_tables_show_another_turn(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    common = rng.standard_normal((disguise.VOCABULARY, 6)).astype(np.float32)
+
+    def with_topics(tensors: Tensors, seed: int) -> Tensors:
+        """Tables and gates have strong directions in which all models see the same of a token."""
+        topics = 0.1 * disguise.orthogonal(disguise.WIDTH, seed)[:6]
+        seen = rng.standard_normal((disguise.HIDDEN, 6)).astype(np.float32)
+        added = {"embed": common @ topics, "lm_head": common @ topics, "gate_proj": seen @ topics}
+        return {
+            name: values + next((more for part, more in added.items() if part in name), np.float32(0))
+            for name, values in tensors.items()
+        }
+
+    base, other = (with_topics(disguise.folded(model(seed)), seed) for seed in (1, 2))
+    merged = {name: 0.3 * values + 0.7 * other[name] for name, values in base.items()}
+    found = compared(base, merged, tmp_path)
+    assert found.alignment is not None
+    assert found.alignment.plain < 0.5
+    assert found.alignment.rotation is None
+    assert log10_p(found) < -20
