@@ -141,6 +141,14 @@ def test_a_merge_has_kin_on_both_sides(opened: Registry, weights: Path) -> None:
     ]
 
 
+def test_a_declared_merge_has_no_kin_but_its_parents_families(opened: Registry, weights: Path) -> None:
+    for name in ("base", "other"):
+        register(opened, weights / name)
+    register(opened, weights / "child0", "finetuned_from base")
+    found = register(opened, weights / "merged", "merged_from base", "merged_from other")
+    assert (found.warnings, len(found.evidence)) == ((), 2)
+
+
 def test_a_contradicted_claim_is_seen_everywhere(opened: Registry, weights: Path) -> None:
     register(opened, weights / "base")
     register(opened, weights / "other")

@@ -15,7 +15,7 @@ left to the audit.
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -113,13 +113,7 @@ def discover(ledger: Ledger, actor: str, models: Sequence[ArtifactId]) -> Mappin
     """Looks into the weights of registered models, one after the other, and records what is conclusive."""
     look = _Look(Holdings(ledger.snapshot(), ledger.sketches()), signs(ledger.sketches()))
     look.waiting.update(models)
-    found: dict[ArtifactId, tuple[Sequence[Evidence], tuple[str, ...]]] = {}
-    for model in models:
-        look.waiting.discard(model)
-        try:
-            found[model] = look.into(model)
-        except ProvenanceError as error:
-            found[model] = (), (f"what the weights of {model} say was not looked at: {error.message}",)
+    found = {model: look.into(model) for model in models}
     with ledger.transaction(actor) as transaction:
         return {
             model: Discovery(evidence=tuple(transaction.append(one).id for one in tests), warnings=warnings)
@@ -154,18 +148,22 @@ class _Look:
 
     def into(self, model: ArtifactId) -> tuple[Sequence[Evidence], tuple[str, ...]]:
         """What the weights of a model say: the tests that came to a conclusion, and warnings."""
+        self.waiting.discard(model)
         before = len(self._found)
-        warnings = tuple(
-            text for finding in (self._copies, self._claims, self._undeclared) for text in finding(model)
-        )
-        return self._found[before:], warnings
+        warnings: list[str] = []
+        try:
+            for finding in (self._copies, self._claims, self._undeclared):
+                warnings += finding(model)
+        except ProvenanceError as error:
+            warnings.append(f"not all that the weights of {model} say was looked at: {error.message}")
+        return self._found[before:], tuple(warnings)
 
     def _copies(self, model: ArtifactId) -> Iterator[str]:
         """Records that a model's content is registered under another name, and tells it where no record does."""
         copies = [one for one in self._by_digest.get(self._digest(model), ()) if one != model]
         if not copies:
             return
-        known = clan(self.kindred, model) | self.waiting
+        known = clan(self.kindred, self.kindred.line(model)) | self.waiting
         declared = [one for one in self._parents(model) if one in copies]
         unknown = [one for one in copies if one not in known]
         for copy in (*declared, *unknown[:1]):
@@ -210,16 +208,19 @@ class _Look:
 
     def _undeclared(self, model: ArtifactId) -> Iterator[str]:
         """Searches for kin that nothing explains, and tests one of each clan."""
-        drawn, own = self._sketch(model), self._digest(model)
+        drawn, own = self.holdings.sketch(model), self._digest(model)
         hits = [] if drawn is None else [hit for hit in self._hits(drawn) if hit.digest != own]
-        known = clan(self.kindred, model) | self.waiting if hits else set()
+        if not hits:
+            return
+        known = clan(self.kindred, self.kindred.line(model)) | self.waiting
         clans = 0
         for other in (one for hit in hits for one in self._by_digest.get(hit.digest, ())):
             if other in known or clans == _MOST_CLANS:
                 continue
             clans += 1
-            known |= clan(self.kindred, other)
-            found = self._sampled(other, model)
+            known |= clan(self.kindred, [other])
+            is_tested = self.kindred.evidence.same_init(other, model) is not None
+            found = None if is_tested else self._sampled(other, model)
             if found is not None and found.verdict is Verdict.SAME_INIT:
                 self._add(self.holdings.evidence(found, other, model))
                 parents = ", ".join(map(str, self._parents(model))) or "none"
@@ -256,12 +257,6 @@ class _Look:
     def _digest(self, model: ArtifactId) -> str:
         content = self.holdings.snapshot.artifacts[model].fact.content
         return "" if content is None else str(content.digest)
-
-    def _sketch(self, model: ArtifactId) -> "Sketch | None":
-        try:
-            return self.holdings.sketch(model)
-        except ContentError:
-            return None
 
     def _sampled(self, one: ArtifactId, other: ArtifactId) -> Comparison | None:
         try:
@@ -316,13 +311,14 @@ def search(
     )
 
 
-def clan(kindred: Kindred, model: ArtifactId) -> set[ArtifactId]:
-    """All that are joined to a model by records and tests of whole initialisations, through however many, and itself.
+def clan(kindred: Kindred, models: Iterable[ArtifactId]) -> set[ArtifactId]:
+    """All that are joined to some models by records and tests of whole initialisations, through however many, and they themselves.
 
     Wider than `Kindred.family`, which takes one test at a time: this tells what is known somehow, and need not be told again. From a
     merge it does not go up, so that a model which is kin to one of its parents is not taken for kin to the other.
     """
-    joined, frontier = {model}, [model]
+    joined = set(models)
+    frontier = list(joined)
     while frontier:
         one = frontier.pop()
         above = kindred.weight_parents(one) if len(kindred.starting_weights(one)) == 1 else ()
