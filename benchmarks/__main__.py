@@ -16,6 +16,8 @@ QUICK = {
     "digest": "digests of content, beside plain reads",
     "register_folder": "one `provenance register model` of 500 MB, as typed",
     "manifest": "10,000 artifacts and 14,000 relations at once, beside raw sqlite3",
+    "sketch": "digest and same-init sketch in one pass, beside plain reads",
+    "search": "one model among 100,000 sketches, and two by their sketches",
     "compare_pair": "a same-init comparison of two real checkpoints",
 }
 LONG = {
