@@ -2,6 +2,8 @@
 
 import json
 import os
+import struct
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -171,3 +173,81 @@ def test_a_file_that_shrinks_while_it_is_open_is_an_error(tmp_path: Path) -> Non
     os.truncate(path, 20)
     with pytest.raises(ContentError, match="was changed while it was being read"):
         checkpoint.rows("one")
+
+
+def test_a_file_that_is_written_anew_while_it_is_open_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_file({"one": ONE}, path)
+    checkpoint = Checkpoint.open(path)
+    save_file({"one": TWO}, tmp_path / "other.safetensors")
+    (tmp_path / "other.safetensors").rename(path)
+    for read in (checkpoint.rows, checkpoint.raw):
+        with pytest.raises(ContentError, match="was changed while it was being read"):
+            read("one")
+
+
+def test_a_file_is_cut_short_by_another_thread_and_no_read_crashes(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_file({"one": np.zeros((4096, 64), np.float32)}, path)
+    checkpoint = Checkpoint.open(path)
+    with ThreadPoolExecutor() as pool:
+        reads = [pool.submit(checkpoint.rows, "one", start, start + 8) for start in range(0, 4096, 8)]
+        os.truncate(path, 100_000)
+        late = [pool.submit(checkpoint.rows, "one", start, start + 8) for start in range(0, 4096, 8)]
+    assert all(read.exception() is None or isinstance(read.exception(), ContentError) for read in reads)
+    assert all(isinstance(read.exception(), ContentError) for read in late)
+
+
+def test_bytes_are_counted_exactly_when_many_threads_read(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    values = np.arange(4096 * 16, dtype=np.float32).reshape(4096, 16)
+    save_file({"one": values}, path)
+    checkpoint = Checkpoint.open(path)
+    with ThreadPoolExecutor(8) as pool:
+        parts = list(pool.map(lambda start: checkpoint.rows("one", start, start + 4), range(0, 4096, 4)))
+    np.testing.assert_array_equal(np.concatenate(parts), values)
+    assert checkpoint.bytes_read == values.nbytes
+
+
+def test_several_leading_axes_count_as_one(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    experts = np.arange(3 * 4 * 5, dtype=np.float32).reshape(3, 4, 5)
+    save_file({"up": experts}, path)
+    checkpoint = Checkpoint.open(path)
+    np.testing.assert_array_equal(checkpoint.rows("up", 3, 9, leading=2), experts.reshape(12, 5)[3:9])
+    assert checkpoint.bytes_read == 6 * 5 * 4
+
+
+def test_empty_tensors_have_no_rows_and_values_that_are_not_finite_are_read_as_they_are(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "model.safetensors"
+    odd = np.array([[np.nan, np.inf], [-np.inf, 0]], np.float32)
+    save_file({"none": np.zeros((0, 7), np.float32), "thin": np.zeros((7, 0), np.float32), "odd": odd}, path)
+    checkpoint = Checkpoint.open(path)
+    assert checkpoint.rows("none").shape == (0, 7)
+    assert checkpoint.rows("thin", 2, 5).shape == (3, 0)
+    assert checkpoint.raw("none").size == 0
+    np.testing.assert_array_equal(checkpoint.rows("odd"), odd)
+
+
+def test_arrays_in_memory_are_a_checkpoint_too() -> None:
+    checkpoint = Checkpoint.of(Path("memory"), {"one": ONE})
+    np.testing.assert_array_equal(checkpoint.rows("one", 1, 3), ONE[1:3])
+    np.testing.assert_array_equal(checkpoint.raw("one"), ONE.reshape(-1).view(np.uint8))
+    assert checkpoint.file_of("one") is None
+    assert checkpoint.bytes_read == 0
+
+
+def test_a_hundred_thousand_tensors_are_opened_in_seconds(tmp_path: Path) -> None:
+    count = 100_000
+    entries = ",".join(
+        f'"layers.{i}.w":{{"dtype":"F32","shape":[1],"data_offsets":[{4 * i},{4 * i + 4}]}}'
+        for i in range(count)
+    )
+    header = f"{{{entries}}}".encode()
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header + np.arange(count, dtype="<f4").tobytes())
+    checkpoint = Checkpoint.open(path)
+    assert len(checkpoint.tensors) == count
+    assert checkpoint.rows("layers.77777.w") == [77777]

@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -229,6 +230,7 @@ class HeldTensor:
         return np.ascontiguousarray(self.values).reshape(-1).view(np.uint8)[start:stop]
 
 
+@cache
 def plain(dtype: str) -> Encoding:
     """The encoding of an element type of `provenance.weights.dtypes.DTYPES`; sizes are only used where it can be decoded."""
     known = DTYPES[dtype]
