@@ -72,7 +72,7 @@ class Family:
 
 
 Make: TypeAlias = Callable[[Family, int], Recipe]
-"""A relative of the family's base of a seed."""
+"""A member of a family, by the seed of its initialisation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,12 +83,14 @@ class Kind:
         name: What tables call it.
         make: The relative.
         architectures: Those for which it makes sense.
+        of: What it is a relative of.
         impossible: No exact test can find it: a deliberate defence against tests of signs.
     """
 
     name: str
     make: Make
     architectures: frozenset[str]
+    of: Make = Family.base
     impossible: bool = False
 
 
@@ -136,6 +138,13 @@ def _other_data(family: Family, seed: int) -> Recipe:
     return family.start(seed).then("train", data=family.other_data, order=6, steps=family.steps)
 
 
+def _sibling(order: int, pace: float, rate: float) -> Make:
+    """Trained from the start in an order of its own, ``pace`` times as long as usual."""
+    return lambda family, seed: family.start(seed).then(
+        "train", data=family.data, order=order, steps=round(pace * family.steps), rate=rate
+    )
+
+
 def _adapted(family: Family, seed: int) -> Recipe:
     return family.base(seed).then(
         "adapt", rank=8, data=family.other_data, order=8, steps=family.steps // 3, rate=1e-3
@@ -163,6 +172,18 @@ KINDS: tuple[Kind, ...] = (
     Kind(name="continued for long", make=_longer, architectures=ALL),
     Kind(name="same init, other order", make=lambda f, s: f.learnt(f.start(s), 1), architectures=ALL),
     Kind(name="same init, other data", make=_other_data, architectures=ALL),
+    Kind(
+        name="siblings, hardly trained",
+        of=_sibling(1, 0.2, 1e-3),
+        make=_sibling(2, 0.2, 1e-3),
+        architectures=frozenset({"mlp"}),
+    ),
+    Kind(
+        name="siblings, trained long and hard",
+        of=_sibling(1, 20, 1e-2),
+        make=_sibling(2, 20, 1e-2),
+        architectures=frozenset({"mlp"}),
+    ),
     Kind(name="LoRA merged", make=_adapted, architectures=LANGUAGE),
     Kind(name="int8", make=_does("quantise", bits=8), architectures=ALL),
     Kind(name="int4", make=_does("quantise", bits=4), architectures=ALL),
@@ -242,8 +263,8 @@ def pairs(family: Family) -> Iterator[Pair]:
     for kind in KINDS:
         if family.architecture in kind.architectures:
             for seed in range(family.parents):
-                child = kind.make(family, seed)
-                yield Pair(family=family.name, kind=kind.name, a=bases[seed], b=child, related=True)
+                one, other = kind.of(family, seed), kind.make(family, seed)
+                yield Pair(family=family.name, kind=kind.name, a=one, b=other, related=True)
     for correlation in CORRELATIONS:
         for seed in range(family.drowned):
             child = bases[seed].then("drown", correlation=correlation, seed=seed)
