@@ -120,7 +120,7 @@ class _Weights:
         from provenance.weights.network import Network
 
         self._sketcher: Sketcher | None = None
-        with suppress(ProvenanceError):
+        with suppress(ProvenanceError, OSError):
             self._sketcher = Sketcher(Network.open(path.absolute()))
 
     def look(self, file: Path) -> None:
