@@ -26,7 +26,9 @@ def _plain(dtype: str) -> Callable[[Bytes], Floats]:
 
 def _bfloat16(data: Bytes) -> Floats:
     """bfloat16 is the upper half of a float32."""
-    return (data.view("<u2").astype(np.uint32) << 16).view(np.float32)
+    words = data.view("<u2").astype(np.uint32)
+    words <<= 16
+    return words.view(np.float32)
 
 
 def _float8_e5m2(data: Bytes) -> Floats:
