@@ -181,7 +181,7 @@ def test_the_number_of_threads_changes_no_bit(tmp_path: Path, monkeypatch: pytes
 def test_a_model_of_thousands_of_tiny_tensors_is_compared_in_proportion_to_their_number(
     tmp_path: Path,
 ) -> None:
-    layers = 1500
+    layers = 600
     shapes = {f"layers.{i}.weight": (8, 8 if i else 5) for i in range(layers)}
     a, b = drawn(shapes, 1), drawn(shapes, 2)
     found = compared(tmp_path, a, b)

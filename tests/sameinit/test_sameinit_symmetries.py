@@ -62,7 +62,7 @@ def planned(tensors: Tensors, hints: Hints = HINTS) -> Sequence[Group]:
 
 def turned(model: Any, member: Member, signs: np.ndarray) -> None:
     """Turns the signs of units of a matrix in place; ``signs`` has one for each unit."""
-    rows = torch.from_numpy(signs[list(member.unit_of())].astype(np.float64))
+    rows = torch.from_numpy(signs[member.unit_of()].astype(np.float64))
     values = model.state_dict()[member.a.name]
     if "c_attn" in member.a.name:
         part = [Role.QUERY, Role.KEY, Role.VALUE].index(member.role)

@@ -135,7 +135,7 @@ class _Sums:
 
     def __init__(self, one: Network, other: Network, member: Member, symmetry: Symmetry) -> None:
         self.member = member
-        self.unit_of = np.array(member.unit_of(), np.intp)
+        self.unit_of = member.unit_of()
         self.size = len(self.unit_of), member.others
         self.swaps = symmetry is Symmetry.SWAP
         self.stride = max(1, member.others // SAMPLED_OTHERS)

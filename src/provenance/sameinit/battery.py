@@ -21,6 +21,7 @@ from provenance.sameinit.symmetries import Group, groups
 from provenance.sameinit.untested import untested_obstacles
 from provenance.sameinit.updates import update_ranks
 from provenance.sameinit.verdict import Findings, judge, shares
+from provenance.weights.adapters import CONFIG
 from provenance.weights.checkpoint import Checkpoint
 from provenance.weights.network import Network
 
@@ -57,8 +58,12 @@ def compare(
     Raises:
         ContentError: A checkpoint can't be read safely; the message names the file and the reason.
     """
-    one, other = (Network.open(path, base=base) for path in (a, b))
+    one, other = (Network.open(path, base=base if _is_adapter(path) else None) for path in (a, b))
     return compare_networks(one, other, limits=limits, effort=effort)
+
+
+def _is_adapter(path: Path) -> bool:
+    return ((path if path.is_dir() else path.parent) / CONFIG).is_file()
 
 
 def compare_networks(
@@ -99,7 +104,7 @@ def compare_networks(
         identity=identity,
         coverage=_coverage(one.checkpoint, other.checkpoint, tests),
         # A list: both are read, whichever is first.
-        untrained=any([_is_untrained(network.checkpoint) for network in (one, other)]),
+        untrained=True in [_is_untrained(network.checkpoint) for network in (one, other)],
         obstacles=(*obstacles(one.layout, other.layout, tests), *untested),
         depths=(_depth(one), _depth(other)),
     )

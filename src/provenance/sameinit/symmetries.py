@@ -19,9 +19,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+import numpy as np
+import numpy.typing as npt
+
 from provenance.weights.families import Positions, Role
 from provenance.weights.hints import Norm, Rotation
 from provenance.weights.roles import Heads, Layout, Matrix, Slot
+
+Indices = npt.NDArray[np.intp]
 
 
 class Symmetry(StrEnum):
@@ -125,12 +130,12 @@ class Member:
         """Whether the inputs may be the same units as the outputs, by a skip connection, and be swapped with them."""
         return self.role is Role.SERIES
 
-    def unit_of(self) -> tuple[int, ...]:
+    def unit_of(self) -> Indices:
         """The unit that each row belongs to, for the rows of the units that are tested: a beginning of all rows."""
         if self.heads is None:
-            return tuple(range(self.units))
+            return np.arange(self.units)
         units = _units_of_heads(self.role, self.heads)
-        return tuple(unit for unit in units if unit < self.units)
+        return units[units < self.units]
 
     def obstacle(self) -> str | None:
         """Why the two tensors can't be set side by side, if they can't. Tables of tokens may be of unlike length."""
@@ -264,12 +269,12 @@ def _units_per_head(role: Role, heads: Heads) -> int:
     return heads.size - (heads.size // 2 if turned else 0)
 
 
-def _units_of_heads(role: Role, heads: Heads) -> Iterator[int]:
-    """The unit of each row: dimensions r and r + rotated / 2 of a head turn together; query heads share their key-value head's units."""
+def _units_of_heads(role: Role, heads: Heads) -> Indices:
+    """The unit of each row: dimensions r and r + size / 2 of a head turn together; query heads share their key-value head's units."""
     per_head = _units_per_head(role, heads)
+    within = np.arange(heads.size)
     pairs = heads.size - per_head
-    within = [r if r < pairs else r - pairs for r in range(heads.size)]
+    within = np.where(within < pairs, within, within - pairs)
     shared = heads.queries // heads.keys if role in _PER_QUERY else 1
-    for head in range(heads.keys):
-        for _ in range(shared):
-            yield from (head * per_head + unit for unit in within)
+    units = np.arange(heads.keys)[:, None, None] * per_head + within
+    return np.repeat(units, shared, axis=1).ravel()
