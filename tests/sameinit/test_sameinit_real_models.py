@@ -67,7 +67,9 @@ def test_the_layers_of_a_trained_model_are_strangers_to_each_other(minilm: Tenso
         found = compare(MINILM, saved(shifted, tmp_path / "shifted.safetensors"))
         assert found.verdict is not Verdict.SAME_INIT
         scores += [
-            (2 * one.heads - one.flips) / one.flips**0.5 for one in found.tests if one.heads and one.flips
+            (2 * one.heads - one.flips) / one.flips**0.5
+            for one in found.tests
+            if one.tier == 1 and one.heads and one.flips
         ]
     assert len(scores) == 54
     assert np.abs(scores).max() < 4

@@ -118,7 +118,9 @@ def lens(network: Network, length: int, count: int) -> Lens | None:
     Raises:
         ContentError: A file was changed since it was opened.
     """
-    reading, writing = (table(network, role, length, count) for role in (Role.EMBEDDING, Role.HEAD))
+    reading, writing = (
+        table(network, role, length, count) if length else None for role in (Role.EMBEDDING, Role.HEAD)
+    )
     if reading is None or writing is None or not (np.isfinite(reading).all() and np.isfinite(writing).all()):
         return None
     if network.layout and network.layout.norm is Norm.LAYER:
