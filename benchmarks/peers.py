@@ -173,11 +173,10 @@ def _rank_agreement(order: np.ndarray) -> Score:
     """Spearman's correlation of a permutation with the identity, and its one-sided p."""
     correlation = float(spearmanr(np.arange(len(order)), order).statistic)
     degrees = len(order) - 2
-    if correlation >= 1.0:
-        # All in place: one of h! orders, far under what the law of t can say.
-        return Score(1.0, -math.lgamma(len(order) + 1) / math.log(10))
-    statistic = correlation * math.sqrt(degrees / (1 - correlation**2))
-    return Score(correlation, float(t.logsf(statistic, degrees)) / math.log(10))
+    statistic = correlation * math.sqrt(degrees / max(1 - correlation**2, np.finfo(np.float64).tiny))
+    # No order is rarer than one of h!; the law of t, which underflows there, knows nothing of that.
+    log10_p = max(float(t.logsf(statistic, degrees)), -math.lgamma(len(order) + 1)) / math.log(10)
+    return Score(correlation, log10_p)
 
 
 def _combined(found: list[Score]) -> Score | None:
