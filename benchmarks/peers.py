@@ -173,7 +173,7 @@ def _rank_agreement(order: np.ndarray) -> Score:
     """Spearman's correlation of a permutation with the identity, and its one-sided p."""
     correlation = float(spearmanr(np.arange(len(order)), order).statistic)
     degrees = len(order) - 2
-    statistic = correlation * math.sqrt(degrees / max(1 - correlation**2, np.finfo(np.float64).tiny))
+    statistic = correlation * math.sqrt(degrees / max(1 - correlation**2, np.finfo(np.float64).eps))
     # No order is rarer than one of h!; the law of t, which underflows there, knows nothing of that.
     log10_p = max(float(t.logsf(statistic, degrees)), -math.lgamma(len(order) + 1)) / math.log(10)
     return Score(correlation, log10_p)
