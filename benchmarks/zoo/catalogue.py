@@ -84,14 +84,16 @@ class Kind:
         make: The relative.
         architectures: Those for which it makes sense.
         of: What it is a relative of.
-        impossible: No exact test can find it: a deliberate defence against tests of signs.
+        beyond: Architectures of which no exact test finds it. Signs that were drawn anew leave no coin to toss where signs
+            are all that is tested; nor does a new order of units where order is all that is arbitrary (plain layers), or
+            that and new bases of all values (GPT-2).
     """
 
     name: str
     make: Make
     architectures: frozenset[str]
     of: Make = Family.base
-    impossible: bool = False
+    beyond: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,7 @@ class Pair:
         a: The one.
         b: The other.
         related: They share an initialisation, wholly or in part.
+        beyond: They do, and no exact test can find it: `Kind.beyond`.
         correlation: For `NOISE`: of B's weights with A's.
     """
 
@@ -112,6 +115,7 @@ class Pair:
     a: Recipe
     b: Recipe
     related: bool
+    beyond: bool = False
     correlation: float | None = None
 
 
@@ -191,20 +195,27 @@ KINDS: tuple[Kind, ...] = (
     Kind(name="pruned 80 %", make=_does("prune", share=0.8), architectures=ALL),
     Kind(name="merged 50/50", make=_merged(0.5), architectures=ALL),
     Kind(name="merged 20/80", make=_merged(0.2), architectures=ALL),
-    Kind(name="permuted", make=_does("permute", seed=1), architectures=ALL),
+    Kind(name="permuted", make=_does("permute", seed=1), architectures=ALL, beyond=IMAGES),
     Kind(name="rotated", make=_does("rotate", seed=2), architectures=RMS),
     Kind(name="scaled", make=_does("scale", seed=3), architectures=ALL),
     Kind(name="values rotated", make=_does("rotate_values", seed=4), architectures=LANGUAGE),
-    Kind(name="all disguises", make=lambda f, s: _disguised(f.base(s)), architectures=ALL),
+    Kind(
+        name="all disguises",
+        make=lambda f, s: _disguised(f.base(s)),
+        architectures=ALL,
+        beyond=IMAGES | {"gpt2"},
+    ),
     Kind(
         name="permuted, then tuned",
         make=lambda f, s: f.tuned(f.base(s).then("permute", seed=1)),
         architectures=ALL,
+        beyond=IMAGES,
     ),
     Kind(
         name="disguised, then tuned",
         make=lambda f, s: f.tuned(_disguised(f.base(s))),
         architectures=ALL,
+        beyond=IMAGES | {"gpt2"},
     ),
     Kind(
         name="vocabulary extended",
@@ -226,13 +237,13 @@ KINDS: tuple[Kind, ...] = (
         name="random sign flips",
         make=_does("flip_signs", seed=10),
         architectures=LANGUAGE,
-        impossible=True,
+        beyond=RMS,
     ),
     Kind(
         name="all disguises and sign flips",
         make=lambda f, s: _disguised(f.base(s)).then("flip_signs", seed=10),
         architectures=LANGUAGE,
-        impossible=True,
+        beyond=LANGUAGE,
     ),
 )
 
@@ -264,7 +275,8 @@ def pairs(family: Family) -> Iterator[Pair]:
         if family.architecture in kind.architectures:
             for seed in range(family.parents):
                 one, other = kind.of(family, seed), kind.make(family, seed)
-                yield Pair(family=family.name, kind=kind.name, a=one, b=other, related=True)
+                hidden = family.architecture in kind.beyond
+                yield Pair(family=family.name, kind=kind.name, a=one, b=other, related=True, beyond=hidden)
     for correlation in CORRELATIONS:
         for seed in range(family.drowned):
             child = bases[seed].then("drown", correlation=correlation, seed=seed)

@@ -25,6 +25,7 @@ class Judgement:
         family: As in `Pair`.
         kind: As in `Pair`.
         related: The truth.
+        beyond: As in `Pair`.
         correlation: As in `Pair`.
         verdict: A `Verdict`.
         kinship: As in `Comparison`.
@@ -41,6 +42,7 @@ class Judgement:
     family: str
     kind: str
     related: bool
+    beyond: bool
     correlation: float | None
     verdict: Verdict
     kinship: str | None
@@ -74,6 +76,7 @@ def judge(pair: Pair, home: Path) -> Judgement:
         family=pair.family,
         kind=pair.kind,
         related=pair.related,
+        beyond=pair.beyond,
         correlation=pair.correlation,
         verdict=found.verdict,
         kinship=found.kinship,
