@@ -133,6 +133,7 @@ def compare_networks(
         sampled=findings.sampled,
         layers=findings.layers if findings.is_kin(limits, (2,)) else (),
         invariants=findings.invariants,
+        suspicion=findings.suspicion,
         update_ranks=findings.update_ranks,
         direction=direction(one, other, planned)
         if is_kin and judgement.kinship != "identical" and not sampled

@@ -203,6 +203,7 @@ class Comparison:
         sampled: Only a sample of the weights was looked at; coverage then says how much of what was at hand.
         layers: Which layers, experts and heads go together, where the models were aligned and a test found them related.
         invariants: Likenesses that no re-parameterisation hides, where they were looked at.
+        suspicion: Why the two look like a model and its disguised copy, if they do: no proof, but no independence either.
         update_ranks: Differences of low rank, for kin.
         direction: Which may have come first, for kin.
     """
@@ -226,6 +227,7 @@ class Comparison:
     sampled: bool = False
     layers: tuple[LayerMatch, ...] = ()
     invariants: tuple[InvariantScore, ...] = ()
+    suspicion: str | None = None
     update_ranks: tuple[UpdateRank, ...] = ()
     direction: Direction | None = None
 

@@ -28,8 +28,6 @@ from provenance.sameinit.symmetries import UNORDERED_PARTS
 
 FAINT = 0.1
 """Share of the strongest group's agreement below which a group that did not respond counts as not shared."""
-DISGUISED = 1e-3
-"""Conformal p of an invariant from which a pair looks like a disguised copy."""
 
 Clusters = Sequence[Sequence[Coins]]
 
