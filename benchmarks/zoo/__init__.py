@@ -2,6 +2,8 @@
 
     python -m benchmarks.zoo build [--small]    # trains what is missing; kept under $PROVENANCE_ZOO or the user's cache
     python -m benchmarks.zoo judge [--small]    # compares, prints the tables, and writes them as JSON
+    python -m benchmarks.zoo real               # real checkpoints, of which each is left out whose package is missing
+    python -m benchmarks.zoo                    # all three
 
 - `benchmarks.zoo.recipes`: how a model is made, as data with a digest.
 - `benchmarks.zoo.models`: the architectures; weights and configuration as one value.

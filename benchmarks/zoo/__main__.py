@@ -1,4 +1,4 @@
-"""`python -m benchmarks.zoo build|judge|real`: see `benchmarks.zoo`."""
+"""`python -m benchmarks.zoo [build|judge|real]`: see `benchmarks.zoo`."""
 
 import argparse
 import dataclasses
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from benchmarks.zoo.judging import Judgement
     from benchmarks.zoo.tables import Table
 
+WHAT = ("build", "judge", "real")
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(
@@ -23,23 +25,30 @@ def main() -> None:
         description=zoo.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", choices=("build", "judge", "real"))
+    parser.add_argument("what", nargs="*", choices=WHAT, default=WHAT, help="default: all three")
     parser.add_argument("--small", action="store_true", help="the variant of the tests")
     parser.add_argument("--home", type=Path, default=zoo_home(), help="default: %(default)s")
     parser.add_argument("--workers", type=int, default=2, help="processes, one thread each")
     options = parser.parse_args()
     known = [pair for family in (SMALL if options.small else FAMILIES) for pair in pairs(family)]
-    began = time.perf_counter()
-    if options.what == "build":
-        build_all([recipe for pair in known for recipe in (pair.a, pair.b)], options.home, options.workers)
-    elif options.what == "judge":
-        _require(parser, known, options.home)
-        _judge(known, options.home, options.workers)
-    else:
-        from benchmarks.zoo.real import real_checkpoints
+    for what in options.what:
+        began = time.perf_counter()
+        if what == "build":
+            models = [recipe for pair in known for recipe in (pair.a, pair.b)]
+            build_all(models, options.home, options.workers)
+        elif what == "judge":
+            _require(parser, known, options.home)
+            _judge(known, options.home, options.workers)
+        else:
+            _real(options.home)
+        print(f"{what}: {time.perf_counter() - began:.0f} s, {options.workers} processes")
 
-        _report(options.home / "real.json", [real_checkpoints()], [])
-    print(f"{options.what}: {time.perf_counter() - began:.0f} s")
+
+def _real(home: Path) -> None:
+    from benchmarks.zoo.real import real_checkpoints
+
+    home.mkdir(parents=True, exist_ok=True)
+    _report(home / "real.json", [real_checkpoints()], [])
 
 
 def _judge(known: Sequence[Pair], home: Path, workers: int) -> None:
