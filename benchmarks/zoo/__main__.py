@@ -25,13 +25,13 @@ def main() -> None:
         description=zoo.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", nargs="*", choices=WHAT, default=WHAT, help="default: all three")
+    parser.add_argument("what", nargs="?", choices=(*WHAT, "all"), default="all", help="default: %(default)s")
     parser.add_argument("--small", action="store_true", help="the variant of the tests")
     parser.add_argument("--home", type=Path, default=zoo_home(), help="default: %(default)s")
     parser.add_argument("--workers", type=int, default=2, help="processes, one thread each")
     options = parser.parse_args()
     known = [pair for family in (SMALL if options.small else FAMILIES) for pair in pairs(family)]
-    for what in options.what:
+    for what in WHAT if options.what == "all" else [options.what]:
         began = time.perf_counter()
         if what == "build":
             models = [recipe for pair in known for recipe in (pair.a, pair.b)]
