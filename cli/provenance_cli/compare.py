@@ -86,8 +86,9 @@ def palimpsest(file: Path, as_json: bool) -> None:
     FILE holds a line of JSON for each example: {"order": its row or step in training, "logprob": what the tested model gives to it}, and
     in all lines or none a "reference", the same from a model known to be unrelated.
 
-    Whatever comes out, it says nothing of initialisations. Exit 3 where nothing was testable. Python:
-    provenance.sameinit.palimpsest.palimpsest_file().
+    Whatever comes out, it says nothing of initialisations. Exit 3 where nothing was testable.
+
+    Python: provenance.sameinit.palimpsest.palimpsest_file().
     """
     from provenance.sameinit.palimpsest import palimpsest_file
 
