@@ -9,7 +9,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from provenance import Registry
-from provenance.evidence import Verdict
+from provenance.evidence import Evidence, Verdict
 from provenance.lineage import EvidenceIndex
 from provenance.relations import RelationKind
 from provenance.request import Parent
@@ -42,7 +42,7 @@ def stranger(folder: Path) -> Path:
     return folder
 
 
-def test_a_documented_fine_tune_is_registered_audited_and_found_to_share_its_initialisation(
+def test_a_documented_fine_tune_is_found_to_share_its_initialisation_as_soon_as_it_is_registered(
     registry: Registry,
 ) -> None:
     registry.register_model(BASE, name=BASE_NAME)
@@ -51,13 +51,12 @@ def test_a_documented_fine_tune_is_registered_audited_and_found_to_share_its_ini
         name="sre-embedding-model",
         parents=[Parent(kind=RelationKind.FINETUNED_FROM, reference=BASE_NAME)],
     )
-    (outcome,) = registry.audit(registry.audit_plan([tuned.artifact]))
-    assert outcome.recorded is not None
-    evidence = outcome.recorded.fact
-    assert evidence.verdict is Verdict.SAME_INIT
-    assert evidence.result["kinship"] == "derived"
-    standing = EvidenceIndex(registry.view().snapshot).same_init(evidence.parent, evidence.child)
-    assert standing == outcome.recorded
+    snapshot = registry.view().snapshot
+    (told,) = snapshot.all(Evidence)
+    assert [told.id] == list(tuned.evidence)
+    assert told.fact.verdict is Verdict.SAME_INIT
+    assert told.fact.result["sampled"] is True
+    assert EvidenceIndex(snapshot).same_init(told.fact.parent, told.fact.child) == told
     assert registry.audit_plan([tuned.artifact]) == ()
 
 

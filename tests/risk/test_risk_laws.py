@@ -1,6 +1,7 @@
 """Laws that hold for every registry, on registries that Hypothesis makes up; they are sentences, so a failure can be read."""
 
 import math
+import re
 from pathlib import Path
 from random import Random
 
@@ -151,7 +152,7 @@ def substance(report: RiskReport) -> object:
         (
             risks.artifact,
             risks.status,
-            risks.unknown,
+            sorted(re.sub(r"evidence-\d+", "evidence", gap) for gap in risks.unknown),
             sorted(
                 (entry.origin, entry.status, entry.score, entry.depth,
                  [(step.parent, step.relation, step.child, step.factor, step.basis) for step in entry.route])
