@@ -146,16 +146,21 @@ def reached(report: RiskReport) -> set[tuple[str, str]]:
     return {(str(risks.artifact), str(entry.origin)) for risks in report.artifacts for entry in risks.risks}
 
 
+def numberless(text: str) -> str:
+    """A text without the numbers that facts have in the ledger."""
+    return re.sub(r"evidence-\d+", "evidence", text)
+
+
 def substance(report: RiskReport) -> object:
     """What a report says, less the numbers that facts have in the ledger."""
     return [
         (
             risks.artifact,
             risks.status,
-            sorted(re.sub(r"evidence-\d+", "evidence", gap) for gap in risks.unknown),
+            sorted(map(numberless, risks.unknown)),
             sorted(
                 (entry.origin, entry.status, entry.score, entry.depth,
-                 [(step.parent, step.relation, step.child, step.factor, step.basis) for step in entry.route])
+                 [(step.parent, step.relation, step.child, step.factor, numberless(step.basis)) for step in entry.route])
                 for entry in risks.risks
             ),
             sorted((stop.parent, stop.child) for stop in risks.stopped),
