@@ -105,8 +105,15 @@ def write(folder: Path, shape: Shape, seed: int, noise: int = 0) -> Path:
                 file.write(draw(sizes, [seed, number, place], noise).tobytes())
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
     heads = shape.width // 128
-    config = {"num_attention_heads": heads, "num_key_value_heads": heads, "rms_norm_eps": 1e-6}
-    (folder / "config.json").write_text(json.dumps(config | {"rope_theta": 10000.0, "model_type": "llama"}))
+    config = {
+        "model_type": "llama",
+        "hidden_size": shape.width,
+        "num_attention_heads": heads,
+        "num_key_value_heads": heads,
+        "rms_norm_eps": 1e-6,
+        "rope_theta": 10000.0,
+    }
+    (folder / "config.json").write_text(json.dumps(config))
     return folder
 
 

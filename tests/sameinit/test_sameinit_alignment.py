@@ -66,11 +66,21 @@ def test_scale_is_no_turn(tmp_path: Path) -> None:
     assert in_place.plain > 0.9
 
 
-def test_strangers_get_both_alignments_to_choose_from(tmp_path: Path) -> None:
-    in_place, turn = found(model(1), model(2), tmp_path)
+def test_strangers_whose_tables_have_something_in_common_get_both_alignments_to_choose_from(
+    tmp_path: Path,
+) -> None:
+    other, learnt = model(2), disguise.rotated(model(1), 3)
+    other |= {name: other[name] + 0.4 * values for name, values in learnt.items() if "embed" in name}
+    in_place, turn = found(model(1), other, tmp_path)
     assert in_place.rotation is None
     assert abs(in_place.plain) < 0.05
     assert turn.tokens == 2 * disguise.VOCABULARY
+
+
+def test_tables_that_have_nothing_in_common_show_no_turn(tmp_path: Path) -> None:
+    (in_place,) = found(model(1), model(2), tmp_path)
+    assert in_place.rotation is None
+    assert abs(in_place.plain) < 0.05
 
 
 def test_tables_of_zeros_show_no_turn(tmp_path: Path) -> None:

@@ -158,9 +158,9 @@ def _completed(one: Network, other: Network, findings: Findings, limits: Limits)
 
         findings = _with_alignment(findings, robust(one, other))
     if thorough or not findings.is_kin(limits):
-        from provenance.sameinit.invariants import invariants
+        from provenance.sameinit.invariants import DECIDING, NAMES, invariants
 
-        likeness = invariants(one, other)
+        likeness = invariants(one, other, names=NAMES if thorough else DECIDING)
         suspicion = likeness.reason if likeness.suspicious else None
         findings = replace(findings, invariants=likeness.scores, suspicion=suspicion)
     if findings.is_kin(limits, (1,)):

@@ -22,7 +22,7 @@ Not seen: copies of another depth, and copies within one model. Where layers rep
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -30,18 +30,11 @@ import numpy as np
 
 from provenance.sameinit.comparison import InvariantScore
 from provenance.sameinit.conformal import MOST_LAYERS, Conformal, against_controls, against_other_orders
-from provenance.sameinit.likeness import centred_cosines, matched_agreement, spectral_agreement, unbiased_cka
-from provenance.sameinit.probes import (
-    Place,
-    attention_places,
-    hidden_places,
-    lens,
-    spectra,
-    table,
-    table_length,
-    units,
-)
+from provenance.sameinit.likeness import matched_agreement, spectral_agreement, standardised
+from provenance.sameinit.probes import Place, attention_places, hidden_places, lens, spectra, units
 from provenance.sameinit.statistics import Untestable
+from provenance.sameinit.tables import FEWEST_TOKENS, table_length, tables_alike
+from provenance.weights.dtypes import Floats
 from provenance.weights.families import Role
 from provenance.weights.network import Network
 
@@ -51,8 +44,10 @@ EXCESS = 0.2
 """Share of the way from mismatched layers to perfect agreement from which units agree too well, where external controls are too few."""
 PROBES = 256
 """Tokens through which units are seen."""
-TOKENS = 1024
-"""Tokens whose rows are compared."""
+NAMES = ("units", "tokens", "spectra")
+"""What there is to take."""
+DECIDING = ("units",)
+"""What may withhold independence without external controls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +85,7 @@ class Invariants:
     """The likenesses of a pair, and whether they look like those of a model and its disguised copy.
 
     Args:
-        likenesses: In the order ``units``, ``tokens``, ``spectra``.
+        likenesses: Those that were asked for, in the order ``units``, ``tokens``, ``spectra``.
     """
 
     likenesses: tuple[Likeness, ...]
@@ -139,7 +134,9 @@ def _sign(one: Likeness) -> str | None:
     return f"{one.name} agree to {one.value:.3f}, layers out of place only to {one.mismatched:.3f}"
 
 
-def invariants(a: Network, b: Network, *, controls: Sequence[Invariants] = ()) -> Invariants:
+def invariants(
+    a: Network, b: Network, *, controls: Sequence[Invariants] = (), names: Sequence[str] = NAMES
+) -> Invariants:
     """Takes three statistics that the whole symmetry group leaves unchanged, beside their controls.
 
     1. *Units* (MATCH, Zhu et al., arXiv 2502.12292): hidden units are matched by their gates, and judged by everything else. They are seen through
@@ -156,11 +153,12 @@ def invariants(a: Network, b: Network, *, controls: Sequence[Invariants] = ()) -
         a: A model.
         b: Another; up to rounding it does not matter which is which.
         controls: What this function said of pairs that are known to be independent.
+        names: What to take; without controls no more than `DECIDING` can speak against independence.
 
     Raises:
         ContentError: A file was changed since it was opened.
     """
-    taken = (_units(a, b), _tokens(a, b), _spectra(a, b))
+    taken = (_TAKEN[name](a, b) for name in names)
     return Invariants(likenesses=tuple(_beside(one, controls) for one in taken))
 
 
@@ -193,31 +191,30 @@ def _units(a: Network, b: Network) -> Likeness:
         return Likeness(name="units", untestable=pairs)
     if left is None or right is None or shared < PROBES:
         return Likeness(name="units", untestable=f"there are no {PROBES} tokens to see units through")
-    seen = [(units(a, one, left), units(b, other, right)) for one, other in pairs]
+    seen = [
+        (_standardised(units(a, one, left)), _standardised(units(b, other, right))) for one, other in pairs
+    ]
 
     def score(i: int, j: int) -> float | None:
         one, other = seen[i][0], seen[j][1]
         if one is None or other is None or len(one) != len(other):
             return None
-        gates, *rest = [centred_cosines(x, y) for x, y in zip(one, other, strict=True)]
+        gates, *rest = [x.T @ y for x, y in zip(one, other, strict=True)]
         return matched_agreement(gates, tuple(rest)) if np.isfinite(gates).all() else None
 
     return _layered("units", len(pairs), score)
 
 
+def _standardised(views: tuple[Floats, ...] | None) -> tuple[Floats, ...] | None:
+    """Views whose products are correlations, as in `likeness.centred_cosines`."""
+    return None if views is None else tuple(standardised(view) for view in views)
+
+
 def _tokens(a: Network, b: Network) -> Likeness:
-    values = []
-    for role in (Role.EMBEDDING, Role.HEAD):
-        shared = min(table_length(network, role) for network in (a, b))
-        one, other = (
-            table(network, role, shared, TOKENS) if shared >= PROBES else None for network in (a, b)
-        )
-        if one is not None and other is not None and np.isfinite(one).all() and np.isfinite(other).all():
-            values.append(unbiased_cka(one, other))
-    found = [value for value in values if value is not None]
+    found = tables_alike(a, b)
     if not found:
         return Likeness(
-            name="tokens", untestable=f"there is no table of {PROBES} tokens that both models have"
+            name="tokens", untestable=f"there is no table of {FEWEST_TOKENS} tokens that both models have"
         )
     return Likeness(name="tokens", value=float(np.mean(found)))
 
@@ -253,3 +250,10 @@ def _layered(name: str, count: int, score: Callable[[int, int], float | None]) -
         mismatched=float(out_of_place.mean()) if out_of_place.size else None,
         in_pair=orders if isinstance(orders, Conformal) else None,
     )
+
+
+_TAKEN: Mapping[str, Callable[[Network, Network], Likeness]] = {
+    "units": _units,
+    "tokens": _tokens,
+    "spectra": _spectra,
+}

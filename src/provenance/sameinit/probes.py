@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from provenance.sameinit.likeness import Doubles, product_spectrum
+from provenance.sameinit.symmetries import Side
+from provenance.sameinit.tables import readable, scaled, table
+from provenance.sameinit.units import Units
 from provenance.weights.dtypes import Floats
 from provenance.weights.families import Role
 from provenance.weights.hints import Norm
@@ -19,9 +23,8 @@ from provenance.weights.roles import Heads, Slot
 
 UNITS = 512
 """Units of a layer that are looked at: those whose weights have the largest products of norms, which disguises leave unchanged."""
-WIDEST_WHOLE = 2048
+WIDEST_WHOLE = 1024
 """Dimensions of attention up to which it is taken as a whole, where its heads are not known."""
-_RUNS = 8
 _LEAST_DIRECTION = 1e-3
 _HIDDEN = (Role.GATE, Role.HIDDEN_IN)
 _ATTENTION = (Role.VALUE, Role.QUERY)
@@ -61,55 +64,10 @@ def attention_places(network: Network) -> Sequence[Place]:
 
 
 def _places(network: Network, roles: Iterable[Role]) -> Sequence[Place]:
-    slots = _slots(network)
+    slots = readable(network)
     return sorted(
         {Place(slot.tower, slot.numbers[0]) for slot in slots if slot.role in roles and slot.numbers}
     )
-
-
-def _slots(network: Network) -> Sequence[Slot]:
-    """The places whose matrices can be read as numbers."""
-    if network.layout is None:
-        return ()
-    matrices = network.layout.matrices
-    return [slot for slot, matrix in matrices.items() if network.checkpoint.is_numeric(matrix.name)]
-
-
-def table_length(network: Network, role: Role) -> int:
-    """Number of rows of the first table of a role; 0 where there is none."""
-    slot = _first(network, role)
-    return network.layout.matrices[slot].outputs if slot and network.layout else 0
-
-
-def table(network: Network, role: Role, length: int, count: int) -> Floats | None:
-    """Rows of a table of tokens from all over its first ``length`` ones: at most ``count``, in runs, so that little is read.
-
-    The head's rows come with the gain of the norm before it, where there is one. Where a model ties its head to its embedding, the
-    embedding stands in for the head.
-
-    Raises:
-        ContentError: A file was changed since it was opened.
-    """
-    slot = _first(network, role) or (_first(network, Role.EMBEDDING) if role is Role.HEAD else None)
-    if slot is None or network.layout is None:
-        return None
-    matrix = network.layout.matrices[slot]
-    run = min(count, length) // _RUNS or 1
-    starts = sorted({round(start) for start in np.linspace(0, max(length - run, 0), _RUNS)})
-    rows = np.concatenate([network.outputs(matrix, start, min(start + run, length)) for start in starts])
-    norms = [place for place in network.layout.gains if place.role is Role.NORM_FINAL]
-    if role is Role.HEAD and len(norms) == 1:
-        rows = _scaled(rows, network.gain(norms[0]))
-    return rows
-
-
-def _first(network: Network, role: Role) -> Slot | None:
-    return next((slot for slot in _slots(network) if slot.role is role), None)
-
-
-def _scaled(rows: Floats, gain: Floats | None) -> Floats:
-    """Rows of readers with the gain of the norm that they read behind."""
-    return rows * gain if gain is not None and gain.shape == rows.shape[1:] else rows
 
 
 def lens(network: Network, length: int, count: int) -> Lens | None:
@@ -141,49 +99,62 @@ def _orthonormal(rows: Floats) -> Floats:
 def units(network: Network, place: Place, through: Lens) -> tuple[Floats, ...] | None:
     """What tokens see of a layer's hidden units: first what they are matched by, then what they are judged by.
 
-    Memory: one matrix of the layer.
+    Two passes, one for the sizes of units and one for those that are looked at. Memory: a block, and what is returned.
 
     Returns:
-        Tokens x units each, of at most `UNITS` units, experts together; None where matrices do not fit.
+        Tokens x units each, of at most `UNITS` units, experts together; None where matrices do not fit, or hold what is not finite.
 
     Raises:
         ContentError: A file was changed since it was opened.
     """
     slots = [
-        slot for slot in _slots(network) if slot.role in _HIDDEN and (slot.tower, slot.numbers[0]) == place
+        slot for slot in readable(network) if slot.role in _HIDDEN and (slot.tower, slot.numbers[0]) == place
     ]
-    seen = [_block(network, slot, through) for slot in slots]
-    blocks = [block for block in seen if block is not None]
-    if not blocks or len(blocks) < len(seen):
+    mlps = [_sides(network, slot, through.reading.shape[1]) for slot in slots]
+    known = [mlp for mlp in mlps if mlp is not None]
+    if not known or len(known) < len(mlps):
         return None
-    sizes = np.concatenate([size for size, _ in blocks])
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        sizes = np.concatenate([np.sum([_log_sizes(side) for side in mlp], axis=0) for mlp in known])
+    if np.isnan(sizes).any() or np.isposinf(sizes).any():
+        return None
     kept = np.argsort(-sizes, kind="stable")[:UNITS]
-    return tuple(
-        np.concatenate(views, axis=1)[:, kept] for views in zip(*(views for _, views in blocks), strict=True)
+    firsts = np.cumsum([0, *(mlp[0].count for mlp in known)])
+    views = tuple(np.zeros((len(through.reading), len(kept)), np.float32) for _ in known[0])
+    for mlp, first in zip(known, firsts[:-1], strict=True):
+        for side, view in zip(mlp, views, strict=True):
+            _look(side, kept - first, through, view)
+    return views
+
+
+def _sides(network: Network, slot: Slot, width: int) -> tuple[Units, ...] | None:
+    """The units of one MLP in each of its matrices, writer last."""
+    gated = slot.role is Role.GATE
+    roles = (Role.GATE, Role.UP, Role.DOWN) if gated else (Role.HIDDEN_IN, Role.HIDDEN_OUT)
+    found = [Units.at(network, slot._replace(role=role)) for role in roles]
+    fitting = [side for side in found if side and side.is_numeric and side.width == width]
+    return (
+        tuple(fitting) if len(fitting) == len(roles) and len({side.count for side in fitting}) == 1 else None
     )
 
 
-def _block(network: Network, slot: Slot, through: Lens) -> tuple[Floats, tuple[Floats, ...]] | None:
-    """Products of the norms of one MLP's units, and what tokens see of them."""
-    matrices = network.layout.matrices if network.layout else {}
-    readers = (Role.GATE, Role.UP) if slot.role is Role.GATE else (Role.HIDDEN_IN,)
-    writer = Role.DOWN if slot.role is Role.GATE else Role.HIDDEN_OUT
-    found = [matrices.get(slot._replace(role=role)) for role in (*readers, writer)]
-    gain = network.gain(Slot(slot.tower, slot.numbers[:1], Role.NORM_MLP))
-    width = through.reading.shape[1]
-    sizes: list[Floats] = []
-    views: list[Floats] = []
-    for role, matrix in zip((*readers, writer), found, strict=True):
-        if matrix is None or not network.checkpoint.is_numeric(matrix.name):
-            return None
-        rows = network.outputs(matrix)
-        rows = rows.T if role is writer else _scaled(rows, gain)  # units x residual
-        if rows.shape[1] != width or not np.isfinite(rows).all():
-            return None
-        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            sizes.append(np.log(np.linalg.norm(rows, axis=1)))
-            views.append((through.writing if role is writer else through.reading) @ rows.T)
-    return np.sum(sizes, axis=0), tuple(views)
+def _log_sizes(side: Units) -> Doubles:
+    """Log of the norm of each unit."""
+    squares = np.zeros(side.count)
+    for units_at, _, block in side.blocks():
+        squares[units_at] += np.einsum("ij,ij->i", block, block)
+    sizes: Doubles = np.log(squares) / 2
+    return sizes
+
+
+def _look(side: Units, kept: npt.NDArray[np.intp], through: Lens, view: Floats) -> None:
+    """Adds to a view, tokens x kept units, what tokens see of those that are on this side."""
+    tokens = through.writing if side.side is Side.INPUTS else through.reading
+    if not ((kept >= 0) & (kept < side.count)).any():
+        return
+    for units_at, others_at, block in side.blocks():
+        here = np.flatnonzero((kept >= units_at.start) & (kept < units_at.stop))
+        view[:, here] += tokens[:, others_at] @ block[kept[here] - units_at.start].T
 
 
 def spectra(network: Network, place: Place) -> Mapping[str, Doubles] | None:
@@ -215,7 +186,7 @@ def _rows(network: Network, place: Place, role: Role) -> Floats | None:
     if role is Role.OUTPUT:
         rows = rows.T
     else:
-        rows = _scaled(rows, network.gain(Slot(place.tower, (place.layer,), Role.NORM_ATTENTION)))
+        rows = scaled(rows, network.gain(Slot(place.tower, (place.layer,), Role.NORM_ATTENTION)))
     return rows if np.isfinite(rows).all() else None
 
 

@@ -33,7 +33,10 @@ from provenance.weights.network import Network
 from provenance.weights.roles import Slot
 
 MOST_PAIRS = 16
-"""Pairs of MLPs, and of layers of attention, that are tested: the likest."""
+"""Pairs of MLPs, and of layers of attention, that are tested: the likest..."""
+FEWEST_PAIRS = 4
+TESTED_ELEMENTS = 1 << 28
+"""...fewer where that many elements of gates are reached: each has hundreds of units to test by then."""
 MIN_UNITS = 8
 """Fewer matched units than this are no group."""
 _TIER = 2
@@ -98,7 +101,7 @@ def _robust(a: Network, b: Network, min_units: int, *, swapped: bool) -> Robust:
     turn, layers = max(choices, key=lambda choice: _fit(a, b, *choice)) if len(choices) > 1 else choices[0]
     results = [
         _result(_name(one, other, roles, swapped=swapped), part, found, min_units)
-        for one, other, part, roles, found in _matches(a, b, turn, layers, MOST_PAIRS)
+        for one, other, part, roles, found in _matches(a, b, turn, layers, _most_pairs(a, layers))
     ]
     sizes = [(test.elements, test.agreement or 0.0) for test, _, _ in results]
     total = sum(size for size, _ in sizes)
@@ -109,6 +112,12 @@ def _robust(a: Network, b: Network, min_units: int, *, swapped: bool) -> Robust:
         obstacles=() if results else ("there are no gated MLPs and no values that both models have",),
         alignment=turn,
     )
+
+
+def _most_pairs(a: Network, layers: LayerMap) -> int:
+    """Number of pairs that are tested: told by the shapes alone."""
+    sizes = [a.layout.matrices[slot].elements for slot in layers.a] if a.layout else []
+    return int(np.clip(TESTED_ELEMENTS // max(sizes, default=1), FEWEST_PAIRS, MOST_PAIRS))
 
 
 def _fit(a: Network, b: Network, turn: Alignment, layers: LayerMap) -> float:

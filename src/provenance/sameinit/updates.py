@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from provenance.sameinit.comparison import GroupTest, UpdateRank
 from provenance.sameinit.symmetries import Group, Member, groups
+from provenance.weights.dtypes import Floats
 from provenance.weights.network import Network, paired_blocks
 
 Doubles = npt.NDArray[np.float64]
@@ -35,6 +36,7 @@ LOOKED_AT = 4
 LARGE = 1 << 26
 """Elements of a matrix from which it is looked at only where effort is no concern."""
 _OVERSAMPLED = LARGEST_RANK + 8
+_CORNER = (4 * LARGEST_RANK, 16 * LARGEST_RANK)
 _SEED = 20261122
 _SPACINGS = {"F64": 2.0**-23, "F32": 2.0**-23, "F16": 2.0**-10, "BF16": 2.0**-7}
 # A float64 is read as a float32; packed types have spacings that depend on scales kept elsewhere.
@@ -95,22 +97,24 @@ def _fits(one: Network, other: Network, member: Member, *, thorough: bool) -> bo
 def _rank(one: Network, other: Network, member: Member) -> int | None:
     """The rank of the difference above rounding: 0 where there is no more than rounding, None where it is not low.
 
-    Two passes in blocks; memory for `LARGEST_RANK` vectors of each side, float64.
+    Two passes in blocks; memory for `LARGEST_RANK` vectors of each side, float64. Where a corner of it has a high rank already, no more is
+    read: no matrix has a lower rank than a part of it.
     """
     a, b = member.a, member.b
-    directions = np.random.default_rng(_SEED).standard_normal((a.inputs, _OVERSAMPLED))
-    images = np.zeros((a.outputs, _OVERSAMPLED))
-    energy = rounding = 0.0
     spacings = [
         _SPACINGS[network.checkpoint.info(matrix.name).dtype] for network, matrix in ((one, a), (other, b))
     ]
+    full = min(a.outputs, a.inputs)
+    x, y = (network.outputs(each, 0, _CORNER[0])[:, : _CORNER[1]] for network, each in ((one, a), (other, b)))
+    apart, energy, rounding = _apart(x, y, spacings)
+    if energy > SIGNAL * rounding and _least_rank(energy, apart, SLACK * rounding, full) is None:
+        return None
+    directions = np.random.default_rng(_SEED).standard_normal((a.inputs, _OVERSAMPLED))
+    images = np.zeros((a.outputs, _OVERSAMPLED))
+    energy = rounding = 0.0
     for outputs_at, inputs_at, x, y in paired_blocks(one, a, other, b):
-        apart = np.subtract(x, y, dtype=np.float64)
-        energy += float(np.square(apart).sum())
-        rounding += sum(
-            spacing**2 * float(np.square(values, dtype=np.float64).sum()) / 12
-            for spacing, values in zip(spacings, (x, y), strict=True)
-        )
+        apart, more, rounded = _apart(x, y, spacings)
+        energy, rounding = energy + more, rounding + rounded
         images[outputs_at] += apart @ directions[inputs_at]
     if energy <= SIGNAL * rounding:
         return 0
@@ -118,7 +122,16 @@ def _rank(one: Network, other: Network, member: Member) -> int | None:
     coordinates = np.zeros((basis.shape[1], a.inputs))
     for outputs_at, inputs_at, x, y in paired_blocks(one, a, other, b):
         coordinates[:, inputs_at] += basis[outputs_at].T @ np.subtract(x, y, dtype=np.float64)
-    return _least_rank(energy, coordinates, SLACK * rounding, min(a.outputs, a.inputs))
+    return _least_rank(energy, coordinates, SLACK * rounding, full)
+
+
+def _apart(x: Floats, y: Floats, spacings: Sequence[float]) -> tuple[Doubles, float, float]:
+    """The difference of two blocks, its energy, and that of the rounding of both."""
+    apart: Doubles = np.subtract(x, y, dtype=np.float64)
+    squares = (float(np.einsum("ij,ij", values, values, dtype=np.float64)) for values in (x, y))
+    rounding = sum(spacing**2 * square / 12 for spacing, square in zip(spacings, squares, strict=True))
+    # Summed in pairs: it is set beside squares that leave less than a float64's rounding, were it summed one after another.
+    return apart, float(np.square(apart).sum()), rounding
 
 
 def _least_rank(energy: float, coordinates: Doubles, allowed: float, full: int) -> int | None:

@@ -69,7 +69,7 @@ class Network:
         Raises:
             ContentError: As in `Checkpoint.rows`.
         """
-        places = matrix.stored(np.arange(matrix.outputs)[start:stop])
+        places = matrix.stored(np.arange(*slice(start, stop).indices(matrix.outputs)))
         if matrix.transposed:
             return self._columns(matrix, 0, matrix.inputs, places).T
         if _is_run(places):
@@ -116,7 +116,7 @@ class Network:
 
 
 def _is_run(places: Indices) -> bool:
-    return places.size > 0 and bool((np.diff(places) == 1).all())
+    return places.size > 0 and bool((places[1:] - places[:-1] == 1).all())
 
 
 def _steps(length: int, width: int) -> Iterator[tuple[int, int]]:
