@@ -21,7 +21,7 @@ QUICK = {
     "compare_pair": "a same-init comparison of two real checkpoints",
 }
 LONG = {
-    "same_init_zoo": "false and true positives of the same-init test on networks trained on the spot",
+    "zoo": "a zoo of small models whose kinship is known: trained, judged, beside peers; half an hour",
     "black_box": "what recorded responses tell of small language models whose kinship is known",
     "compare_scale": "same-init comparisons of Llama-shaped checkpoints at three sizes; 27 GB of disk",
     "formats": "reading each format of weights, and the memory that it takes",

@@ -42,7 +42,8 @@ class Model:
 
     def save(self, folder: Path) -> None:
         """Writes a model folder."""
-        (folder / CONFIG).write_text(json.dumps(self.config, indent=1, sort_keys=True))
+        told = {**self.config, **_SAID_BY_TRANSFORMERS.get(self.config["model_type"], {})}
+        (folder / CONFIG).write_text(json.dumps(told, indent=1, sort_keys=True))
         tensors = {name: tensor.detach().contiguous().clone() for name, tensor in self.tensors.items()}
         save_file(tensors, folder / WEIGHTS, {"format": "pt"})
 
@@ -141,6 +142,13 @@ LANGUAGE = {
     "mixtral": ("MixtralConfig", "MixtralForCausalLM"),
 }
 """Model type to the names of its configuration and of its network in `transformers`."""
+_LLAMA_DEFAULTS: Config = {"rms_norm_eps": 1e-6, "rope_theta": 10000.0}
+_SAID_BY_TRANSFORMERS: Mapping[str, Config] = {
+    "llama": _LLAMA_DEFAULTS,
+    "mixtral": {**_LLAMA_DEFAULTS, "rms_norm_eps": 1e-5, "rope_theta": 1e6},
+    "gpt2": {"layer_norm_epsilon": 1e-5},
+}
+"""Defaults that `transformers` writes beside what was chosen."""
 _NO_TOKENS = {"bos_token_id": None, "eos_token_id": None}
 
 
