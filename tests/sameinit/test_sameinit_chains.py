@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from provenance.evidence import Verdict
+from provenance.sameinit import compare
 from provenance.sameinit.chains import WIDEST, Agreement, agreement_along, chains
+from provenance.sameinit.invariants import CHAIN_EXCESS, invariants
 from provenance.sameinit.statistics import Untestable
 from provenance.weights.network import Network
 from sameinit_fixtures import ARCHITECTURES, Tensors, drawn, saved
@@ -177,3 +180,38 @@ def test_a_chain_is_followed_up_to_where_models_differ_or_hold_no_numbers(tmp_pa
     other = drawn(PERCEPTRON | {"layers.1.weight": (44, 48), "layers.2.weight": (32, 44)}, 20)
     one, wider = (opened(values, tmp_path / name) for name, values in (("a", model), ("b", other)))
     assert isinstance(chains(one, wider), Untestable)
+
+
+@pytest.mark.parametrize("hidden", [(256, 256), (256,)], ids=["two hidden layers", "one hidden layer"])
+def test_independence_is_withheld_from_a_permuted_copy_and_said_of_a_stranger(
+    tmp_path: Path, hidden: tuple[int, ...]
+) -> None:
+    sizes = (256, *hidden, 10)
+    shapes = {f"layers.{i}.weight": (outputs, inputs) for i, (inputs, outputs) in enumerate(pairwise(sizes))}
+    model = drawn(shapes, 21)
+    a, b, c = (
+        saved(values, tmp_path / f"{name}.safetensors")
+        for name, values in (
+            ("a", model),
+            ("b", permuted(model, 22, octaves=1.0)),
+            ("c", drawn(shapes, 23)),
+        )
+    )
+    copy, stranger = compare(a, b), compare(a, c)
+    assert copy.verdict is Verdict.INCONCLUSIVE
+    assert (
+        "the models look like disguised copies: chains agree to 1.000, units out of place only to"
+        in copy.reason
+    )
+    assert stranger.verdict is Verdict.INDEPENDENT
+    assert [score.name for score in stranger.invariants] == ["chains"]
+
+
+def test_an_excess_as_of_trained_strangers_raises_no_suspicion(tmp_path: Path) -> None:
+    model, noise = drawn(PERCEPTRON, 24), drawn(PERCEPTRON, 25)
+    for share, suspicious in ((CHAIN_EXCESS - 0.1, False), (CHAIN_EXCESS + 0.1, True)):
+        mixed = {name: share * model[name] + np.sqrt(1 - share**2) * noise[name] for name in model}
+        one, other = (
+            opened(values, tmp_path / f"{share}-{name}") for name, values in (("a", model), ("b", mixed))
+        )
+        assert invariants(one, other, names=("chains",)).suspicious is suspicious
