@@ -7,15 +7,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from benchmarks.zoo.building import folder_of
+from benchmarks.zoo.catalogue import Pair
+
+from provenance.sameinit import Comparison, compare
 
 ROOT = Path(__file__).parents[2]
-# The benchmarks are no installed package: whoever starts `pytest` without `python -m` has no root folder in its path.
-sys.path.insert(0, str(ROOT))
-
-from benchmarks.zoo.building import folder_of  # noqa: E402
-from benchmarks.zoo.catalogue import Pair  # noqa: E402
-
-from provenance.sameinit import Comparison, compare  # noqa: E402
 
 Compare = Callable[[Pair], Comparison]
 
