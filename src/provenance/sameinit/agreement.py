@@ -6,6 +6,7 @@ with A and B exchanged, to the last bit.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -182,7 +183,7 @@ class _Sums:
             return f"{name} holds only zeros"
         if self._is_identity_like():
             return f"{name} stands out on its diagonal like a matrix that was built and not drawn"
-        distance = repeats_at(self._unit_projections())
+        distance = repeats_at(self._unit_projections)
         if distance is not None:
             return f"{name} repeats its units at a distance of {distance} in both models, so that they would count twice"
         return None
@@ -219,8 +220,9 @@ class _Sums:
 
     def sketch(self, kept: int) -> Sketch:
         """The first units of both models."""
-        return sketch(self._unit_projections(), self.size[1], kept)
+        return sketch(self._unit_projections, self.size[1], kept)
 
+    @cached_property
     def _unit_projections(self) -> npt.NDArray[np.float64]:
         """Projections of whole units, 2 x units x `PROJECTIONS`; each row of a unit has directions of its own."""
         if self.member.units == self.size[0]:

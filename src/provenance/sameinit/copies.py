@@ -81,7 +81,7 @@ def kept_units(members: int) -> int:
 
 def sketch(projections: Doubles, length: int, kept: int = KEPT_UNITS) -> Sketch:
     """From raw projections, 2 x units x `PROJECTIONS`, to a sketch of the first ``kept`` units."""
-    one, other = (_standardised(raw[:kept]).astype(np.float32) for raw in projections)
+    one, other = _standardised(projections[:, :kept]).astype(np.float32)
     return Sketch(one, other, length)
 
 
@@ -91,7 +91,7 @@ def repeats_at(projections: Doubles) -> int | None:
     Args:
         projections: Raw, 2 x units x `PROJECTIONS`.
     """
-    scores = np.minimum(*(_at_distances(_standardised(raw)) for raw in projections))
+    scores = np.minimum(*map(_at_distances, _standardised(projections)))
     if scores.size and scores.max() > REPEATED_Z:
         return int(scores.argmax()) + 1
     return None
@@ -167,12 +167,19 @@ def _at_distances(units: Doubles) -> Doubles:
 
 
 def _standardised(sums: Doubles) -> Doubles:
-    """Directions of units, without what all have in common, whitened so that no direction outweighs the others."""
-    norms = np.linalg.norm(sums, axis=1, keepdims=True)
+    """Directions of units, without what all have in common, whitened so that no direction outweighs the others.
+
+    Args:
+        sums: Models x units x `PROJECTIONS`.
+    """
+    norms = np.linalg.norm(sums, axis=2, keepdims=True)
     directions = np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 0)
-    directions -= directions.mean(axis=0)
-    values, vectors = np.linalg.eigh(directions.T @ directions)
+    directions -= directions.mean(axis=1, keepdims=True)
+    values, vectors = np.linalg.eigh(directions.swapaxes(1, 2) @ directions)
     sizes = np.sqrt(np.maximum(values, 0.0))
-    scales = np.divide(1.0, sizes, out=np.zeros_like(sizes), where=sizes > 1e-6 * (sizes.max() or 1.0))
-    whitened: Doubles = directions @ ((vectors * scales) @ vectors.T)
+    largest = sizes.max(axis=1, keepdims=True)
+    scales = np.divide(
+        1.0, sizes, out=np.zeros_like(sizes), where=sizes > 1e-6 * np.where(largest > 0, largest, 1.0)
+    )
+    whitened: Doubles = directions @ ((vectors * scales[:, None]) @ vectors.swapaxes(1, 2))
     return whitened

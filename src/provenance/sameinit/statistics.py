@@ -21,7 +21,7 @@ from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float64
-from scipy.special import gammainccinv, gammaln, logsumexp, ndtr, xlogy
+from scipy.special import gammainccinv, gammaln, ndtr, xlogy
 
 Vector: TypeAlias = Float64[np.ndarray, "units"]  # noqa: F821 - the name of an axis
 Outcomes: TypeAlias = Float64[np.ndarray, "outcomes"]  # noqa: F821 - one for each number of heads, from 0
@@ -81,7 +81,7 @@ def sign_test(agreement: Vector) -> Coins | Untestable:
 
     Example:
         >>> sign_test(np.array([0.3, 0.2, -0.1, 0.4])).log10_p  # (4 + 1) / 16
-        -0.505149978319906
+        -0.5051499783199058
     """
     if not np.isfinite(agreement).all():
         return Untestable("an agreement is not finite")
@@ -109,7 +109,17 @@ def log10_binomial_tail(heads: int, flips: int) -> float:
     """
     counts = np.arange(heads, flips + 1)
     log_ways = gammaln(flips + 1) - gammaln(counts + 1) - gammaln(flips - counts + 1)
-    return min(0.0, float(logsumexp(log_ways) - flips * math.log(2.0)) / LN10)
+    return min(0.0, (_log_of_sum(log_ways) - flips * math.log(2.0)) / LN10)
+
+
+def _log_of_sum(logs: Outcomes) -> float:
+    """The logarithm of the sum of what has these logarithms, as scipy's logsumexp, which takes longer to see what it was given."""
+    largest = float(logs.max())
+    others = np.exp(logs - largest)
+    is_largest = logs == largest
+    others[is_largest] = 0.0
+    count = int(is_largest.sum())
+    return math.log1p(float(others.sum()) / count) + math.log(count) + largest
 
 
 def fisher(log10_p: Sequence[float]) -> float:
@@ -133,7 +143,7 @@ def fisher(log10_p: Sequence[float]) -> float:
 
     Example:
         >>> round(fisher([-2.0, -3.0]), 3)
-        -3.902
+        -3.903
     """
     if not log10_p:
         raise ValueError("nothing to combine")
@@ -141,7 +151,7 @@ def fisher(log10_p: Sequence[float]) -> float:
     if total <= 0:
         return 0.0
     terms = np.arange(len(log10_p))
-    log_sum = float(logsumexp(terms * math.log(total) - gammaln(terms + 1)))
+    log_sum = _log_of_sum(terms * math.log(total) - gammaln(terms + 1))
     return min(0.0, (log_sum - total) / LN10)
 
 
