@@ -1,7 +1,7 @@
 """How alike two chains of plain layers are, whatever the order and the scale of their units.
 
-The units of a perceptron or of a convolutional network can be permuted and nothing else, so that aligning two models uses up all that an
-exact test could toss. A chain begins at features, pixels or channels, though, which mean the same in both models: units are matched by what they
+The units of a perceptron or of a convolutional network have no sign of their own: only their order is arbitrary, and aligning two models uses
+up all that an exact test could toss. A chain begins at features, pixels or channels, though, which mean the same in both models: units are matched by what they
 take from there, the units above them by what they take from matched ones, and so on up.
 
 **What is judged** is what the matching did not look at. The units below are dealt out into two halves. Units are matched by what they take from one half and
@@ -16,7 +16,7 @@ layer above the first, and is judged by its first, whose features are alike in t
 long training, and more where the data leave them one solution only. So a large value can withhold
 independence, and never says that two models share an initialisation.
 
-Not seen: layers behind skip connections, whose inputs are not the units below (they come to about 0), kernels on groups of channels,
+Not seen: layers behind skip connections, whose inputs are not the units below, kernels on groups of channels,
 gains of norms between layers (permuting is still seen; scaling a gain is not undone), the heads behind a chain of kernels.
 """
 
