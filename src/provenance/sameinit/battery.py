@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Result: TypeAlias = tuple[GroupTest, Coins | Untestable, tuple[Sketch, ...]]
 
 DEFAULT_LIMITS = Limits()
-_WORTHWHILE = 1 << 18
+_WORTHWHILE = 1 << 20
 """Elements of A from which work is handed to another thread."""
 
 
