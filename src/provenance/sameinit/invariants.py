@@ -51,6 +51,7 @@ NAMES = ("units", "tokens", "spectra", "chains")
 """What there is to take."""
 DECIDING = ("units", "chains")
 """What may withhold independence without external controls."""
+_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +96,11 @@ class Invariants:
 
     @property
     def scores(self) -> tuple[InvariantScore, ...]:
-        """Those that could be taken, as a comparison reports them."""
+        """Those that could be taken, as a comparison reports them: to as many digits as do not depend on which model is which."""
         return tuple(
             InvariantScore(
                 name=one.name,
-                value=one.value,
+                value=round(one.value, _DIGITS),
                 controls=one.controls,
                 log10_p=one.external.log10_p if isinstance(one.external, Conformal) else None,
             )
