@@ -11,7 +11,7 @@ from provenance.sameinit.signs import SignPlan
 from provenance.sameinit.sketch import Sketch, sketch
 from provenance.weights.checkpoint import Checkpoint
 from provenance.weights.network import Network
-from sameinit_fixtures import ARCHITECTURES, LAYERS, TOKENS, Tensors, drawn, moved
+from sameinit_fixtures import ARCHITECTURES, LAYERS, TOKENS, WIDTH, Tensors, drawn, moved
 
 STRANGERS = 40
 SHAPES = ARCHITECTURES["llama"]
@@ -137,6 +137,21 @@ def test_the_signs_of_strangers_agree_as_coins_do() -> None:
             assert abs(z.mean()) < 0.15
             assert 0.85 < z.std() < 1.15
             assert np.abs(z).max() < 4.5
+
+
+def test_directions_that_tokens_have_in_common_make_no_hits_of_strangers() -> None:
+    """What usual language models have: every token's embedding is the same large vector and a part of its own."""
+
+    def leaning(seed: int) -> Tensors:
+        rng = np.random.default_rng(700 + seed)
+        return {
+            name: values + 0.04 * rng.normal(size=WIDTH) if len(values) == TOKENS else values
+            for name, values in drawn(SHAPES, seed).items()
+        }
+
+    leaners = {f"stranger {seed}": of(leaning(seed)) for seed in range(STRANGERS)}
+    hits = {name: [hit.digest for hit in search(one, indexed(leaners))] for name, one in leaners.items()}
+    assert hits == {name: [name] for name in leaners}
 
 
 def test_unlike_plans_are_set_side_by_side_by_what_their_signs_are_of() -> None:

@@ -74,24 +74,27 @@ def sign_plan(samples: tuple[Sampled, ...]) -> SignPlan:
 
 
 def signs(samples: Sequence[Sampled], values: npt.NDArray[np.int8]) -> bytes:
-    """Whether each chosen element lies above the median of its matrix, as 512 bytes.
+    """Whether each chosen element lies above the median of its matrix, or of its coordinate in a table, as 512 bytes.
 
-    Medians, and not zero, since what all elements of a table have in common would make strangers agree. An element at the median, as
-    most are where weights were pruned, gets a bit that is drawn from the sample's own digest: two pruned strangers agree
-    on half of those, and would otherwise agree on all.
+    Medians, and not zero, since what all elements of a matrix have in common would make strangers agree. Tokens have a direction in
+    common besides, which gives each coordinate a mean of its own: where that is large, whole coordinates would agree or not at once.
+    An element at the median, as most are where weights were pruned, gets a bit that is drawn from the sample's own digest: two
+    pruned strangers agree on half of those, and would otherwise agree on all.
 
     Args:
         samples: What was sampled.
-        values: The elements, int8, one sample after the other.
+        values: The elements, int8, one sample after the other, each units x others.
     """
     plan = sign_plan(tuple(samples))
-    medians = np.empty(len(values), np.float32)
+    medians = [np.empty(0, np.float32)]
     start = 0
     for one in samples:
         stop = start + one.units * one.others
-        medians[start:stop] = np.median(values[start:stop]) if stop > start else 0
+        if stop > start:
+            rows = values[start:stop].reshape(one.units if one.is_table else 1, -1)
+            medians.append(np.repeat(np.median(rows, axis=1).astype(np.float32), rows.shape[1]))
         start = stop
-    above = values[plan.at] - medians[plan.at]
+    above = values[plan.at] - np.concatenate(medians)[plan.at]
     seed = int.from_bytes(hashlib.blake2b(values.tobytes(), digest_size=16).digest(), "little")
     drawn = np.random.default_rng(seed).integers(0, 2, len(above), np.uint8)
     bits = np.zeros(SIGNS, np.uint8)

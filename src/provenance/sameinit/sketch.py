@@ -39,7 +39,7 @@ from provenance.weights.network import Network
 from provenance.weights.roles import Heads, Layout, Matrix, Slot
 from provenance.weights.tensor import StoredTensor
 
-METHOD = "sameinit-sketch@1"
+METHOD = "sameinit-sketch@2"
 """Only sketches of one method can be compared."""
 IDENTITY_LIKE_Z = 10.0
 """Standard errors by which the sampled diagonal may stand out before a matrix counts as built and not drawn."""
