@@ -184,6 +184,7 @@ def _with_alignment(findings: Findings, aligned: "Robust") -> Findings:
         coins=(*findings.coins, *_tossed(results)),
         layers=aligned.layers,
         aligned=aligned.aligned_cosine,
+        unaligned=aligned.obstacles,
     )
 
 
@@ -264,6 +265,7 @@ def _test(one: Network, other: Network, group: Group, kept: int) -> Result:
         cosine=found.cosine,
         log10_p=coins.log10_p,
         log10_bound=coins.log10_bound,
+        cluster=group.cluster,
     )
     return test, coins, found.sketches
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
 METHOD = "sameinit/sign-swap-fisher-bonferroni"
-METHOD_VERSION = 3
+METHOD_VERSION = 4
 
 
 class Effort(StrEnum):
@@ -86,6 +86,8 @@ class GroupTest:
         log10_bound: By Hoeffding, beside it.
         copy_of: The first group of this part to which it is related within both models, where there is one: their coins fall
             alike, and count once.
+        cluster: What it has in common with groups of its part that may be tied to it, seen or not (experts of one layer, stacks of one
+            width): their coins count once.
         untestable: Why there is no test; all figures are then None.
         tier: 1 for a test in the models' own coordinates, 2 for one after an alignment.
     """
@@ -101,6 +103,7 @@ class GroupTest:
     log10_p: float | None = None
     log10_bound: float | None = None
     copy_of: str | None = None
+    cluster: str | None = None
     untestable: str | None = None
     tier: int = 1
 

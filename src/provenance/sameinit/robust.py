@@ -27,7 +27,8 @@ from provenance.sameinit.copies import Sketch, copies
 from provenance.sameinit.layers import LayerMap, layer_maps
 from provenance.sameinit.matching import Match, match_hidden
 from provenance.sameinit.statistics import Coins, Untestable, sign_test
-from provenance.sameinit.symmetries import Symmetry
+from provenance.sameinit.symmetries import Symmetry, cluster_of
+from provenance.weights.checkpoint import Checkpoint
 from provenance.weights.families import Role
 from provenance.weights.network import Network
 from provenance.weights.roles import Slot
@@ -41,7 +42,8 @@ MIN_UNITS = 8
 """Fewer matched units than this are no group."""
 _TIER = 2
 _PAIRS_TO_CHOOSE = 2
-_FIRST_BYTES = 64
+_FIRST = 64
+_MATRIX = 2
 
 Outcome = tuple[GroupTest, Coins | Untestable]
 Result = tuple[GroupTest, Coins | Untestable, tuple[Sketch, ...]]
@@ -100,7 +102,7 @@ def _robust(a: Network, b: Network, min_units: int, *, swapped: bool) -> Robust:
     # The first on a tie: as they stand.
     turn, layers = max(choices, key=lambda choice: _fit(a, b, *choice)) if len(choices) > 1 else choices[0]
     results = [
-        _result(_name(one, other, roles, swapped=swapped), part, found, min_units)
+        _result(_name(one, other, roles, swapped=swapped), part, _cluster(one, other), found, min_units)
         for one, other, part, roles, found in _matches(a, b, turn, layers, _most_pairs(a, layers))
     ]
     sizes = [(test.elements, test.agreement or 0.0) for test, _, _ in results]
@@ -153,7 +155,13 @@ def _name(one: Slot, other: Slot, roles: str, *, swapped: bool) -> str:
     return f"{'~'.join(reversed(places) if swapped else places)}.{roles}"
 
 
-def _result(name: str, part: str, found: Match | Untestable, min_units: int) -> Result:
+def _cluster(one: Slot, other: Slot) -> str | None:
+    """What pairs of experts have in common whose experts are of one layer in either model, in whatever order the models are taken."""
+    layers = cluster_of(one), cluster_of(other)
+    return "~".join(sorted(filter(None, layers))) if None not in layers else None
+
+
+def _result(name: str, part: str, cluster: str | None, found: Match | Untestable, min_units: int) -> Result:
     outcome: Coins | Untestable
     if isinstance(found, Untestable):
         outcome = found
@@ -161,7 +169,7 @@ def _result(name: str, part: str, found: Match | Untestable, min_units: int) -> 
         outcome = Untestable(f"only {len(found.left)} units have a partner in the other model")
     else:
         outcome = sign_test(found.agreement)
-    test = GroupTest(name=name, part=part, symmetry=Symmetry.SIGN, tier=_TIER)
+    test = GroupTest(name=name, part=part, symmetry=Symmetry.SIGN, cluster=cluster, tier=_TIER)
     if isinstance(outcome, Untestable) or isinstance(found, Untestable):
         reason = outcome.reason if isinstance(outcome, Untestable) else ""
         return replace(test, untestable=reason), outcome, ()
@@ -189,10 +197,22 @@ def _counted_once(results: Sequence[Result]) -> tuple[Outcome, ...]:
     )
 
 
-def _order(network: Network) -> list[tuple[str, tuple[int, ...], bytes]]:
-    """What tells two models apart whatever they are called, so that each pair is looked at in one order."""
+def _order(network: Network) -> tuple[list[tuple[str, tuple[int, ...], bytes]], list[bytes]]:
+    """What tells two models apart whatever they are called, so that each pair is looked at in one order, the same after any flip.
+
+    Of numbers the sizes count first, and their signs, which are what is tested, only between models whose sizes are all equal.
+    """
     checkpoint = network.checkpoint
-    return [
-        (name, checkpoint.info(name).shape, checkpoint.raw(name, 0, _FIRST_BYTES).tobytes())
-        for name in checkpoint.tensors
-    ]
+    return (
+        [(name, checkpoint.info(name).shape, _sizes(checkpoint, name)) for name in checkpoint.tensors],
+        [checkpoint.raw(name, 0, _FIRST).tobytes() for name in checkpoint.tensors],
+    )
+
+
+def _sizes(checkpoint: Checkpoint, name: str) -> bytes:
+    """The sizes of the first elements of a tensor; nothing where it holds no numbers."""
+    if not checkpoint.is_numeric(name):
+        return b""
+    axes = len(checkpoint.info(name).shape)
+    stop, leading = (_FIRST, 1) if axes < _MATRIX else (1, 1 if axes == _MATRIX else 2)
+    return np.abs(checkpoint.rows(name, 0, stop, leading=leading).ravel()[:_FIRST]).tobytes()

@@ -235,7 +235,7 @@ def e_bh(log10_e: Sequence[float], alpha: float, tests: int | None = None) -> tu
     return tuple(sorted(order[: max(ranks, default=0)]))
 
 
-def detection_limit(groups: Sequence[Coins], alpha: float) -> float | None:
+def detection_limit(groups: Sequence[Coins], alpha: float, paid: float = 0.0) -> float | None:
     """The smallest common correlation that the combined sign tests of some groups would find with power `POWER`.
 
     Were every unit's agreement higher by rho, a coin of group l with root mean square agreement s_l would show heads with
@@ -250,11 +250,13 @@ def detection_limit(groups: Sequence[Coins], alpha: float) -> float | None:
     Args:
         groups: Outcomes that are combined by `fisher`.
         alpha: The level, in (0, 1).
+        paid: What the groups pay in sum for others beside them, by Bonferroni's method within clusters: -ln of the factor on the product
+            of their p-values.
 
     Returns:
         The limit, in (0, 1], or None when not even a correlation of 1 would be found.
     """
-    threshold = float(gammainccinv(len(groups), alpha))
+    threshold = float(gammainccinv(len(groups), alpha)) + paid
     nats = {flips: _nats(flips) for flips in {group.flips for group in groups}}
     grid = min(max(_GRID, 2 * len(groups)), _FINEST_GRID)
     # Groups of one size whose agreements differ by less than a step count as one, the weaker: a model may have a million.

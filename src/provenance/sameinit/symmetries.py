@@ -6,7 +6,9 @@ The table `RULES` says which symmetry holds for which roles. Four things make th
 2. Each group's units are flipped or swapped independently of every other group's; what a flip elsewhere does to the group's
    tensors (the order or the signs of their other axis) is given when the group's own coins are tossed, in the order: residual
    stream, gates, all others, lower layers first. In a stack of layers a hidden unit is tested by what it takes in, and by what
-   it gives out only in the last hidden layer: its outgoing weights are the next layer's incoming ones.
+   it gives out only in the last hidden layer: its outgoing weights are the next layer's incoming ones. Layers of equal width may be
+   tied by skip connections, so that only one exchange in all of them is a symmetry: they make up one group, whose coins no
+   exchange of the inputs changes (`Member.tied`).
 3. Where that order is not known to exist (the embedding and the head, which share the residual stream's coordinates; a series
    of layers that skip connections may tie together), groups belong to parts of their own or combine by Bonferroni's method.
 4. Input features, tokens, classes and positions are never units.
@@ -15,6 +17,7 @@ A unit may take several rows: a value is read by all query heads of its key-valu
 a head turn together. `unit_of` says which rows make up which unit; rows of one unit flip together and make one coin.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -89,6 +92,7 @@ SAMPLED_UNITS = 256
 """Units of a group that are looked at where a sample has to do; whole heads, where there are heads."""
 
 _TABLES = frozenset({Role.EMBEDDING, Role.HEAD})
+_TIED = frozenset({Role.SERIES, Role.STACKED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +131,8 @@ class Member:
 
     @property
     def tied(self) -> bool:
-        """Whether the inputs may be the same units as the outputs, by a skip connection, and be swapped with them."""
-        return self.role is Role.SERIES
+        """Whether the others may be hidden units themselves, by a skip connection the very same ones, and be swapped with them."""
+        return self.role in _TIED
 
     def unit_of(self) -> Indices:
         """The unit that each row belongs to, for the rows of the units that are tested: a beginning of all rows."""
@@ -155,6 +159,8 @@ class Group:
         symmetry: What may be done to its units.
         members: The tensors that hold them.
         residual: As in `Rule`.
+        cluster: What it has in common with groups of its part that something may tie to it, whatever is seen of that: experts of one
+            layer, which may have begun as one, and stacks of one width. They combine by Bonferroni's method.
     """
 
     name: str
@@ -162,6 +168,7 @@ class Group:
     symmetry: Symmetry
     members: tuple[Member, ...]
     residual: bool = False
+    cluster: str | None = None
 
     def sampled(self) -> "Group":
         """The same with the first units only, and with tensors only whose units lie together; which ones is no choice of the weights."""
@@ -226,24 +233,34 @@ def _group(
         symmetry=rule.symmetry,
         members=tuple(fitting),
         residual=rule.residual,
+        cluster=cluster_of(slot),
     )
 
 
+def cluster_of(slot: Slot) -> str | None:
+    """What the experts of one layer have in common, as in `Group`; None where there are no experts."""
+    return ".".join((*filter(None, [slot.tower]), str(slot.numbers[0]))) if len(slot.numbers) > 1 else None
+
+
 def _stacked_groups(common: Mapping[Slot, tuple[Matrix, Matrix]]) -> Iterator[Group]:
-    stacked = [slot for slot in common if slot.role is Role.STACKED]
-    for slot in stacked:
+    """One group for all layers of a stack that are equally wide, and one for each that is of unlike size in the two models."""
+    found: dict[tuple[str, str], list[Member]] = defaultdict(list)
+    for slot in (slot for slot in common if slot.role is Role.STACKED):
         (layer,) = slot.numbers
-        after, last = slot._replace(numbers=(layer + 1,)), slot._replace(numbers=(layer + 2,))
-        if after not in common:
-            continue
-        members = [Member.of(slot.role, *common[slot], Side.OUTPUTS)]
-        if last not in common:
-            members.append(Member.of(after.role, *common[after], Side.INPUTS))
+        before, after = slot._replace(numbers=(layer - 1,)), slot._replace(numbers=(layer + 1,))
+        # The outputs of the last are the network's own.
+        side = Side.OUTPUTS if after in common else Side.INPUTS
+        if side is Side.OUTPUTS or before in common:
+            member = Member.of(slot.role, *common[slot], side)
+            place = f"hidden {layer}" if member.obstacle() else f"hidden of width {member.units}"
+            found[slot.tower, place].append(member)
+    for (tower, place), members in found.items():
         yield Group(
-            name=".".join((*filter(None, [slot.tower]), f"hidden {layer}")),
+            name=".".join((*filter(None, [tower]), place)),
             part="mlp",
             symmetry=Symmetry.SWAP,
             members=tuple(members),
+            cluster=place,
         )
 
 

@@ -1,7 +1,8 @@
 """From the tests of all groups to one verdict: pure, and never better for knowing less.
 
 The rule, declared before any weights are seen. Groups of one part of the model (embedding, head, gate, mlp, attention, recurrent) combine by Fisher's
-method, those of a part whose layers may be tied (hidden) by Bonferroni's. Parts combine by Bonferroni's, so that kinship of one part
+method, those of a part whose layers may be tied (hidden) by Bonferroni's, and so do, within a part, those of a cluster: experts of one
+layer, stacks of one width, and what is seen to be related within both models. Parts combine by Bonferroni's, so that kinship of one part
 alone, a copied embedding for one, is not drowned by the others. Tiers, in the models' own coordinates and after an alignment, combine
 by Bonferroni's too: p = 2 min(p_1, p_2), with the factor of 2 also where the first tier found enough and the second was not run.
 """
@@ -30,6 +31,8 @@ FAINT = 0.1
 """Share of the strongest group's agreement below which a group that did not respond counts as not shared."""
 
 Clusters = Sequence[Sequence[Coins]]
+_OF_UNITS = frozenset({"units", "chains"})
+"""Likenesses of units, which a disguise does not hide."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,7 @@ class Findings:
         coverage: Share of the two models' parameters that were tested.
         untrained: One of the two is still at its initialisation: its vectors are all zeros or ones.
         obstacles: What keeps the tests from speaking for the whole of both models.
+        unaligned: What an alignment that was tried was short of.
         depths: Number of layers (and experts) of A and of B.
         layers: Which go together, as an alignment found.
         aligned: Cosine of the weights as aligned, where they were.
@@ -62,6 +66,7 @@ class Findings:
     untrained: bool
     obstacles: tuple[str, ...]
     depths: tuple[int, int]
+    unaligned: tuple[str, ...] = ()
     layers: tuple[LayerMatch, ...] = ()
     aligned: float | None = None
     invariants: tuple[InvariantScore, ...] = ()
@@ -73,11 +78,24 @@ class Findings:
         return tuple((test, coins) for test, coins in self.coins if test.tier == tier)
 
     def parts(self, tier: int = 1) -> Mapping[str, Clusters]:
-        """The outcomes of a tier by part of the model, those of groups that are copies of each other together."""
-        found: dict[str, dict[str, list[Coins]]] = defaultdict(lambda: defaultdict(list))
+        """The outcomes of a tier by part of the model, those of groups that are or may be tied to each other together."""
+        found: dict[str, list[tuple[GroupTest, Coins]]] = defaultdict(list)
         for test, coins in self.of_tier(tier):
-            found[test.part][test.copy_of or test.name].append(coins)
-        return {part: tuple(clusters.values()) for part, clusters in found.items()}
+            found[test.part].append((test, coins))
+        return {part: _clusters(outcomes) for part, outcomes in found.items()}
+
+    def strongest_bound(self) -> tuple[float, GroupTest] | None:
+        """log10 of the least of Hoeffding's bounds of all groups and tiers, corrected for their number, and the group that has it."""
+        if not self.coins:
+            return None
+        looks = len(self.coins) * TIERS[self.effort]
+        test, coins = min(self.coins, key=lambda outcome: outcome[1].log10_bound)
+        return min(0.0, coins.log10_bound + math.log10(looks)), test
+
+    @property
+    def is_in_place_only(self) -> bool:
+        """Whether nothing looked beyond the models' own coordinates: no unit was tested as aligned, and no likeness of units taken."""
+        return not self.of_tier(2) and not any(score.name in _OF_UNITS for score in self.invariants)
 
     def log10_p(self, tiers: Sequence[int] = (1, 2)) -> float | None:
         """The combined p-value of some tiers, corrected for all that the effort allows; None when nothing was testable."""
@@ -110,10 +128,33 @@ class Findings:
         return math.fsum(size * cosine for size, cosine in zip(sizes, cosines, strict=True)) / sum(sizes)
 
 
-def _combined(part: str, clusters: Clusters) -> float:
-    """log10 p of one part: Bonferroni among groups that are copies of each other, Fisher over what is left.
+def _clusters(outcomes: Sequence[tuple[GroupTest, Coins]]) -> Clusters:
+    """The outcomes of one part, those together that are copies of one group, of one cluster, or tied through others."""
+    first: dict[tuple[str, str], tuple[str, str]] = {}
 
-    Never less than Fisher's over all: finding copies where there are none then costs power only.
+    def root(key: tuple[str, str]) -> tuple[str, str]:
+        while (parent := first.get(key, key)) != key:
+            key = parent
+        return key
+
+    for test, _ in outcomes:
+        ties = (
+            ("group", test.name),
+            ("group", test.copy_of or test.name),
+            ("cluster", test.cluster or test.name),
+        )
+        for tie in ties:
+            first[root(tie)] = root(ties[0])
+    found: dict[tuple[str, str], list[Coins]] = defaultdict(list)
+    for test, coins in outcomes:
+        found[root(("group", test.name))].append(coins)
+    return tuple(found.values())
+
+
+def _combined(part: str, clusters: Clusters) -> float:
+    """log10 p of one part: Bonferroni among groups that are or may be tied to each other, Fisher over what is left.
+
+    Never less than Fisher's over all: finding ties where there are none then costs power only.
     """
     if part in UNORDERED_PARTS:
         return bonferroni([coins.log10_p for cluster in clusters for coins in cluster])
@@ -128,12 +169,12 @@ def _limit(part: str, clusters: Clusters, alpha: float) -> float | None:
         alone = (_limit_alone(coins.flips, coins.rms, alpha / len(groups)) for coins in groups)
         return min((limit for limit in alone if limit is not None), default=None)
     weakest = [min(cluster, key=lambda coins: coins.flips / coins.rms**2) for cluster in clusters]
-    return _limit_of(tuple(weakest), alpha / math.prod(len(cluster) for cluster in clusters))
+    return _limit_of(tuple(weakest), alpha, math.fsum(math.log(len(cluster)) for cluster in clusters))
 
 
 @lru_cache(maxsize=64)
-def _limit_of(groups: tuple[Coins, ...], alpha: float) -> float | None:
-    return detection_limit(groups, alpha)
+def _limit_of(groups: tuple[Coins, ...], alpha: float, paid: float) -> float | None:
+    return detection_limit(groups, alpha, paid)
 
 
 @lru_cache(maxsize=4096)
@@ -172,11 +213,16 @@ def judge(findings: Findings, limits: Limits) -> Judgement:
     gaps = _gaps(findings, limits)
     if gaps:
         return Judgement(Verdict.INCONCLUSIVE, None, f"no kinship was found, but {'; '.join(gaps[:3])}")
+    where = ""
+    if findings.is_in_place_only:
+        why = f" ({findings.unaligned[0]})" if findings.unaligned else ""
+        where = f"in the models' own coordinates, beyond which nothing could be looked at{why}: "
     return Judgement(
         Verdict.INDEPENDENT,
         None,
-        f"p = {10**log10_p:.2g}; a shared initialisation with an aligned cosine of "
-        f"{findings.rho_min(limits.alpha):.3f} or more would have been found in any tested part with power 0.8",
+        f"{where}p = {10**log10_p:.2g}; a shared initialisation with an aligned cosine of "
+        f"{findings.rho_min(limits.alpha):.3f} or more, spread evenly over the units of a part, would have been found in any "
+        "tested part with power 0.8",
     )
 
 
@@ -190,6 +236,9 @@ def _gaps(findings: Findings, limits: Limits) -> Sequence[str]:
     if rho_min is None or rho_min > limits.rho:
         found = "no correlation at all" if rho_min is None else f"only an aligned cosine above {rho_min:.2f}"
         gaps.append(f"{found} could have been found in some part, and the limit is {limits.rho:g}")
+    bound = findings.strongest_bound()
+    if bound and bound[0] <= math.log10(limits.doubt):
+        gaps.append(f"the sizes of the agreement speak against independence in {bound[1].name}")
     if findings.coverage < limits.coverage:
         gaps.append(
             f"{findings.coverage:.0%} of the parameters were tested, and {limits.coverage:.0%} are needed"
