@@ -13,7 +13,7 @@ from provenance.weights.tensor import StoredTensor
 def picked(network: Network, matrix: Matrix, outputs: Indices, inputs: Indices) -> Floats:
     """The elements of a matrix at some outputs and inputs.
 
-    Where the tensor lies in one file, only the blocks that hold them are decoded, and only their pages touched; otherwise whole rows are.
+    Where the tensor lies in one file, only the blocks that hold them are decoded, and only what lies near them is read; otherwise whole rows are.
 
     Args:
         network: What holds the matrix, which has to be numeric.
@@ -37,14 +37,12 @@ def picked(network: Network, matrix: Matrix, outputs: Indices, inputs: Indices) 
 
 def _decoded(tensor: StoredTensor, decode: Callable[[Bytes], Floats], places: Indices) -> Floats:
     """The elements at some places of a tensor, in the form of the places."""
-    data = tensor.file.mapped(tensor.start, tensor.start + tensor.info.stored_bytes)
     blocks, within = np.divmod(places, tensor.encoding.elements)
     needed, which = blocks, np.arange(places.size).reshape(places.shape)
     if tensor.encoding.elements > 1:
         needed, which = np.unique(blocks, return_inverse=True)
-    # As raw cells, since a file need not be aligned as its type would have it.
-    cells = np.ascontiguousarray(data.view(f"V{tensor.encoding.size}")[needed])
-    values = decode(cells.reshape(-1).view(np.uint8)).reshape(-1, tensor.encoding.elements)
+    cells = tensor.file.pieces(tensor.start, tensor.encoding.size, needed.reshape(-1))
+    values = decode(cells.reshape(-1)).reshape(-1, tensor.encoding.elements)
     return values[which.reshape(places.shape), within]
 
 

@@ -9,7 +9,8 @@ The base is the one that was given. The name that an adapter gives its base is n
 
 import math
 import re
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ _PREFIX = "base_model.model."
 _LOW_RANK = re.compile(r"(.+)\.lora_(?:(A|B)\.weight|embedding_(A|B))")
 _PLAIN = re.compile(r"\^?[\w.]+")
 _MATRIX = 2
+_PREFIX_PARTS = 6
 _REFUSED = (
     "use_dora",
     "use_qalora",
@@ -57,7 +59,7 @@ def merged(adapter: Tensors, base: Tensors, folder: Path) -> Tensors:
     """
     settings = _Settings.read(folder)
     pairs: dict[str, dict[str, Tensor]] = {}
-    result = dict(base)
+    result, names = dict(base), _Base.of(base, folder)
     for name, tensor in adapter.items():
         name_of_base = name.removeprefix(_PREFIX).replace(".base_layer.", ".")
         match = _LOW_RANK.fullmatch(name_of_base)
@@ -66,11 +68,11 @@ def merged(adapter: Tensors, base: Tensors, folder: Path) -> Tensors:
         elif ".lora_" in name_of_base:
             raise _unknown(folder, f"{name!a} is no part of a plain LoRA")
         else:
-            result[_in_base(base, name_of_base, folder)] = tensor
+            result[names.name(name_of_base)] = tensor
     if not pairs:
         raise _unknown(folder, "it holds no lora_A and lora_B")
     for module, parts in pairs.items():
-        name = _in_base(base, f"{module}.weight", folder)
+        name = names.name(f"{module}.weight")
         result[name] = _updated(
             result[name], parts, settings.scale(module, parts), settings, f"{folder}: {module}"
         )
@@ -84,17 +86,45 @@ def _unknown(folder: Path, reason: str) -> ContentError:
     )
 
 
-def _in_base(base: Tensors, name: str, folder: Path) -> str:
-    """What the base calls a tensor, which may have another prefix there (``model.layers...`` for ``layers...``)."""
-    if name in base:
-        return name
-    longer = [one for one in base if one.endswith("." + name) or name.endswith("." + one)]
-    if len(longer) != 1:
-        raise ContentError(
-            f"the adapter in {folder} changes {name!a}, which the base {'does not have' if not longer else 'has twice'}",
-            hint="Is this the base that the adapter was trained on?",
-        )
-    return longer[0]
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """A base's names, by their ends.
+
+    Args:
+        names: What the base calls its tensors.
+        longer: The end of a name after a dot, to the names that end so.
+        folder: Where the adapter is.
+    """
+
+    names: Tensors
+    longer: Mapping[str, list[str]]
+    folder: Path
+
+    @classmethod
+    def of(cls, names: Tensors, folder: Path) -> "_Base":
+        longer: dict[str, list[str]] = defaultdict(list)
+        for name in names:
+            for end in _ends(name):
+                longer[end].append(name)
+        return cls(names, longer, folder)
+
+    def name(self, name: str) -> str:
+        """What the base calls a tensor, which may have another prefix there (``model.layers...`` for ``layers...``)."""
+        if name in self.names:
+            return name
+        found: list[str] = [*self.longer.get(name, ()), *(end for end in _ends(name) if end in self.names)]
+        if len(found) != 1:
+            raise ContentError(
+                f"the adapter in {self.folder} changes {name!a}, which the base {'has twice' if found else 'does not have'}",
+                hint="Is this the base that the adapter was trained on?",
+            )
+        return found[0]
+
+
+def _ends(name: str) -> Iterator[str]:
+    """What stands after each of the first dots of a name; one from a stranger may have a million."""
+    parts = name.split(".", _PREFIX_PARTS)
+    return (".".join(parts[start:]) for start in range(1, len(parts)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,13 @@ hub client's cache. Pickled weights are never opened, since unpickling runs what
 """
 
 import json
+import os
 import re
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from provenance.errors import ContentError
 
@@ -42,10 +46,13 @@ def locate(path: Path) -> Path:
     Raises:
         ContentError: There is no such path, or it holds no weights or more than one set.
     """
-    if path.is_dir():
-        path = _weights_of(path)
-    elif not path.exists():
-        raise ContentError(f"there is no file or folder {path}")
+    try:
+        if path.is_dir():
+            path = _weights_of(path)
+        elif not path.exists():
+            raise ContentError(f"there is no file or folder {path}")
+    except OSError as error:
+        raise ContentError(f"cannot read {path}: {error.strerror}") from error
     if path.suffix in PICKLE_SUFFIXES:
         raise ContentError(
             f"{path} holds pickled weights; it is never opened, since unpickling runs code", hint=CONVERT_HINT
@@ -65,11 +72,11 @@ def read_index(path: Path) -> Mapping[str, Path]:
         ContentError: The index is no such JSON, an entry leads out of the folder, or a shard is missing.
     """
     try:
-        if path.stat().st_size > MAX_INDEX_BYTES:
+        with opened(path) as file:
+            text = file.read(MAX_INDEX_BYTES + 1)
+        if len(text) > MAX_INDEX_BYTES:
             raise ContentError(f"{path} is larger than the {MAX_INDEX_BYTES} bytes that an index may have")
-        weight_map = json.loads(path.read_text("utf-8"))["weight_map"]
-    except OSError as error:
-        raise ContentError(f"cannot read {path}: {error.strerror}") from error
+        weight_map = json.loads(text.decode("utf-8"))["weight_map"]
     except (ValueError, RecursionError, KeyError, TypeError) as error:
         raise ContentError(f"{path} is not an index: no JSON object with a weight_map") from error
     if not isinstance(weight_map, dict) or not all(isinstance(shard, str) for shard in weight_map.values()):
@@ -86,9 +93,36 @@ def _shard(index: Path, name: str) -> Path:
         )
     shard = index.parent / name
     check_inside(shard, index.parent)
-    if not shard.is_file():
-        raise ContentError(f"{index} names the shard {name!a}, which is missing")
+    if not is_file(shard):
+        raise ContentError(f"{index} names the shard {name[:200]!a}, which is missing")
     return shard
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Opens a regular file to be read, and nothing else: a named pipe in its place is refused, and not waited for.
+
+    Raises:
+        ContentError: It can't be opened or, by what is done with it meanwhile, read; or it is no regular file.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with open(descriptor, "rb") as file:  # noqa: PTH123 - Path.open takes no descriptor
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise ContentError(f"{path} is not a regular file")
+            yield file
+    except OSError as error:
+        raise ContentError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeEncodeError as error:
+        raise ContentError(f"{str(path)!a} is no name that a file can have") from error
+
+
+def is_file(path: Path) -> bool:
+    """Whether a regular file is there; none has a name that is too long, or no text."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def homes(folder: Path) -> tuple[Path, ...]:
@@ -108,7 +142,13 @@ def check_inside(path: Path, folder: Path) -> None:
     Raises:
         ContentError: It does.
     """
-    if not any(path.resolve().is_relative_to(home) for home in homes(folder)):
+    try:
+        target = path.resolve()
+    except (OSError, RuntimeError) as error:  # what Python 3.11 and 3.12 raise for a loop is the latter
+        raise ContentError(f"{path} is a link in a loop of links") from error
+    except ValueError as error:
+        raise ContentError(f"{str(path)!a} is no name that a file can have") from error
+    if not any(target.is_relative_to(home) for home in homes(folder)):
         raise ContentError(
             f"{path} is a link that leads out of {folder}",
             hint="Copy the file into the folder, or give the file itself.",

@@ -1,10 +1,11 @@
 """What shapes and a model's own metadata say together of its geometry: heads, their rotation, the kind of norm."""
 
+import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from provenance.weights.families import Family, Role
+from provenance.weights.families import Family, Positions, Role
 from provenance.weights.hints import Hints, Norm, Rotation
 from provenance.weights.roles import Heads, Matrix, Slot, unrotated
 
@@ -36,10 +37,29 @@ def _heads(family: Family, found: Mapping[Slot, Matrix], hints: Hints) -> Heads 
     if widths[Role.KEY] | widths[Role.VALUE] != {keys * size}:
         return None
     rotation = hints.rotation or unrotated(family, found)
+    # What a model calls itself does not make it unrotated, where its tensors have the names of a rotary family.
+    if rotation is Rotation.NONE and family.positions is Positions.ROTARY:
+        rotation = None
     # Where only a part of a head turns, its dimensions are no pairs of one kind.
     if rotation in {Rotation.HALVES, Rotation.NEIGHBOURS} and (size % 2 or hints.rotated not in {None, size}):
         rotation = None
     return Heads(queries=queries, keys=keys, size=size, rotation=rotation)
+
+
+def centres_keys(shapes: Iterable[str], norm: Norm | None) -> bool:
+    """Whether queries or keys may pass a norm that subtracts a mean: the signs of single dimensions are not free then.
+
+    Args:
+        shapes: Names of all tensors.
+        norm: How the residual stream is normalised, where that is known: queries and keys without biases are taken to be alike.
+    """
+    names = [name for name in shapes if _KEY_NORM.search(name)]
+    return bool(names) and (norm is not Norm.RMS or any(name.endswith("bias") for name in names))
+
+
+_KEY_NORM = re.compile(
+    r"(?:^|[._])(?:(?:q|k|qk|query|key)_?(?:norm|layer_?norm|ln)|(?:norm|layer_?norm|ln)_?(?:q|k|qk|query|key))[._]"
+)
 
 
 def norm_of(

@@ -22,16 +22,23 @@ import numpy as np
 
 from provenance.errors import ContentError, MissingExtraError
 from provenance.weights.dtypes import DTYPES, Bytes, Floats
-from provenance.weights.folder import check_inside
+from provenance.weights.folder import check_inside, is_file
 from provenance.weights.hints import gguf_hints
-from provenance.weights.tensor import Contents, Encoding, StoredTensor, TensorInfo, WeightFile
+from provenance.weights.tensor import (
+    MAX_DIMENSIONS,
+    Contents,
+    Encoding,
+    StoredTensor,
+    TensorInfo,
+    WeightFile,
+    is_possible,
+)
 
 MAGIC = b"GGUF"
 SUFFIX = ".gguf"
 _VERSIONS = frozenset({2, 3})
 _ALIGNMENT = 32
 _MAX_TEXT = 1 << 20
-_MAX_DIMENSIONS = 8
 _MAX_NESTING = 4
 _STRING, _ARRAY = 8, 9
 _SCALARS: Mapping[int, str] = {
@@ -72,12 +79,20 @@ def _parts(path: Path) -> Iterator[Path]:
     if not match:
         yield path
         return
+    if not 1 <= int(match[2]) <= int(match[3]):
+        _refuse(path, f"it calls itself part {int(match[2])} of {int(match[3])}")
     for number in range(1, int(match[3]) + 1):
         part = path.with_name(f"{match[1]}-{number:05d}-of-{match[3]}{SUFFIX}")
-        if not part.is_file():
+        if not is_file(part):
             raise ContentError(f"{path} is one of {int(match[3])} parts, and {part.name!a} is missing")
         check_inside(part, path.parent)
         yield part
+
+
+def is_part(path: Path) -> bool:
+    """Whether a file is one of several that hold a model, by the name that llama.cpp gives such files."""
+    match = _SHARD.fullmatch(path.name)
+    return match is not None and int(match[3]) != 1
 
 
 def _refuse(path: Path, reason: str) -> NoReturn:
@@ -143,13 +158,10 @@ class _Cursor:
 
 def _read_part(path: Path) -> _Part:
     file = WeightFile(path)
-    try:
-        with path.open("rb") as opened:
-            cursor = _Cursor(path, opened, file.size)
-            tensor_count, metadata = _metadata(cursor)
-            infos = [_info(cursor) for _ in range(tensor_count)]
-    except OSError as error:
-        raise ContentError(f"cannot read {path}: {error.strerror}") from error
+    with file.unchanged() as opened:
+        cursor = _Cursor(path, opened, file.size)
+        tensor_count, metadata = _metadata(cursor)
+        infos = [_info(cursor) for _ in range(tensor_count)]
     alignment = metadata.get("general.alignment", _ALIGNMENT)
     if type(alignment) is not int or alignment <= 0 or alignment & (alignment - 1):
         _refuse(path, f"its alignment is {alignment!r}, and no power of two")
@@ -182,7 +194,7 @@ def _metadata(cursor: _Cursor) -> tuple[int, Mapping[str, object]]:
 def _info(cursor: _Cursor) -> tuple[str, tuple[int, ...], int, int]:
     """Name, shape, type and offset of the next tensor; the file counts axes from the innermost, NumPy from the outermost."""
     name, dimensions = cursor.text(), cursor.number("<I")
-    if dimensions > _MAX_DIMENSIONS:
+    if dimensions > MAX_DIMENSIONS:
         _refuse(cursor.path, f"tensor {name!a} claims {dimensions} dimensions")
     shape = struct.unpack(f"<{dimensions}Q", cursor.take(8 * dimensions))
     return name, shape[::-1], cursor.number("<I"), cursor.number("<Q")
@@ -201,6 +213,8 @@ def _tensor(file: WeightFile, name: str, shape: tuple[int, ...], kind: int, star
     stored = elements // block * size
     if stored and start + stored > file.size:
         _refuse(file.path, f"tensor {name!a} ends at byte {start + stored}, and the file has {file.size}")
+    if not is_possible(shape):
+        _refuse(file.path, f"tensor {name!a} has a shape that no array can have")
     info = TensorInfo(dtype=qtype.name, shape=shape, stored_bytes=stored)
     return StoredTensor(file, start, info, Encoding(block, size, _decoder(qtype.name)))
 

@@ -9,7 +9,6 @@ further checks. The rules are those of the format's own specification, the ban o
 import json
 import math
 import os
-import stat
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,11 +17,10 @@ from typing import NoReturn
 
 from provenance.errors import ContentError
 from provenance.weights.dtypes import DTYPES
-from provenance.weights.tensor import TensorInfo
+from provenance.weights.folder import opened
+from provenance.weights.tensor import MAX_DIMENSIONS, TensorInfo, is_possible
 
 MAX_HEADER_BYTES = 100_000_000
-# NumPy's own limit is 64; no weight has more than a handful.
-MAX_DIMENSIONS = 32
 _LENGTH_BYTES = 8
 _LIMIT = 2**63
 _METADATA = "__metadata__"
@@ -65,25 +63,17 @@ def read_header(path: Path) -> Header:
     Raises:
         ContentError: The file can't be read, or is not a sound safetensors file; the message names it and says why.
     """
-    try:
-        # Non-blocking, so that a named pipe in place of the file is refused and not waited for.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with open(descriptor, "rb") as file:  # noqa: PTH123 - Path.open takes no descriptor
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                _refuse(path, "it is not a regular file")
-            prefix = file.read(_LENGTH_BYTES)
-            length = _header_length(path, prefix, status.st_size)
-            text = file.read(length)
-    except OSError as error:
-        raise ContentError(f"cannot read {path}: {error.strerror}") from error
+    with opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        length = _header_length(path, file.read(_LENGTH_BYTES), size)
+        text = file.read(length)
     if len(text) != length:
         _refuse(path, f"its header ends after {len(text)} of {length} bytes")
     entries = _parse(path, text)
     metadata = _checked_metadata(path, entries.pop(_METADATA, {}))
     data_start = _LENGTH_BYTES + length
     tensors = {name: _checked_tensor(path, name, entry, data_start) for name, entry in entries.items()}
-    _check_layout(path, tensors, data_start, status.st_size)
+    _check_layout(path, tensors, data_start, size)
     return Header(tensors, metadata)
 
 
@@ -145,6 +135,8 @@ def _checked_tensor(path: Path, name: str, entry: object, data_start: int) -> Pl
         _refuse(
             path, f"tensor {name!a} spans {end - begin} bytes, but {dtype} of its shape takes {bits} bits"
         )
+    if not is_possible(shape):
+        _refuse(path, f"tensor {name!a} has a shape that no array can have")
     return Place(TensorInfo(dtype=dtype, shape=tuple(shape), stored_bytes=end - begin), data_start + begin)
 
 

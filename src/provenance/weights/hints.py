@@ -1,7 +1,8 @@
 """What a model's own metadata says of its geometry.
 
-Metadata may choose what is compared; it decides nothing: a wrong hint makes a test weaker, or sets it aside, and every use of one is
-listed among the assumptions of the result.
+Metadata may choose what is compared; it decides nothing by itself. A hint that shapes or names contradict is set aside. One that is
+wrong and fits (heads of another size, halves for neighbours) makes coins of what is no symmetry, so that a p-value may be too small
+as well as too large: every use of one is listed among the assumptions of the result.
 """
 
 import json

@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import NamedTuple, TypeVar
 
 from provenance.weights.families import FAMILIES, STACK, Parts, Role, Row
-from provenance.weights.geometry import in_halves, norm_of
+from provenance.weights.geometry import centres_keys, in_halves, norm_of
 from provenance.weights.hints import NO_HINTS, Hints
 from provenance.weights.roles import Layout, Matrix, Slot, Span
 from provenance.weights.series import series
@@ -137,7 +137,14 @@ def _by_family(shapes: Shapes, hints: Hints) -> Layout | None:
     matrices, heads = in_halves(whole.matrices | others.matrices, family, hints)
     names = {**{slot.tower: slot.tower for slot in others.matrices}, **short}
     gains = _normalised(whole.gains | others.gains, names)
-    return Layout(family, _normalised(matrices, names), gains=gains, heads=heads, norm=norm)
+    return Layout(
+        family,
+        _normalised(matrices, names),
+        gains=gains,
+        heads=heads,
+        norm=norm,
+        centred=centres_keys(shapes, norm),
+    )
 
 
 def _towers(shapes: Shapes) -> dict[str, _Tower]:

@@ -133,6 +133,7 @@ class Layout:
             `Role.NORM_MLP` or `Role.NORM_FINAL`.
         heads: How attention is divided, where that is known.
         norm: How the residual stream is normalised, where that is known.
+        centred: Queries or keys may pass a norm that subtracts a mean.
     """
 
     family: Family
@@ -140,6 +141,7 @@ class Layout:
     gains: Mapping[Slot, str] = field(default_factory=dict)
     heads: Heads | None = None
     norm: Norm | None = None
+    centred: bool = False
 
     @property
     def rotation(self) -> Rotation | None:

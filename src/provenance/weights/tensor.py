@@ -6,17 +6,31 @@ Nothing is held between two reads. What a read takes is what it returns: memory 
 import math
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from provenance.errors import ContentError
 from provenance.weights.dtypes import DTYPES, Bytes, Floats
+from provenance.weights.folder import opened
 from provenance.weights.hints import Hints
+
+# NumPy's own limit is 64; no weight has more than a handful.
+MAX_DIMENSIONS = 32
+_MAX_ELEMENTS = 1 << 59
+_NEAR = 1 << 13
+_RUN_BYTES = 1 << 20
+
+
+def is_possible(shape: Sequence[int]) -> bool:
+    """Whether an array can have a shape, whose lengths are not negative: a length of 0 makes room for none beyond all bounds."""
+    return len(shape) <= MAX_DIMENSIONS and math.prod(max(length, 1) for length in shape) <= _MAX_ELEMENTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +81,7 @@ class WeightFile:
     """A file of weights, and how much of it was read.
 
     It is read by positions, and not through a map: a file that another process cuts short then gives an error, where a map would end
-    this process.
+    this process; and what changes while it is read is noticed.
 
     Attributes:
         path: Where it is.
@@ -76,10 +90,8 @@ class WeightFile:
     """
 
     def __init__(self, path: Path) -> None:
-        try:
-            status = path.stat()
-        except OSError as error:
-            raise ContentError(f"cannot read {path}: {error.strerror}") from error
+        with opened(path) as file:
+            status = os.fstat(file.fileno())
         self.path = path
         self.size = status.st_size
         self.bytes_read = 0
@@ -93,35 +105,63 @@ class WeightFile:
             ContentError: It is not as it was when it was opened.
         """
         data = np.empty(max(stop - start, 0), np.uint8)
-        if not data.size:
-            return data
-        try:
-            descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-            try:
-                if _state(os.fstat(descriptor)) != self._state:
-                    raise self._changed()
-                _fill(descriptor, data.data, start)
-            finally:
-                os.close(descriptor)
-        except (OSError, EOFError) as error:
-            raise self._changed() from error
-        with self._lock:
-            self.bytes_read += data.size
+        if data.size:
+            with self.unchanged() as file:
+                self._fill(file.fileno(), data, start)
         return data
 
-    def mapped(self, start: int, stop: int) -> Bytes:
-        """The same bytes as a read-only map, for looking at few of many; they are not counted.
+    def pieces(self, start: int, size: int, numbers: npt.NDArray[np.int64]) -> Bytes:
+        """Some of the pieces of one size that follow each other from a position on, pieces x size.
+
+        What lies within `_NEAR` bytes of the next is read in one go, up to `_RUN_BYTES`.
+
+        Args:
+            start: Where the first piece begins.
+            size: Bytes of a piece.
+            numbers: Which pieces, in any order.
 
         Raises:
             ContentError: The file is not as it was when it was opened.
         """
+        found = np.empty((numbers.size, size), np.uint8)
+        order = np.argsort(numbers, kind="stable")
+        places = numbers[order] * size
+        with self.unchanged() as file:
+            for first, last in _stretches(places):
+                begin = int(places[first])
+                data = np.empty(int(places[last - 1]) + size - begin, np.uint8)
+                self._fill(file.fileno(), data, start + begin)
+                cells = data.view(f"V{size}")
+                found.view(f"V{size}")[order[first:last], 0] = cells[(places[first:last] - begin) // size]
+        return found
+
+    @contextmanager
+    def unchanged(self) -> Iterator[BinaryIO]:
+        """Opens the file, for reads that count only if it is the same before and after.
+
+        Raises:
+            ContentError: It is not as it was when it was first opened.
+        """
         try:
-            # As text, since a Path is resolved at each call; as a plain array, since a subclass outlives all arithmetic.
-            return np.asarray(
-                np.memmap(str(self.path), np.uint8, "r", offset=start, shape=(max(stop - start, 0),))
-            )
-        except (OSError, ValueError) as error:
+            with opened(self.path) as file:
+                if _state(os.fstat(file.fileno())) != self._state:
+                    raise self._changed()
+                yield file
+                if _state(os.fstat(file.fileno())) != self._state:
+                    raise self._changed()
+        except EOFError as error:
             raise self._changed() from error
+
+    def _fill(self, descriptor: int, data: Bytes, start: int) -> None:
+        """Fills an array from a position on; one call of the system reads 2 GB at most."""
+        view, done = data.data, 0
+        while done < len(view):
+            count = os.preadv(descriptor, [view[done:]], start + done)
+            if not count:
+                raise EOFError
+            done += count
+        with self._lock:
+            self.bytes_read += done
 
     def _changed(self) -> ContentError:
         return ContentError(
@@ -133,14 +173,14 @@ def _state(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
-def _fill(descriptor: int, data: memoryview, start: int) -> None:
-    """Fills ``data`` from a position on; one call of the system reads 2 GB at most."""
-    done = 0
-    while done < len(data):
-        count = os.preadv(descriptor, [data[done:]], start + done)
-        if not count:
-            raise EOFError
-        done += count
+def _stretches(places: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Ranges of ascending places that lie near each other, and not too far apart in all."""
+    far = np.flatnonzero(np.diff(places) > _NEAR) + 1
+    for first, last in zip([0, *far.tolist()], [*far.tolist(), places.size], strict=True):
+        while first < last:
+            stop = int(np.searchsorted(places[first:last], places[first] + _RUN_BYTES)) + first
+            yield first, stop
+            first = stop  # noqa: PLW2901 - what is left of the range
 
 
 @dataclass(frozen=True, slots=True)
