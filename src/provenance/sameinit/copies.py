@@ -80,8 +80,10 @@ def kept_units(members: int) -> int:
 
 
 def sketch(projections: Doubles, length: int, kept: int = KEPT_UNITS) -> Sketch:
-    """From raw projections, 2 x units x `PROJECTIONS`, to a sketch of the first ``kept`` units."""
-    one, other = _standardised(projections[:, :kept]).astype(np.float32)
+    """From raw projections, 2 x units x `PROJECTIONS`, to a sketch of ``kept`` units from all over, or of all where there are fewer."""
+    count = projections.shape[1]
+    chosen = np.arange(min(kept, count)) * count // max(min(kept, count), 1)
+    one, other = _standardised(projections[:, chosen]).astype(np.float32)
     return Sketch(one, other, length)
 
 

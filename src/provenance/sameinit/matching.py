@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from provenance.sameinit.alignment import Alignment
-from provenance.sameinit.copies import KEPT_UNITS, PROJECTIONS, Sketch, repeats_at, sketch
+from provenance.sameinit.copies import PROJECTIONS, Sketch, repeats_at, sketch
 from provenance.sameinit.statistics import Untestable, Vector
 from provenance.sameinit.units import Cosines, cosines, sides
 from provenance.weights.dtypes import Floats
@@ -112,7 +112,7 @@ def match(signed: Floats, scores: Floats, members: Sequence[Cosines]) -> Match |
                 return Untestable(
                     f"units are repeated at a distance of {distance} in both models, so that they would count twice"
                 )
-            sketches.append(sketch(arranged[:, :KEPT_UNITS], member.elements))
+            sketches.append(sketch(arranged, member.elements))
     return Match(
         left=left,
         right=right,

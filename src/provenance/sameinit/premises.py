@@ -8,13 +8,21 @@ from provenance.sameinit.verdict import Findings
 from provenance.weights.families import Role
 from provenance.weights.roles import Layout
 
+NO_COPIES = (
+    "no units of one model are copies of each other, but for experts of one layer, which count once, and for layers in one order of "
+    "their units and evenly repeated heads, which are looked for: layers whose units were shuffled alike in both models are not seen"
+)
 ASSUMPTIONS = (
     "the optimiser treats all units alike (Adam, SGD, Lion, Adafactor, Muon and kin)",
-    "no units of one model are copies of each other, but for layers, experts and evenly repeated heads, which are looked for",
+    NO_COPIES,
     "no loss set units of one model beside units of the other one by one, as matching hidden activations without a projection does",
 )
 UNALIGNED = "neither model was permuted, rotated or rescaled after training: such a copy looks independent to this test"
 ALIGNED = "after an alignment on parts that are not tested, units were tested again: what neither test covers may be disguised"
+TOKENS = "token i is the same token in both models: by tables of tokens they were aligned, or seen"
+GATES = (
+    "the gates of recurrent cells stand in PyTorch's order: input, forget, cell, output; reset, update, new"
+)
 SYMMETRY_ASSUMPTIONS = {
     Symmetry.SIGN: "units tested by sign were drawn from a law that is symmetric about zero",
     Symmetry.SWAP: "units tested by swaps were drawn alike, and nothing but their order tells them apart",
@@ -23,6 +31,7 @@ SIGNED_RESIDUAL = "the residual stream meets RMS norms and linear maps only, and
 HEADS = "attention is divided into heads as the models' own metadata say"
 COPIES = "{count} groups are related within both models to others of their part: their coins count once"
 
+_BY_TOKENS = frozenset({"units", "tokens"})
 _READERS = frozenset({Role.QUERY, Role.VALUE, Role.GATE, Role.UP, Role.HIDDEN_IN})
 
 
@@ -38,10 +47,17 @@ def assumptions(findings: Findings, planned: Sequence[Group]) -> tuple[str, ...]
         *ASSUMPTIONS,
         ALIGNED if findings.of_tier(2) else UNALIGNED,
         *(text for kind, text in SYMMETRY_ASSUMPTIONS.items() if kind in symmetries),
+        *([TOKENS] if _saw_tokens(findings) else []),
+        *([GATES] if any(group.part == "recurrent" for group in used) else []),
         *([SIGNED_RESIDUAL] if signed else []),
         *([HEADS] if by_heads else []),
         *([COPIES.format(count=related)] if related else []),
     )
+
+
+def _saw_tokens(findings: Findings) -> bool:
+    """Whether tables of tokens had a part in tier 2 or 3."""
+    return bool(findings.of_tier(2)) or any(score.name in _BY_TOKENS for score in findings.invariants)
 
 
 def obstacles(one: Layout | None, other: Layout | None, tests: Sequence[GroupTest]) -> tuple[str, ...]:

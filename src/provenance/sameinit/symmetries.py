@@ -56,7 +56,8 @@ class Rule:
         members: Roles that hold the unit, and on which side; the first has to be there, the others when they fit.
         residual: The units are the residual stream's coordinates: their signs are free too where nothing but an RMS norm and linear
             maps sees them.
-        turned: The units are dimensions that rotary positions tie into pairs: there is no test where it is not known whether they do.
+        turned: The units are dimensions that rotary positions tie into pairs: there is no test where it is not known whether they do, nor
+            where a norm subtracts the mean of a head's dimensions.
     """
 
     part: str
@@ -192,7 +193,7 @@ def groups(a: Layout, b: Layout) -> Iterator[Group]:
     signed = _is_signed(a) and _is_signed(b)
     placed = _is_placed(a) and _is_placed(b)
     for rule in RULES:
-        if rule.residual and not placed:
+        if (rule.residual and not placed) or (rule.turned and (a.centred or b.centred)):
             continue
         chosen = replace(rule, symmetry=Symmetry.SIGN) if rule.residual and signed else rule
         for slot in common:

@@ -65,7 +65,7 @@ def compare_responses(
        Technometrics 24 (1982), the intersection-union test); A and B may each take that part, so that the lesser counts, twice.
     2. *Over models, conformal.* Null hypothesis: A, B and the N controls are exchangeable models. Then each of the C(N + 2, 2) pairs is as
        likely as any other to be the nearest by `interactions`, and p = rank of (A, B) / C(N + 2, 2). Five controls give 1/21 at
-       best, three 1/10.
+       best, three 1/10, and two 1/3: of four models, each pair ties with the other two.
 
     The first alone would call one of N + 2 strangers matched: some pair is the nearest, and enough prompts always tell. `NOT_MATCHED` needs a
     control that rivals A at B's side, and one that rivals B at A's: an upper bound on the share of prompts on which A and B are the
