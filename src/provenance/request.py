@@ -1,18 +1,33 @@
 """Requests: what somebody hands in to be registered, from a call, a command line or a manifest."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provenance.artifacts import ArtifactKind, Content, Generation, Reference
-from provenance.errors import ProvenanceError, UsageError
+from provenance.errors import ContentError, ProvenanceError, UsageError
 from provenance.intake import Claim, ContentProgress, read_content, read_manifest
 from provenance.relations import RelationKind
 
 if TYPE_CHECKING:
     from provenance.sameinit.sketch import Sketch
+
+_NAMED_AT_MOST = 4
+_SAYS_SO = frozenset({"file", "folder", "pickle"})
+"""Formats of what holds no weights that are ever opened; the intake says so itself."""
+# The readers refuse what is unsound. Yet they call libraries on strangers' bytes (gguf, onnx, NumPy), and what those may raise is not
+# written down anywhere: none of it may keep a model from being recorded.
+_UNFORESEEN = (
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +102,11 @@ class Request:
     def reading(
         self, path: str | Path | None, *, sha256: bool = False, progress: ContentProgress | None = None
     ) -> "Request":
-        """This request with the content and the claims of some files, and a model's sketch; itself where there are none."""
+        """This request with the content and the claims of some files, and a model's sketch; itself where there are none.
+
+        Raises:
+            ContentError: As in `provenance.intake.read_content`; or weights lie in files that the digest does not cover.
+        """
         if path is None:
             return self
         weights = _Weights(Path(path)) if self.kind is ArtifactKind.MODEL else None
@@ -98,13 +117,16 @@ class Request:
             progress=progress,
             watch=weights.look if weights else None,
         )
+        sketch = weights.sketch() if weights else None
+        is_note_due = weights and weights.obstacle and intake.content.format not in _SAYS_SO
+        unseen = f"its weights were not looked at: {weights.obstacle}" if weights and is_note_due else ""
         return replace(
             self,
             content=intake.content,
             path=str(intake.path),
             claims=intake.claims,
-            sketch=weights.sketch() if weights else None,
-            notes=intake.warnings,
+            sketch=sketch,
+            notes=(*intake.warnings, *filter(None, (unseen,))),
         )
 
 
@@ -112,30 +134,70 @@ class _Weights:
     """A model's weights, sketched file by file as they are digested, while each is still in the page cache.
 
     Weights that can't be read as such have no sketch, and nor have those that change after they were opened, before the digest: every
-    read notices that.
+    read notices that. Only what the digest covers is read: of a single file, no configuration beside it.
+
+    Attributes:
+        obstacle: Why there is no sketch; empty where there is one.
     """
 
     def __init__(self, path: Path) -> None:
         from provenance.sameinit.sketch import Sketcher
         from provenance.weights.network import Network
 
+        self.obstacle = ""
         self._sketcher: Sketcher | None = None
-        with suppress(ProvenanceError, OSError):
-            self._sketcher = Sketcher(Network.open(path.absolute()))
+        self._outside: set[Path] = set()
+        self._files: frozenset[Path] = frozenset()
+        with self._noting():
+            network = Network.open(path.absolute(), beside=path.is_dir())
+            self._files = frozenset(file.path for file in network.checkpoint.files)
+            self._outside = set(self._files)
+            if network.layout is None:
+                self.obstacle = "their names and shapes are those of no architecture that is known"
+            else:
+                self._sketcher = Sketcher(network)
 
     def look(self, file: Path) -> None:
         """Takes what the sketch keeps of a file."""
-        if self._sketcher is not None:
-            try:
+        self._outside.discard(file)
+        with self._noting():
+            if self._sketcher is not None:
                 self._sketcher.take(file)
-            except ProvenanceError:
-                self._sketcher = None
 
     def sketch(self) -> "Sketch | None":
-        """The sketch, after the last file."""
-        with suppress(ProvenanceError):
-            return self._sketcher.finish() if self._sketcher else None
-        return None
+        """The sketch, after the last file.
+
+        Raises:
+            ContentError: Some of the weights lie in files that were looked at, others in files that were not.
+        """
+        if self._outside:
+            names = ", ".join(sorted(ascii(str(file))[1:-1] for file in self._outside)[:_NAMED_AT_MOST])
+            if self._outside < self._files:
+                raise ContentError(
+                    f"some of the weights lie in files that are no part of the artifact: {names}",
+                    hint="Register a folder that holds all of them.",
+                )
+            self.obstacle = f"they lie in files that are no part of the artifact: {names}"
+            return None
+        found = None
+        with self._noting():
+            if self._sketcher is not None:
+                found = self._sketcher.finish()
+                if found is None:
+                    self.obstacle = (
+                        "nothing in them can be tested: what is there is constant, built or not finite"
+                    )
+        return found
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        """Makes a reason of what goes wrong: without a sketch, an artifact can still be recorded."""
+        try:
+            yield
+        except ProvenanceError as error:
+            self._sketcher, self.obstacle = None, error.message
+        except _UNFORESEEN as error:
+            self._sketcher, self.obstacle = None, f"they could not be read ({type(error).__name__})"
 
 
 def requests_of(path: Path, *, progress: ContentProgress | None = None) -> tuple[Request, ...]:

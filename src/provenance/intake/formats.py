@@ -14,9 +14,18 @@ from provenance.errors import ContentError
 from provenance.intake.documents import read_json_object, read_yaml_mapping
 from provenance.intake.files import Files, FoundFile, shown
 from provenance.intake.rows import ROW_FORMATS
-from provenance.weights.folder import CONVERT_HINT, INDEX_SUFFIX, MAX_INDEX_BYTES, PICKLE_SUFFIXES, SUFFIX
+from provenance.weights.folder import (
+    CONVERT_HINT,
+    INDEX_SUFFIX,
+    MAX_INDEX_BYTES,
+    PICKLE_SUFFIXES,
+    SUFFIX,
+    opened,
+)
 from provenance.weights.gguf import MAGIC as GGUF_MAGIC
+from provenance.weights.gguf import is_part
 from provenance.weights.header import Header, read_header
+from provenance.weights.onnx_wire import has_external_data
 
 SAFETENSORS = frozenset({SUFFIX})
 GGUF = frozenset({".gguf"})
@@ -142,8 +151,10 @@ def _recognise_model_file(file: FoundFile) -> Recognised:
     if file.suffix in PICKLE_SUFFIXES:
         return Recognised(format="pickle")
     if _leading_bytes(file, len(GGUF_MAGIC)) == GGUF_MAGIC:
+        _check_whole(file, is_part)
         return Recognised(format="gguf")
     if file.suffix in ONNX:
+        _check_whole(file, has_external_data)
         return Recognised(format="onnx")
     return Recognised(
         format="file",
@@ -151,6 +162,19 @@ def _recognise_model_file(file: FoundFile) -> Recognised:
             f"{shown(file.path)} is recorded as a plain file: it is in no format of weights that is known",
         ),
     )
+
+
+def _check_whole(file: FoundFile, leaves_weights_out: Callable[[Path], bool]) -> None:
+    """Refuses a single file whose weights lie in others: its digest would not tell models apart that have other weights."""
+    try:
+        is_whole = not leaves_weights_out(file.path)
+    except ContentError:
+        is_whole = True  # what is unsound holds no weights that anything could read
+    if not is_whole:
+        raise ContentError(
+            f"{shown(file.path)} does not hold all of its weights: some lie in other files",
+            hint="Register the folder that holds all of them.",
+        )
 
 
 def _recognise_dataset(files: Files) -> Recognised:
@@ -179,11 +203,8 @@ def _is_text(data: bytes) -> bool:
 
 
 def _leading_bytes(file: FoundFile, count: int) -> bytes:
-    try:
-        with file.path.open("rb") as opened:
-            return opened.read(count)
-    except OSError as error:
-        raise ContentError(f"cannot read {shown(file.path)}: {error.strerror}") from error
+    with opened(file.path) as leading:
+        return leading.read(count)
 
 
 def _enumerated(names: Sequence[str]) -> str:

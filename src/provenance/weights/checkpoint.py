@@ -56,12 +56,13 @@ class Checkpoint:
         self.hints = hints
 
     @classmethod
-    def open(cls, path: Path, *, base: Path | None = None) -> Self:
+    def open(cls, path: Path, *, base: Path | None = None, beside: bool = True) -> Self:
         """Opens a file of weights, an index of shards, or a model folder. Only headers are read.
 
         Args:
             path: What to open. The folder of a low-rank adapter holds the adapter's own tensors.
             base: The model that an adapter was trained on, to open the two as merged.
+            beside: Whether to believe the configuration that lies beside the weights.
 
         Raises:
             ContentError: There are no sound weights there; the message names the file and the reason.
@@ -70,8 +71,9 @@ class Checkpoint:
         file = locate(path)
         with _collector_at_rest():
             contents = _READERS[file.suffix](file)
-        tensors = unpacked(contents.tensors, file.parent) if file.suffix in _PACKED else contents.tensors
-        hints = read_hints(file.parent) if contents.hints is None else contents.hints
+        folder = file.parent if beside else None
+        tensors = unpacked(contents.tensors, folder) if file.suffix in _PACKED else contents.tensors
+        hints = contents.hints or (read_hints(folder) if folder else NO_HINTS)
         if base is None:
             return cls(path, tensors, contents.files, hints)
         below = cls.open(base)

@@ -90,9 +90,18 @@ def _parts(path: Path) -> Iterator[Path]:
 
 
 def is_part(path: Path) -> bool:
-    """Whether a file is one of several that hold a model, by the name that llama.cpp gives such files."""
-    match = _SHARD.fullmatch(path.name)
-    return match is not None and int(match[3]) != 1
+    """Whether a file is one of several that hold a model, by the name that llama.cpp gives such files or by its own metadata.
+
+    Raises:
+        ContentError: It can't be read, or is no sound GGUF file.
+    """
+    match = _SHARD.fullmatch(path.with_suffix(SUFFIX).name)
+    if match is not None and int(match[3]) != 1:
+        return True
+    file = WeightFile(path)
+    with file.unchanged() as opened:
+        _, metadata = _metadata(_Cursor(path, opened, file.size))
+    return metadata.get("split.count", 1) not in {0, 1}
 
 
 def _refuse(path: Path, reason: str) -> NoReturn:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from provenance.errors import ContentError
-from provenance.weights.folder import check_inside
+from provenance.weights.folder import check_inside, opened
 
 CONFIG = "config.json"
 MAX_CONFIG_BYTES = 10_000_000
@@ -123,10 +123,10 @@ def read_config(folder: Path, name: str = CONFIG) -> Mapping[str, object]:
     path = folder / name
     try:
         check_inside(path, folder)
-        if not path.is_file() or path.stat().st_size > MAX_CONFIG_BYTES:
-            return {}
-        config = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError, ContentError):
+        with opened(path) as file:
+            text = file.read(MAX_CONFIG_BYTES + 1)
+        config = json.loads(text) if len(text) <= MAX_CONFIG_BYTES else {}
+    except (ValueError, RecursionError, ContentError):
         return {}
     return config if isinstance(config, dict) else {}
 
@@ -173,7 +173,21 @@ def _config_rotated(config: Mapping[str, object], size: int | None) -> int | Non
 
 _GGUF_ROTATIONS: Mapping[str, Rotation] = {
     **dict.fromkeys(
-        ("llama", "baichuan", "internlm2", "minicpm", "xverse", "command-r", "cohere2", "olmo", "granite"),
+        (
+            "llama",
+            "arctic",
+            "baichuan",
+            "internlm2",
+            "minicpm",
+            "xverse",
+            "command-r",
+            "cohere2",
+            "deepseek",
+            "olmo",
+            "granite",
+            "granitemoe",
+            "smollm3",
+        ),
         Rotation.NEIGHBOURS,
     ),
     **dict.fromkeys(
@@ -187,15 +201,22 @@ _GGUF_ROTATIONS: Mapping[str, Rotation] = {
             "gemma",
             "gemma2",
             "gemma3",
-            "starcoder2",
+            "falcon",
+            "gptneox",
+            "nemotron",
             "olmo2",
+            "olmoe",
+            "phi2",
+            "stablelm",
+            "starcoder2",
         ),
         Rotation.HALVES,
     ),
     **dict.fromkeys(("gpt2", "bert", "bloom", "mpt", "t5"), Rotation.NONE),
 }
 """How each architecture's heads turn in a GGUF file: converters reorder the rows of queries and keys of some (Llama) from halves
-to neighbours. Source: ``llama_model_rope_type`` in llama.cpp."""
+to neighbours. Source: ``llama_model_rope_type`` in llama.cpp, save for ``bert``: it names a rotation for that, which a BERT with absolute
+positions never makes. An architecture that is not here gives no hint."""
 
 
 def gguf_hints(metadata: Mapping[str, object]) -> Hints:

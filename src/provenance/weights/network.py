@@ -31,17 +31,18 @@ class Network:
     layout: Layout | None
 
     @classmethod
-    def open(cls, path: Path, *, base: Path | None = None) -> Self:
+    def open(cls, path: Path, *, base: Path | None = None, beside: bool = True) -> Self:
         """Opens a model's weights; only headers are read.
 
         Args:
             path: As in `Checkpoint.open`.
             base: The model that an adapter was trained on.
+            beside: As in `Checkpoint.open`.
 
         Raises:
             ContentError: There are no sound weights there; the message names the file and the reason.
         """
-        return cls.of(Checkpoint.open(path, base=base))
+        return cls.of(Checkpoint.open(path, base=base, beside=beside))
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> Self:

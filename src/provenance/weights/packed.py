@@ -4,7 +4,7 @@
 |---|---|---|
 | ``X.weight`` I8, ``X.SCB`` | bitsandbytes, LLM.int8 | code * SCB[output] / 127 |
 | ``X.weight`` U8, ``.absmax``, ``.quant_map``, ``.quant_state.bitsandbytes__nf4`` (``fp4``) | bitsandbytes, 4 bits | quant_map[code] * absmax[i // blocksize], i counting elements in order, the upper half of a byte first; absmax itself may be nested: nested_quant_map[code] * nested_absmax[i // nested_blocksize] + nested_offset |
-| ``X.qweight``, ``.qzeros``, ``.scales``, ``.g_idx`` | AutoGPTQ, GPTQModel | scales[g, o] * (code - zero[g, o]), g = g_idx[input]; inputs are packed along the first axis, the lowest bits first; the stored zero is one less (modulo 2^bits) in the format ``gptq``, and the zero itself in ``gptq_v2`` |
+| ``X.qweight``, ``.qzeros``, ``.scales``, ``.g_idx`` | AutoGPTQ, GPTQModel | scales[g, o] * (code - zero[g, o]), g = g_idx[input]; inputs are packed along the first axis, the lowest bits first; the stored zero is one less (modulo 2^bits: 15 means 0, as packing leaves it; some kernels do not mask, and take 15 for 16) in the format ``gptq``, and the zero itself in ``gptq_v2`` |
 | ``X.qweight``, ``.qzeros``, ``.scales`` | AutoAWQ, version ``gemm``, 4 bits | scales[g, o] * (code - zero[g, o]), g = input // group; the i-th half-byte of a word is output (0, 2, 4, 6, 1, 3, 5, 7)[i] of eight |
 | ``X.weight`` F8, ``X.weight_scale`` or ``X.weight_scale_inv`` | compressed-tensors; DeepSeek | value * scale, one for all, for each output, or for each block of 128 x 128 |
 
@@ -37,18 +37,19 @@ _MATRIX = 2
 _WORD_BITS = 32
 _GPTQ_BITS = frozenset({2, 4, 8})
 _GPTQ_LESS = {"gptq": 1, "gptq_v2": 0}
+_METHODS = {"desc_act": "gptq", "w_bit": "awq"}
 _AWQ_BITS = 4
 _AWQ_ORDER = (0, 2, 4, 6, 1, 3, 5, 7)
 _FLOAT8 = frozenset({"F8_E4M3", "F8_E5M2"})
 _BLOCK = 128
 
 
-def unpacked(tensors: Tensors, folder: Path) -> Tensors:
+def unpacked(tensors: Tensors, folder: Path | None) -> Tensors:
     """Puts one matrix in the place of the tensors that it was quantised to, wherever the formula is known.
 
     Args:
         tensors: What is stored.
-        folder: Where the model's configuration is, which names the format of packed words.
+        folder: Where the model's configuration is, which names the format of packed words; None to leave those as they are.
     """
     marked = [
         (name, mark) for name in tensors if name.endswith(_MARKS) for mark in _MARKS if name.endswith(mark)
@@ -69,7 +70,9 @@ def unpacked(tensors: Tensors, folder: Path) -> Tensors:
     return result
 
 
-def _settings(folder: Path) -> Settings:
+def _settings(folder: Path | None) -> Settings:
+    if folder is None:
+        return {}
     own = read_config(folder).get("quantization_config")
     candidates = (own, read_config(folder, "quantize_config.json"), read_config(folder, "quant_config.json"))
     return next((one for one in candidates if isinstance(one, dict) and one), {})
@@ -92,8 +95,10 @@ def _bitsandbytes8(parts: _Parts, _: Settings, __: Strips) -> Tensor | None:
     codes, absmax, order = parts(".weight"), parts(".SCB"), parts(".weight_format")
     if codes is None or absmax is None or codes.info.dtype != "I8" or len(codes.info.shape) != _MATRIX:
         return None
+    if not absmax.is_numeric or absmax.info.shape != codes.info.shape[:1]:
+        return None
     # Other orders of elements than row by row are written as another number.
-    if absmax.info.shape != codes.info.shape[:1] or (order is not None and order.raw(0, _SMALL).any()):
+    if order is not None and order.raw(0, _SMALL).any():
         return None
     numbers = _numbers(codes)
 
@@ -121,6 +126,7 @@ def _bitsandbytes4(kind: str) -> "Rule":
         scale = _nested(parts, state, absmax) if "nested_blocksize" in state else absmax
         if (
             scale is None
+            or not (scale.is_numeric and code_map.is_numeric)
             or codes.info.stored_bytes * 2 != elements + elements % 2
             or absmax.info.elements != -(-elements // block)
             or code_map.info.elements != 1 << 4
@@ -151,6 +157,7 @@ def _nested(parts: _Parts, state: Mapping[str, object], absmax: Tensor) -> Tenso
     count = absmax.info.elements
     if (
         absmax.info.dtype != "U8"
+        or not (scale.is_numeric and code_map.is_numeric)
         or scale.info.elements != -(-count // block)
         or code_map.info.elements != 1 << 8
     ):
@@ -167,10 +174,14 @@ def _nested(parts: _Parts, state: Mapping[str, object], absmax: Tensor) -> Tenso
 
 
 def _packed_words(parts: _Parts, settings: Settings, strips: Strips) -> Tensor | None:
-    method = settings.get("quant_method", "gptq" if "desc_act" in settings else None)
+    # Before configurations named it, a method was told by the settings that it alone has.
+    method = settings.get(
+        "quant_method", next((own for key, own in _METHODS.items() if key in settings), None)
+    )
     if method == "gptq":
         return _gptq(parts, settings, strips)
-    if method == "awq" and str(settings.get("version", "gemm")).lower() == "gemm":
+    is_gemm = str(settings.get("version", "gemm")).lower() == "gemm"
+    if method == "awq" and is_gemm and settings.get("bits", settings.get("w_bit", _AWQ_BITS)) == _AWQ_BITS:
         return _awq(parts, strips)
     return None
 
@@ -180,7 +191,7 @@ def _gptq(parts: _Parts, settings: Settings, strips: Strips) -> Tensor | None:
     bits, less = settings.get("bits"), _GPTQ_LESS.get(str(settings.get("checkpoint_format", "gptq")))
     if codes is None or zeros is None or scales is None or groups is None or less is None:
         return None
-    if type(bits) is not int or bits not in _GPTQ_BITS:
+    if type(bits) is not int or bits not in _GPTQ_BITS or not _are_matrices(codes, scales):
         return None
     inputs, outputs = codes.info.shape[0] * _WORD_BITS // bits, codes.info.shape[-1]
     expected = {
@@ -213,7 +224,7 @@ def _gptq(parts: _Parts, settings: Settings, strips: Strips) -> Tensor | None:
 
 def _awq(parts: _Parts, strips: Strips) -> Tensor | None:
     codes, zeros, scales = (parts(name) for name in (".qweight", ".qzeros", ".scales"))
-    if codes is None or zeros is None or scales is None or len(codes.info.shape) != _MATRIX:
+    if codes is None or zeros is None or scales is None or not _are_matrices(codes, scales):
         return None
     (inputs, words), per_word = codes.info.shape, _WORD_BITS // _AWQ_BITS
     outputs, groups = words * per_word, scales.info.shape[0]
@@ -308,6 +319,10 @@ def _is_shape(value: object) -> TypeGuard[list[int]]:
         and len(value) == _MATRIX
         and all(type(one) is int and one > 0 for one in value)
     )
+
+
+def _are_matrices(*tensors: Tensor) -> bool:
+    return all(len(tensor.info.shape) == _MATRIX for tensor in tensors)
 
 
 def _fit(parts: _Parts, expected: Mapping[str, tuple[str, tuple[int, ...]]]) -> bool:

@@ -27,6 +27,7 @@ _NUMBER = re.compile(r"(?<![0-9])[0-9]{1,6}(?![0-9])")
 _WEIGHT = ".weight"
 _HOLE = "#"
 _MAX_NUMBERS = 6
+_MAX_LAYERS = 1 << 17
 _MATRIX = 2
 # Channels of images, which no inner layer has so few of.
 _IMAGE_CHANNELS = frozenset({3, 4})
@@ -54,12 +55,15 @@ def series(shapes: Shapes) -> dict[Slot, Matrix]:
         shapes: Tensor name to shape, no axis of which is empty.
 
     Returns:
-        Slot to matrix. Each tensor fills one place, or one for each gate that is stacked in it.
+        Slot to matrix. Each tensor fills one place, or one for each gate that is stacked in it. Nothing of a model that has more than
+        `_MAX_LAYERS` layers, as none that is known has: what tells one series from the others would take minutes.
     """
-    found = dict(_cells(shapes))
     layers = {
         name: shape for name, shape in shapes.items() if name.endswith(_WEIGHT) and len(shape) >= _MATRIX
     }
+    if len(layers) > _MAX_LAYERS:
+        return {}
+    found = dict(_cells(shapes))
     chains = tuple(_chains(layers))
     taken: set[str] = set()
     for chain in chains:
