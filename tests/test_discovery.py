@@ -1,14 +1,17 @@
 """What the weights of a model say when it is registered, on real checkpoints and in real databases."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import create_engine, text
 
 from provenance import Registry, holdings
 from provenance.artifacts import ArtifactId
+from provenance.errors import ContentError, UsageError
 from provenance.evidence import Evidence, Verdict
 from provenance.holdings import Holdings
 from provenance.registration import Registration
@@ -185,11 +188,141 @@ def test_what_a_sketch_does_not_show_is_a_warning_and_no_evidence_where_the_file
     assert recorded_tests(opened) == []
 
 
-def test_models_that_can_t_be_set_side_by_side_are_left_to_the_audit(opened: Registry, weights: Path) -> None:
+def test_models_that_can_t_be_set_side_by_side_are_told_and_left_to_the_audit(
+    opened: Registry, weights: Path
+) -> None:
     register(opened, weights / "base")
     found = register(opened, weights / "llama", "finetuned_from base")
-    assert (found.warnings, recorded_tests(opened)) == ((), [])
+    (warning,) = found.warnings
+    assert warning.startswith(
+        "model:llama@1 is declared finetuned_from model:base@1, but their weights were not set side by side: "
+        "nothing was testable: "
+    )
+    assert "the architectures differ: bert and llama" in warning
+    assert recorded_tests(opened) == []
     assert len(opened.audit_plan(["llama"])) == 1
+
+
+def test_a_declared_parent_without_a_sketch_is_told(opened: Registry, weights: Path) -> None:
+    register(opened, weights / "base")
+    opened._ledger.sketches().forget()
+    (warning,) = register(opened, weights / "child0", "finetuned_from base").warnings
+    assert (
+        "no sketch that can be read is kept of model:base@1; `provenance audit` compares the files" in warning
+    )
+
+
+def test_a_declared_parent_with_a_name_alone_has_nothing_to_be_looked_at(
+    opened: Registry, weights: Path
+) -> None:
+    opened.register_model(name="api")
+    assert register(opened, weights / "child0", "finetuned_from api").warnings == ()
+
+
+def test_an_old_registry_is_sketched_by_a_search_and_looked_into_by_an_audit(
+    opened: Registry, files: Path
+) -> None:
+    for name in ("base", "child0", "child1", "other"):
+        register(opened, files / name)
+    # What there was before sketches: the same facts, the tests apart, which another registry of the same files has not.
+    opened._ledger.sketches().forget()
+    (files / "child1.safetensors").write_bytes((files / "foreign.safetensors").read_bytes())
+    (files / "other.safetensors").unlink()
+    assert opened.status().unsketched == 4
+    read: list[str] = []
+    report = opened.search("base", told=lambda model: read.append(model.name))
+    assert [hit.artifact.name for hit in report.hits] == ["child0"]
+    assert (report.searched, report.unsearched) == (2, 2)
+    assert read == ["base", "child0", "child1"], "what is drawn is digested; what is gone can't be"
+    assert opened.status().unsketched == 2
+
+
+def test_an_audit_catches_up_with_what_register_could_not_see(
+    opened: Registry, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "provenance.inspection.Inspection.discover", lambda _self, found, _models: tuple(found)
+        )
+        for name in ("base", "child0", "other"):
+            register(opened, weights / name)
+    opened._ledger.sketches().forget()
+    assert opened.audit_plan() == ()
+    looked = opened.catch_up()
+    assert sorted(one.name for one in looked) == ["base", "child0", "other"]
+    assert len(recorded_tests(opened)) == 1
+    assert {name for pair in recorded_tests(opened) for name in pair} == {"base", "child0", "SAME_INIT"}
+    assert opened.catch_up() == {}
+
+
+def test_a_copy_is_identical_and_the_same_wherever_it_is_listed(opened: Registry, weights: Path) -> None:
+    register(opened, weights / "base")
+    register(opened, weights / "child0", "finetuned_from base")
+    register(opened, weights / "base", name="copy")
+    register(opened, weights / "child1", "finetuned_from copy")
+    family = {one.artifact.name: str(one.kinship) for one in opened.view().family("base")}
+    assert family == {"base": "same", "child0": "same", "copy": "same", "child1": "same"}
+    family = {one.artifact.name: str(one.kinship) for one in opened.view().family("child0")}
+    assert family == {"base": "same", "child0": "same", "copy": "same", "child1": "diverged"}
+    by_name = {hit.artifact.name: hit.kinship for hit in opened.search("copy").hits}
+    assert by_name["base"] == "identical"
+    assert by_name["child0"] != "identical"
+    by_path = {hit.artifact.name: hit.kinship for hit in opened.search(weights / "base.safetensors").hits}
+    assert (by_path["base"], by_path["copy"]) == ("identical", "identical")
+
+
+@pytest.fixture
+def adapter(tmp_path: Path) -> Path:
+    """A base ``plain.safetensors`` and a folder with a plain LoRA of it."""
+    shapes = ARCHITECTURES["llama"]
+    base = drawn(shapes, 30)
+    saved(base, tmp_path / "plain.safetensors")
+    folder = tmp_path / "adapter"
+    folder.mkdir()
+    name, rng = "model.layers.0.self_attn.q_proj", np.random.default_rng(31)
+    outputs, inputs = shapes[f"{name}.weight"]
+    parts = {"A": (4, inputs), "B": (outputs, 4)}
+    low_rank = {
+        f"base_model.model.{name}.lora_{part}.weight": 0.05 * rng.normal(size=shape)
+        for part, shape in parts.items()
+    }
+    saved(low_rank, folder / "adapter_model.safetensors")
+    (folder / "adapter_config.json").write_text(
+        json.dumps({"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj"]})
+    )
+    return folder
+
+
+def test_an_adapter_is_merged_into_its_recorded_base_to_be_tested_and_searched_for(
+    opened: Registry, adapter: Path
+) -> None:
+    plain = adapter.parent / "plain.safetensors"
+    register(opened, plain.with_suffix(""))
+    of_base = Parent(kind=RelationKind.ADAPTER_OF, reference="plain")
+    found = opened.register_model(adapter, name="adapter", parents=[of_base])
+    assert any("an adapter has to be merged into its base" in one for one in found.warnings)
+    (hit,) = opened.search("adapter").hits
+    assert (hit.artifact.name, hit.verdict) == ("plain", Verdict.SAME_INIT)
+    (outcome,) = opened.audit(opened.audit_plan())
+    assert outcome.recorded is not None
+    assert outcome.recorded.fact.verdict is Verdict.SAME_INIT
+
+    opened.register_model(adapter, name="again", parents=[of_base])
+    plain.unlink()
+    outcomes = {one.task.child.name: one for one in opened.audit(opened.audit_plan())}
+    assert "model:again@1 is an adapter, and its base is not at hand: " in (outcomes["again"].reason or "")
+
+
+def test_a_search_for_an_adapter_takes_its_base_and_asks_for_it(opened: Registry, adapter: Path) -> None:
+    plain = adapter.parent / "plain.safetensors"
+    register(opened, plain.with_suffix(""))
+    assert [hit.artifact.name for hit in opened.search(adapter, base=plain).hits] == ["plain"]
+    with pytest.raises(ContentError, match="is an adapter: its weights are those of its base") as caught:
+        opened.search(adapter)
+    assert caught.value.hint is not None
+    assert "adapter: give --base" in caught.value.hint
+    with pytest.raises(UsageError, match="is no adapter, and has no base"):
+        opened.search(plain, base=plain)
 
 
 def test_the_same_content_under_another_name_is_told_and_identical(opened: Registry, weights: Path) -> None:
@@ -254,7 +387,9 @@ def test_an_audit_takes_the_sketches_where_files_are_gone(
 ) -> None:
     register(opened, files / "base")
     register(opened, files / "child0", "finetuned_from base")
-    monkeypatch.setattr("provenance.registry.Registry._discover", lambda _self, found, _models: tuple(found))
+    monkeypatch.setattr(
+        "provenance.inspection.Inspection.discover", lambda _self, found, _models: tuple(found)
+    )
     register(opened, files / "child1", "finetuned_from base")
     register(opened, files / "child2", "finetuned_from child1")
     for name in ("base", "child2"):
@@ -271,7 +406,9 @@ def test_an_audit_takes_the_sketches_where_files_are_gone(
 def test_an_audit_digests_each_file_once(
     opened: Registry, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("provenance.registry.Registry._discover", lambda _self, found, _models: tuple(found))
+    monkeypatch.setattr(
+        "provenance.inspection.Inspection.discover", lambda _self, found, _models: tuple(found)
+    )
     register(opened, weights / "base")
     for place in range(3):
         register(opened, weights / f"child{place}", "finetuned_from base")

@@ -1,14 +1,13 @@
 """compare, palimpsest: by weights, or by recordings of what models answered where there are none."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from provenance.errors import ProvenanceError, UsageError
+from provenance.errors import UsageError
 from provenance.evidence import Verdict
-from provenance_cli.options import json_option, open_registry, registry_options
+from provenance_cli.options import json_option, place, registry_options
 from provenance_cli.output import print_json, print_table, say, size
 
 if TYPE_CHECKING:
@@ -20,10 +19,8 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("a")
 @click.argument("b")
-@click.option("--fast", "effort", flag_value="fast", help="Look at a sample of the weights only.")
-@click.option(
-    "--thorough", "effort", flag_value="thorough", help="Run every test, whatever the first ones find."
-)
+@click.option("--fast", is_flag=True, help="Look at a sample of the weights only.")
+@click.option("--thorough", is_flag=True, help="Run every test, whatever the first ones find.")
 @click.option("--base", metavar="PATH|REF", help="The base model of A or B where one is a PEFT adapter.")
 @click.option("--tests", "show_tests", is_flag=True, help="List the test of each group of units.")
 @click.option("--responses", is_flag=True, help="A and B are recorded responses (JSONL), not weights.")
@@ -38,7 +35,8 @@ if TYPE_CHECKING:
 def compare(
     a: str,
     b: str,
-    effort: str | None,
+    fast: bool,
+    thorough: bool,
     base: str | None,
     show_tests: bool,
     responses: bool,
@@ -55,20 +53,25 @@ def compare(
     Exit 0 for a verdict, 3 for INCONCLUSIVE. Python: provenance.sameinit.compare(), provenance.sameinit.blackbox.
     """
     if responses:
-        if effort or base or show_tests:
+        if fast or thorough or base or show_tests:
             raise UsageError("--responses goes with --controls and --json, and with no option about weights")
         _compare_responses(Path(a), Path(b), tuple(map(Path, controls)), as_json=as_json)
         return
     if controls:
         raise UsageError("--controls goes with --responses")
+    if fast and thorough:
+        raise UsageError("--fast looks at less and --thorough at more than usual: give one of them")
+    from provenance.holdings import is_adapter
     from provenance.sameinit import Effort
     from provenance.sameinit import compare as test
 
-    places = (_place(word, registry, actor) for word in (a, b))
+    places = [place(word, registry, actor) for word in (a, b)]
+    if base and not any(map(is_adapter, places)):
+        raise UsageError("--base is the base of an adapter, and neither A nor B is one")
     found = test(
         *places,
-        effort=Effort(effort or Effort.STANDARD),
-        base=_place(base, registry, actor) if base else None,
+        effort=Effort.FAST if fast else Effort.THOROUGH if thorough else Effort.STANDARD,
+        base=place(base, registry, actor) if base else None,
     )
     if as_json:
         print_json(found)
@@ -100,18 +103,6 @@ def palimpsest(file: Path, as_json: bool) -> None:
         say(f"  {'examples':<27} {found.examples}")
         _say_figures({"rank correlation": found.spearman, "log10 p": found.log10_p})
     raise click.exceptions.Exit(3 if found.log10_p is None else 0)
-
-
-def _place(word: str, registry: str | None, actor: str | None) -> Path:
-    """The checkpoint that a path or a reference means; a path that is there comes first."""
-    if os.path.exists(word):  # noqa: PTH110 - pathlib's own raises where a word is too long for a path
-        return Path(word)
-    try:
-        with open_registry(registry, actor) as opened:
-            return opened.view().location(word)
-    except ProvenanceError as error:
-        error.message = f"nothing is at {word}, and {error.message}"
-        raise
 
 
 def _print(found: "Comparison", *, show_tests: bool) -> None:

@@ -179,7 +179,7 @@ roots = _listing_command(
 family = _listing_command(
     "family",
     "List the models that share an initialisation with REF, and say whether a record or a test makes them kin, and how "
-    "close: `same` are a model and its ancestors, `diverged` were trained apart. Python: View.family().",
+    "close: `same` are a model, its ancestors and its descendants, and copies of these; `diverged` were trained apart. Python: View.family().",
     ("model", "kinship", "through", "by"),
     lambda one: (one.artifact, one.kinship, one.through, _why_kin(one)),
 )

@@ -1,12 +1,15 @@
 """Options that many commands share, and the registry that they choose."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from provenance.errors import UsageError
+from provenance.errors import ProvenanceError, UsageError
 
 if TYPE_CHECKING:
     from provenance.registry import Registry
@@ -86,10 +89,31 @@ def open_registry(registry: str | None, actor: str | None) -> "Registry":
     return Registry.open(where, actor=actor or ahead.get("actor"))
 
 
+def path_at(word: str) -> Path | None:
+    """The path that a word means, where something is there: paths come before references."""
+    return Path(word) if os.path.exists(word) else None  # noqa: PTH110 - pathlib's own raises where a word is too long for a path
+
+
+@contextmanager
+def as_reference(word: str) -> Iterator[None]:
+    """Puts before the message of an error that the word, which is taken for a reference, is no path either."""
+    try:
+        yield
+    except ProvenanceError as error:
+        error.message = f"nothing is at {word}, and {error.message}"
+        raise
+
+
+def place(word: str, registry: str | None, actor: str | None) -> Path:
+    """The checkpoint that a path or a reference means."""
+    if found := path_at(word):
+        return found
+    with as_reference(word), open_registry(registry, actor) as opened:
+        return opened.view().location(word)
+
+
 def read_policy(path: str | None) -> "Policy | None":
     """The policy file that was named, or None for the default."""
-    from pathlib import Path
-
     from provenance.risk import Policy
 
     return Policy.load(Path(path)) if path else None

@@ -12,6 +12,7 @@ import click
 from provenance.facts import adapter
 
 if TYPE_CHECKING:
+    from provenance.artifacts import ArtifactId
     from provenance.intake import ContentProgress
 
 
@@ -52,6 +53,11 @@ def note(text: str) -> None:
 def warn(text: str) -> None:
     """Tells people what they should look at."""
     note(f"warning: {text}")
+
+
+def tell_of_reading(model: "ArtifactId") -> None:
+    """Tells people of a model whose files are read for a sketch."""
+    note(f"reading {model}, of which no sketch is kept")
 
 
 def size(count: float) -> str:

@@ -1,13 +1,12 @@
 """search."""
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from provenance_cli.options import json_option, open_registry, registry_options
-from provenance_cli.output import note, print_json, print_table
+from provenance.artifacts import ArtifactKind
+from provenance_cli.options import as_reference, json_option, open_registry, path_at, place, registry_options
+from provenance_cli.output import note, print_json, print_table, tell_of_reading
 
 if TYPE_CHECKING:
     from provenance.discovery import SearchHit
@@ -15,18 +14,26 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("what", metavar="PATH|REF")
+@click.option(
+    "--base", metavar="PATH|REF", help="The base model where it is a PEFT adapter; default: the recorded one."
+)
 @registry_options
 @json_option
-def search(what: str, registry: str | None, actor: str | None, as_json: bool) -> None:
+def search(what: str, base: str | None, registry: str | None, actor: str | None, as_json: bool) -> None:
     """List the registered models whose weights are like those at a path, or of a registered model.
 
     It compares sketches, so the registered models' files need not be there. The agreement of signs (z, log10 p) is a screen; the
-    verdict is that of the exact test on the two sketches, run for the most striking hits. Not being listed proves nothing: a copy
-    that was permuted or rotated on purpose is not found, see `provenance compare`. Python: Registry.search().
+    verdict is that of the exact test on the two sketches, run for the most striking hits; `identical` is said of the same content,
+    byte for byte. Models of which no sketch is kept are sketched first, where their files are at hand. Not being listed proves
+    nothing: a copy that was permuted or rotated on purpose is not found, see `provenance compare`. Python: Registry.search().
     """
     with open_registry(registry, actor) as opened:
-        # A path that is there comes first, as in `compare`; pathlib's own raises where a word is too long for a path.
-        found = opened.search(Path(what) if os.path.exists(what) else what)  # noqa: PTH110
+        path = path_at(what)
+        with as_reference(what):
+            meant = path or opened.resolve(what, ArtifactKind.MODEL)
+        found = opened.search(
+            meant, base=place(base, registry, actor) if base else None, told=tell_of_reading
+        )
     if as_json:
         print_json(found)
         return
@@ -35,6 +42,8 @@ def search(what: str, registry: str | None, actor: str | None, as_json: bool) ->
             ("model", "z", "log10 p", "where", "exact test", "log10 p"), [_row(hit) for hit in found.hits]
         )
     note(f"{len(found.hits)} hits among {found.searched} sketches, {found.seconds:.2f} s")
+    if found.unsearched:
+        note(f"{found.unsearched} registered models have no sketch and were not searched")
 
 
 def _row(hit: "SearchHit") -> tuple[object, ...]:

@@ -46,6 +46,10 @@ def status(registry: str | None, actor: str | None, as_json: bool) -> None:
     say(f"ledger    {found.entries} facts in {found.transactions} transactions, head {found.head}")
     say("holds     " + ", ".join(f"{count} {name}" for name, count in found.counts.items()))
     say(f"audit     {found.tests_owed} tests owed")
+    if found.unsketched:
+        say(
+            f"sketches  {found.unsketched} registered models have no sketch: `provenance audit` draws what can be drawn"
+        )
     say(f"mlflow    {found.mlflow_pending} objects not projected to {found.mlflow or 'any MLflow'}")
 
 

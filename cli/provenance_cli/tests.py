@@ -6,7 +6,7 @@ import click
 
 from provenance.evidence import TestKind, Verdict
 from provenance_cli.options import json_option, open_registry, registry_options
-from provenance_cli.output import as_data, note, print_json, print_table, say
+from provenance_cli.output import as_data, note, print_json, print_table, say, tell_of_reading, warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,11 @@ def audit(
     actor: str | None,
     as_json: bool,
 ) -> None:
-    """Run the tests that the edges above REFS (default: all) still lack, and record each result. Python: Registry.audit()."""
+    """Run the tests that the edges above REFS (default: all) still lack, and record each result. Python: Registry.audit().
+
+    Without REFS, models of which no sketch is kept are first sketched and looked into as `register` does, where their files are at
+    hand. Python: Registry.catch_up().
+    """
     kind = TestKind(only) if only else None
     with open_registry(registry, actor) as opened:
         if dry_run:
@@ -52,11 +56,22 @@ def audit(
                     [(one.test, one.parent, one.child, one.because) for one in tasks],
                 )
             return
+        if not refs and kind is not TestKind.CANARY:
+            _catch_up(opened)
         outcomes = run_audit(opened, refs or None, only=kind, seeds=seeds)
     if as_json:
         print_json([as_data(outcome) for outcome in outcomes])
     else:
         print_outcomes(outcomes)
+
+
+def _catch_up(registry: "Registry") -> None:
+    """Looks into the weights that were never looked into, telling of what it finds."""
+    for model, found in registry.catch_up(told=tell_of_reading).items():
+        if found.evidence:
+            note(f"{model}: weights tested: {', '.join(recorded.id for recorded in found.evidence)}")
+        for warning in found.warnings:
+            warn(warning)
 
 
 def run_audit(

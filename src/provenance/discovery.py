@@ -5,7 +5,7 @@ Three things are looked for, in this order; what is conclusive is evidence, and 
 1. *Copies*: the same content under another name.
 2. *Claims*: each declared weights parent against the model, by their sketches. A claim that those confirm is recorded as tested. Where
    they find nothing, though they could be compared, the files of both are tested in full if they are there, since a sketch has no
-   eye for what was permuted or rotated, and only that test may deny the claim.
+   eye for what was permuted or rotated, and only that test may deny the claim. Where the two can't be set side by side, that is told.
 3. *Undeclared kin*: the sketches of all registered models are searched, and what comes up is tested exactly: of models that are
    known to belong together (a `clan`) only the most striking. Kin that records and older tests explain is not told again.
 
@@ -15,7 +15,7 @@ left to the audit.
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from provenance.sameinit.search import Hit, SignIndex
     from provenance.sameinit.sketch import Sketch
 
+IDENTICAL = "identical"
+"""The kinship of copies."""
 SAME_CONTENT = "content-digest@1"
 """The method of evidence on copies."""
 _MOST_CLANS = 8  # of which undeclared kinship is tested at one registration
@@ -48,11 +50,11 @@ class Discovery:
     """What was found for one model.
 
     Args:
-        evidence: Ids of the tests that came to a conclusion, as recorded.
+        evidence: The tests that came to a conclusion, as recorded.
         warnings: What the registrant should know, a sentence each.
     """
 
-    evidence: tuple[str, ...] = ()
+    evidence: tuple[Recorded[Evidence], ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -66,7 +68,7 @@ class SearchHit:
         log10_p: Of that agreement, for all that was searched: a screen, and no proof.
         part: The part of the model where they agree most, or ``whole``.
         verdict: What the exact test of the two sketches says; None where it was not run, for hits further down.
-        kinship: What kind of kinship that test found.
+        kinship: What kind of kinship that test found; ``identical`` where the content is the same, byte for byte.
         log10_p_exact: Its p-value.
     """
 
@@ -79,15 +81,15 @@ class SearchHit:
     log10_p_exact: float | None = None
 
     @classmethod
-    def of(cls, artifact: ArtifactId, hit: "Hit", tested: Comparison | None) -> "SearchHit":
-        """A hit with what the exact test says of it, where it was run."""
+    def of(cls, artifact: ArtifactId, hit: "Hit", tested: Comparison | None, *, is_same: bool) -> "SearchHit":
+        """A hit with what the exact test says of it, where it was run; ``is_same`` where its content is that of the query."""
         return cls(
             artifact=artifact,
             z=hit.z,
             log10_p=hit.log10_p,
             part=hit.part,
             verdict=None if tested is None else tested.verdict,
-            kinship=None if tested is None else tested.kinship,
+            kinship=IDENTICAL if is_same else None if tested is None else tested.kinship,
             log10_p_exact=None if tested is None else tested.log10_p,
         )
 
@@ -100,12 +102,14 @@ class SearchReport:
         query: What was searched for, as it was asked.
         hits: Those above chance, most striking first.
         searched: Number of sketches that were looked at.
+        unsearched: Number of models that were registered with their files, and have no sketch to be looked at.
         seconds: Wall-clock time.
     """
 
     query: str
     hits: tuple[SearchHit, ...]
     searched: int
+    unsearched: int
     seconds: float
 
 
@@ -116,7 +120,7 @@ def discover(ledger: Ledger, actor: str, models: Sequence[ArtifactId]) -> Mappin
     found = {model: look.into(model) for model in models}
     with ledger.transaction(actor) as transaction:
         return {
-            model: Discovery(evidence=tuple(transaction.append(one).id for one in tests), warnings=warnings)
+            model: Discovery(evidence=tuple(transaction.append(one) for one in tests), warnings=warnings)
             for model, (tests, warnings) in found.items()
         }
 
@@ -124,7 +128,7 @@ def discover(ledger: Ledger, actor: str, models: Sequence[ArtifactId]) -> Mappin
 def signs(sketches: StoredSketches) -> "SignIndex":
     """The signs of all stored sketches, to be searched."""
     from provenance.sameinit.search import SignIndex
-    from provenance.sameinit.sketch import METHOD
+    from provenance.sameinit.sketch_method import METHOD
 
     stored = sketches.index(method=METHOD)
     return SignIndex.of(stored.digests, stored.plans, stored.bits, stored.plan_texts)
@@ -178,7 +182,10 @@ class _Look:
         for relation in self.kindred.weight_parents(model):
             if self.kindred.evidence.same_init(relation.parent, model) is not None:
                 continue
-            found = self._tested(relation)
+            sampled = self._sampled(relation.parent, model)
+            if obstacle := self._obstacle(relation, sampled):
+                yield f"{model} is declared {relation.kind} {relation.parent}, but their weights were not set side by side: {obstacle}"
+            found = self._tested(relation, sampled)
             if found is None:
                 continue
             # What a sketch does not show may still be there: only the whole weights leave a doubt on record.
@@ -192,9 +199,20 @@ class _Look:
                     f"{model} is declared {relation.kind} {relation.parent}, but the weights are {said}: {found.reason}"
                 )
 
-    def _tested(self, relation: Relation) -> Comparison | None:
+    def _obstacle(self, relation: Relation, sampled: Comparison | None) -> str | None:
+        """Why the sketches of two models that both had files don't tell of a declared relation; None where they do."""
+        ends = (relation.child, relation.parent)
+        if not all(map(self._digest, ends)):
+            return None
+        if sampled is not None:
+            return sampled.reason if sampled.log10_p is None else None
+        if relation.kind is RelationKind.ADAPTER_OF:
+            return "an adapter has to be merged into its base for that, as `provenance audit` does"
+        lacking = [str(one) for one in ends if self._drawn(one) is None]
+        return f"no sketch that can be read is kept of {' and '.join(lacking)}; `provenance audit` compares the files where they are at hand"
+
+    def _tested(self, relation: Relation, sampled: Comparison | None) -> Comparison | None:
         """What the weights say of a declared relation; None where they can't be set side by side, or had to show nothing."""
-        sampled = self._sampled(relation.parent, relation.child)
         if sampled is None or sampled.verdict is Verdict.SAME_INIT:
             return sampled
         is_silent = sampled.log10_p is not None and sampled.log10_p > math.log10(Limits().doubt)
@@ -255,8 +273,14 @@ class _Look:
         return models_by_digest(self.holdings.snapshot)
 
     def _digest(self, model: ArtifactId) -> str:
-        content = self.holdings.snapshot.artifacts[model].fact.content
-        return "" if content is None else str(content.digest)
+        return self.holdings.digest(model)
+
+    def _drawn(self, model: ArtifactId) -> "Sketch | None":
+        """The stored sketch of a model; None also where it can't be read."""
+        try:
+            return self.holdings.sketch(model)
+        except ContentError:
+            return None
 
     def _sampled(self, one: ArtifactId, other: ArtifactId) -> Comparison | None:
         try:
@@ -277,13 +301,19 @@ class _Look:
             verdict=Verdict.SAME_INIT,
             method=SAME_CONTENT,
             inputs=self.holdings.inputs(copy, model),
-            result={"kinship": "identical", "reason": "the content of both has the same digest"},
+            result={"kinship": IDENTICAL, "reason": "the content of both has the same digest"},
             tested_at=datetime.now(UTC),
         )
 
 
 def search(
-    query: str, drawn: "Sketch", holdings: Holdings, index: "SignIndex", *, itself: ArtifactId | None = None
+    query: str,
+    drawn: "Sketch",
+    holdings: Holdings,
+    index: "SignIndex",
+    *,
+    digest: Callable[[], str],
+    itself: ArtifactId | None = None,
 ) -> SearchReport:
     """The registered models whose sketches are like one, the most striking first; the first few are tested exactly.
 
@@ -292,6 +322,7 @@ def search(
         drawn: Its sketch.
         holdings: What is recorded and at hand.
         index: The signs of all registered sketches.
+        digest: Says the digest of what is searched for; asked where a hit's sketch is the very same.
         itself: The model that the sketch is of, where it is registered: no hit of its own.
     """
     from provenance.sameinit.battery import compare_networks
@@ -305,9 +336,14 @@ def search(
         artifacts = [one for one in models.get(hit.digest, ()) if one != itself]
         other = holdings.sketch(artifacts[0]) if artifacts and len(hits) < _MOST_CONFIRMED else None
         tested = None if other is None else compare_networks(*side_by_side(drawn, other), sampled=True)
-        hits += [SearchHit.of(artifact, hit, tested) for artifact in artifacts]
+        is_same = other == drawn and hit.digest == digest()
+        hits += [SearchHit.of(artifact, hit, tested, is_same=is_same) for artifact in artifacts]
     return SearchReport(
-        query=query, hits=tuple(hits), searched=len(index), seconds=time.perf_counter() - started
+        query=query,
+        hits=tuple(hits),
+        searched=len(index),
+        unsearched=len(holdings.unsketched),
+        seconds=time.perf_counter() - started,
     )
 
 

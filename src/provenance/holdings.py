@@ -2,24 +2,33 @@
 
 A model's weights are at hand as its files, where those are still what was registered, or as its sketch, which stays when the files
 are gone. Both ends' files give the whole test; otherwise both sketches give the exact test of what they sampled, which finds kin
-and says of its result that it is ``sampled``.
+and says of its result that it is ``sampled``. The weights of an adapter are those of the base that it is recorded to be of, with the
+adapter merged into it: they are at hand where the files of both are, and no sketch of them is kept, since the adapter's digest
+does not tell of the base.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provenance import sameinit
-from provenance.artifacts import ArtifactId
-from provenance.errors import ContentError
+from provenance.artifacts import ArtifactId, ArtifactKind
+from provenance.errors import ContentError, MissingExtraError, UsageError
 from provenance.evidence import Evidence
 from provenance.facts import Snapshot
 from provenance.intake import read_content
+from provenance.relations import Relation, RelationKind
 from provenance.store import StoredSketches
 
 if TYPE_CHECKING:
     from provenance.sameinit.sketch import Sketch
+    from provenance.weights.network import Network
+
+Told = Callable[[ArtifactId], None]
+"""Told of a model before its files are read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +62,8 @@ class Holdings:
 
     def sketch(self, artifact: ArtifactId) -> "Sketch | None":
         """The stored sketch of a model's weights, where there is one that this version can read."""
-        from provenance.sameinit.sketch import METHOD, Sketch
+        from provenance.sameinit.sketch import Sketch
+        from provenance.sameinit.sketch_method import METHOD
 
         content = self.snapshot.artifacts[artifact].fact.content
         if content is None or self.sketches is None:
@@ -61,13 +71,45 @@ class Holdings:
         stored = self.sketches.get(str(content.digest), method=METHOD)
         return None if stored is None else Sketch.from_bytes(stored)
 
-    def drawn(self, artifact: ArtifactId) -> "Sketch":
+    def drawn(self, artifact: ArtifactId, base: Path | None = None) -> "Sketch":
         """The sketch of a model: the stored one, or else one drawn from its files.
+
+        Args:
+            artifact: Which.
+            base: The base of an adapter; default: the recorded one.
 
         Raises:
             ContentError: It has neither; the message says why.
+            UsageError: A base is given, and it is no adapter.
         """
-        return self.sketch(artifact) or drawn_from(self.path(artifact))
+        stored = None if base else self.sketch(artifact)
+        return stored or drawn_from(self.path(artifact), base or self.base(artifact))
+
+    def base(self, artifact: ArtifactId) -> Path | None:
+        """Where the base is that an adapter is recorded to be of; None for what is no adapter, or of no recorded base.
+
+        Raises:
+            ContentError: The base is not at hand.
+        """
+        base = self._bases.get(artifact)
+        if base is None or not is_adapter(self.path(artifact)):
+            return None
+        try:
+            return self.path(base)
+        except ContentError as error:
+            raise ContentError(
+                f"{artifact} is an adapter, and its base is not at hand: {error.message}"
+            ) from error
+
+    def network(self, artifact: ArtifactId) -> "Network":
+        """The whole weights of a model, opened; an adapter's merged into its recorded base.
+
+        Raises:
+            ContentError: They are not at hand, or can't be read.
+        """
+        from provenance.weights.network import Network
+
+        return Network.open(self.path(artifact), base=self.base(artifact))
 
     def compare(self, one: ArtifactId, other: ArtifactId) -> sameinit.Comparison:
         """The same-init test of two models: by the files of both, or else by the sketches of both.
@@ -76,13 +118,13 @@ class Holdings:
             ContentError: There is neither; or what there is can't be read.
         """
         try:
-            places = self.path(one), self.path(other)
+            networks = self.network(one), self.network(other)
         except ContentError:
             sampled = self.compare_sketches(one, other)
             if sampled is None:
                 raise
             return sampled
-        return sameinit.compare(*places)
+        return sameinit.compare_networks(*networks)
 
     def compare_sketches(self, one: ArtifactId, other: ArtifactId) -> sameinit.Comparison | None:
         """The test of what the sketches of two models hold; None where one has none."""
@@ -94,6 +136,59 @@ class Holdings:
             return None
         return compare_networks(*side_by_side(left, right), sampled=True)
 
+    @property
+    def unsketched(self) -> tuple[ArtifactId, ...]:
+        """The models that were registered with their files, and have no sketch that this version can read."""
+        from provenance.sameinit.sketch_method import METHOD
+
+        kept = frozenset() if self.sketches is None else self.sketches.digests(method=METHOD)
+        contents = {one: recorded.fact.content for one, recorded in self.snapshot.artifacts.items()}
+        return tuple(
+            one
+            for one, content in contents.items()
+            if one.kind is ArtifactKind.MODEL and content is not None and str(content.digest) not in kept
+        )
+
+    def draw_missing(self, told: Told | None = None) -> tuple[ArtifactId, ...]:
+        """Keeps the sketches of models that have none, where their files are at hand and are what was registered.
+
+        A sketch is drawn first, by which little is read: what none can be drawn of is not digested for it.
+
+        Args:
+            told: Told of each model whose files are about to be digested.
+
+        Returns:
+            The models that have a sketch now, and had none.
+        """
+        if self.sketches is None:
+            return ()
+        lacking = self.unsketched
+        kept: set[str] = set()
+        for model in lacking:
+            place = self.snapshot.locations.get(model)
+            if place is None or self.digest(model) in kept or is_adapter(Path(place)):
+                continue
+            try:
+                drawn = drawn_from(Path(place))
+                if told:
+                    told(model)
+                self.path(model)
+            except (ContentError, MissingExtraError, OSError):
+                continue
+            keep(self.sketches, self.digest(model), drawn)
+            kept.add(self.digest(model))
+        return tuple(model for model in lacking if self.digest(model) in kept)
+
+    def digest(self, artifact: ArtifactId) -> str:
+        """The digest of an artifact's content; empty where it was registered by name only."""
+        content = self.snapshot.artifacts[artifact].fact.content
+        return "" if content is None else str(content.digest)
+
+    @cached_property
+    def _bases(self) -> dict[ArtifactId, ArtifactId]:
+        relations = (recorded.fact for recorded in self.snapshot.all(Relation))
+        return {one.child: one.parent for one in relations if one.kind is RelationKind.ADAPTER_OF}
+
     def inputs(self, *artifacts: ArtifactId) -> dict[str, str]:
         """The content digests that evidence on some artifacts names."""
         contents = {artifact: self.snapshot.artifacts[artifact].fact.content for artifact in artifacts}
@@ -104,16 +199,42 @@ class Holdings:
         return comparison.evidence(parent, child, self.inputs(parent, child), datetime.now(UTC))
 
 
-def drawn_from(path: Path) -> "Sketch":
+def keep(sketches: StoredSketches, digest: str, drawn: "Sketch") -> None:
+    """Stores the sketch of some content."""
+    from provenance.sameinit.sketch_method import METHOD
+
+    sketches.put(digest, method=METHOD, plan=drawn.plan, bits=drawn.bits, body=drawn.to_bytes())
+
+
+def is_adapter(path: Path) -> bool:
+    """Whether what is at a path are the weights of an adapter, to be merged into those of a base."""
+    from provenance.weights.adapters import CONFIG
+
+    return ((path if path.is_dir() else path.parent) / CONFIG).is_file()
+
+
+def drawn_from(path: Path, base: Path | None = None) -> "Sketch":
     """The sketch of the weights at a path.
 
+    Args:
+        path: Where they are.
+        base: The base of an adapter.
+
     Raises:
-        ContentError: They can't be read, or are of no architecture that is known here.
+        ContentError: They can't be read, or are of no architecture that is known here, or those of an adapter without its base.
+        UsageError: There is a base, and no adapter.
     """
     from provenance.sameinit.sketch import sketch
     from provenance.weights.network import Network
 
-    drawn = sketch(Network.open(path))
+    if base is not None and not is_adapter(path):
+        raise UsageError(f"{path} is no adapter, and has no base")
+    if base is None and is_adapter(path):
+        raise ContentError(
+            f"{path} is an adapter: its weights are those of its base, with it merged into them",
+            hint="adapter: give --base PATH|REF, or record its base with `provenance relate REF adapter_of BASE`.",
+        )
+    drawn = sketch(Network.open(path, base=base))
     if drawn is None:
         raise ContentError(
             f"no sketch can be drawn of {path}: its tensors are those of no architecture that is known here, or can't be tested"

@@ -11,7 +11,6 @@ the facts recorded until then.
 
 import getpass
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -22,20 +21,21 @@ from provenance.artifacts import ArtifactId, ArtifactKind, Generation
 from provenance.errors import ContentError, UsageError
 from provenance.evidence import Evidence, TestKind
 from provenance.facts import Fact, Recorded
+from provenance.inspection import Inspection
 from provenance.references import choose
 from provenance.relations import WEIGHT_KINDS, RelationKind
 from provenance.traits import Block, Clearance, Flag, Severity, Trait, Withdrawal
 
 if TYPE_CHECKING:
     from provenance.audit import Outcome, Task
-    from provenance.discovery import SearchReport
+    from provenance.discovery import Discovery, SearchReport
     from provenance.findings import Finding
+    from provenance.holdings import Told
     from provenance.intake import ContentProgress
     from provenance.mlflow_link.sync import SyncReport
     from provenance.registration import Registration
     from provenance.request import Parent, Request
     from provenance.risk import ArtifactRisks, Check, Policy, RiskReport
-    from provenance.sameinit.sketch import Sketch
     from provenance.status import RegistryStatus
     from provenance.store import Head, Ledger, Transaction, Verification
     from provenance.view import View
@@ -98,6 +98,11 @@ class Registry:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def _inspection(self) -> Inspection:
+        """What can be done with the models' weights."""
+        return Inspection(self._ledger, self.actor)
 
     # --- registering ---------------------------------------------------------------------------------------------------
 
@@ -196,11 +201,7 @@ class Registry:
 
         with self._ledger.transaction(self.actor) as transaction:
             found = registration.register(transaction, requests)
-        for request in requests:
-            if request.sketch is not None and request.content is not None:
-                self._keep(str(request.content.digest), request.sketch)
-        models = [one.artifact for one in found if one.artifact.kind is ArtifactKind.MODEL and one.digest]
-        return self._discover(found, models)
+        return self._inspection.registered(requests, found)
 
     def relate(
         self,
@@ -230,34 +231,7 @@ class Registry:
         with self._ledger.transaction(self.actor) as transaction:
             found = registration.relate(transaction, lower, request)
         models = [lower] if lower.kind is ArtifactKind.MODEL and verb in WEIGHT_KINDS else []
-        return self._discover([found], models)[0]
-
-    def _keep(self, digest: str, sketch: "Sketch") -> None:
-        """Stores the sketch of some content."""
-        from provenance.sameinit.sketch import METHOD
-
-        body = sketch.to_bytes()
-        self._ledger.sketches().put(digest, method=METHOD, plan=sketch.plan, bits=sketch.bits, body=body)
-
-    def _discover(
-        self, found: "Sequence[Registration]", models: Sequence[ArtifactId]
-    ) -> "tuple[Registration, ...]":
-        """Looks into the weights of some of what was registered, and adds what was found to what is said of each."""
-        if not models:
-            return tuple(found)
-        from provenance.discovery import discover
-
-        looked = discover(self._ledger, self.actor, models)
-        return tuple(
-            replace(
-                one,
-                warnings=(*one.warnings, *looked[one.artifact].warnings),
-                evidence=looked[one.artifact].evidence,
-            )
-            if one.artifact in looked
-            else one
-            for one in found
-        )
+        return self._inspection.discover([found], models)[0]
 
     # --- traits and findings -------------------------------------------------------------------------------------------
 
@@ -330,10 +304,7 @@ class Registry:
 
     def record(self, evidence: Evidence) -> Recorded[Evidence]:
         """Records the result of a test that was run elsewhere."""
-        from provenance import findings
-
-        with self._ledger.transaction(self.actor) as transaction:
-            return findings.record(transaction, evidence)
+        return self._inspection.record(evidence)
 
     def _find(
         self,
@@ -384,22 +355,25 @@ class Registry:
         """The release gate, as known now. See `View.check`."""
         return self.view().check(refs)
 
-    def search(self, what: Ref | Path) -> "SearchReport":
+    def search(
+        self, what: Ref | Path, *, base: Path | None = None, told: "Told | None" = None
+    ) -> "SearchReport":
         """The registered models whose weights are like those of a registered model, or of the files at a path.
+
+        Registered models of which no sketch is kept are sketched first, where their files are at hand and are what was registered.
+
+        Args:
+            what: What is searched for.
+            base: The base model, where that is an adapter; default: the recorded one.
+            told: Told of each model whose files are about to be digested for its sketch.
 
         Raises:
             ContentError: There is no sketch of it, or none can be drawn; the message says why.
             UnknownReferenceError: It means no registered model.
+            UsageError: A base is given, and it is no adapter.
         """
-        from provenance.discovery import search, signs
-        from provenance.holdings import Holdings, drawn_from
-
-        sketches = self._ledger.sketches()
-        holdings = Holdings(self._ledger.snapshot(), sketches)
-        if isinstance(what, Path):
-            return search(str(what), drawn_from(what), holdings, signs(sketches))
-        model = self.resolve(what, ArtifactKind.MODEL)
-        return search(str(model), holdings.drawn(model), holdings, signs(sketches), itself=model)
+        place = what if isinstance(what, Path) else self.resolve(what, ArtifactKind.MODEL)
+        return self._inspection.search(place, base=base, told=told)
 
     def head(self) -> "Head":
         """The end of the ledger's chain."""
@@ -418,6 +392,7 @@ class Registry:
 
     def status(self) -> "RegistryStatus":
         """How the registry stands: what it holds, what is owed, what MLflow was not told yet."""
+        from provenance.holdings import Holdings
         from provenance.status import RegistryStatus
 
         view, head = self.view(), self.head()
@@ -427,6 +402,7 @@ class Registry:
             head=head,
             tests_owed=len(self.audit_plan()),
             mlflow=self.home.mlflow_name,
+            unsketched=len(Holdings(view.snapshot, self._ledger.sketches()).unsketched),
             mlflow_pending=self.mlflow_pending() if self.home.mlflow_uri else 0,
         )
 
@@ -454,11 +430,20 @@ class Registry:
             seeds: Training runs of each canary.
             done: Told each outcome as it comes.
         """
-        from provenance import audit
-        from provenance.holdings import Holdings
+        return self._inspection.audit(tasks, seeds=seeds, done=done)
 
-        holdings = Holdings(self._ledger.snapshot(), self._ledger.sketches())
-        return audit.run_each(tasks, holdings, self.record, seeds=seeds, done=done)
+    def catch_up(self, *, told: "Told | None" = None) -> "Mapping[ArtifactId, Discovery]":
+        """Does what `register` could not: for models with no sketch whose files are at hand, and still what was registered.
+
+        Their sketches are drawn and kept, and their weights are looked into, see `provenance.discovery`.
+
+        Args:
+            told: Told of each model whose files are about to be digested.
+
+        Returns:
+            The models that have a sketch now, with what was found for each.
+        """
+        return self._inspection.catch_up(told)
 
     def run_canary(self, teacher: Ref, student: Ref, *, seeds: int = 5) -> Recorded[Evidence]:
         """Runs the canary of one exposure, whether or not it was run before, and records it.

@@ -24,6 +24,7 @@ class RegistryStatus:
         recorded_at: When that was, aware, UTC.
         counts: How many of each kind of artifact and each type of fact.
         tests_owed: Tests that edges still lack.
+        unsketched: Models that were registered with their files, and of which no sketch is kept: nothing finds their kin.
         mlflow: The MLflow that it is projected to.
         mlflow_pending: Objects which that was not told of in their present state.
     """
@@ -35,6 +36,7 @@ class RegistryStatus:
     recorded_at: datetime | None
     counts: Mapping[str, int] = field(hash=False)
     tests_owed: int
+    unsketched: int
     mlflow: str | None
     mlflow_pending: int
 
@@ -46,6 +48,7 @@ class RegistryStatus:
         name: str,
         head: Head,
         tests_owed: int,
+        unsketched: int,
         mlflow: str | None,
         mlflow_pending: int,
     ) -> "RegistryStatus":
@@ -62,6 +65,7 @@ class RegistryStatus:
             recorded_at=head.recorded_at,
             counts=counts | {_PLURAL.get(name, f"{name}s"): types[name] for name in sorted(types)},
             tests_owed=tests_owed,
+            unsketched=unsketched,
             mlflow=mlflow,
             mlflow_pending=mlflow_pending,
         )

@@ -1,6 +1,9 @@
 """provenance search, and what register says of the weights."""
 
+import shutil
+
 from command_line import Terminal
+from provenance import Registry
 
 
 def test_a_registered_model_is_searched_for_by_name_and_files_by_path(story: Terminal) -> None:
@@ -39,3 +42,37 @@ def test_a_family_is_listed_with_what_makes_each_member_kin(story: Terminal) -> 
     assert lines["model:student@1"].split()[1:] == ["same", "model:base@1", "record"]
     assert "evidence-" in lines["model:unsaid@1"]
     assert "(identical)" in lines["model:unsaid@1"]
+
+
+def test_a_missing_path_is_told_in_the_words_of_compare(story: Terminal) -> None:
+    searched, compared = (
+        story("search", "./nowhere", code=4).err,
+        story("compare", "./nowhere", "base", code=4).err,
+    )
+    assert searched.startswith("error: nothing is at ./nowhere, and ")
+    assert searched.splitlines()[0] == compared.splitlines()[0]
+
+
+def test_options_of_compare_that_contradict_each_other_are_refused(story: Terminal) -> None:
+    answer = story("compare", "base", "student", "--base", "base", code=2)
+    assert "--base is the base of an adapter, and neither A nor B is one" in answer.err
+    answer = story("compare", "base", "student", "--fast", "--thorough", code=2)
+    assert "give one of them" in answer.err
+
+
+def test_a_registry_without_sketches_says_so_and_an_audit_draws_them(story: Terminal) -> None:
+    assert "sketches" not in story("status").out
+    with Registry.open() as opened:
+        opened._ledger.sketches().forget()
+    assert "2 registered models have no sketch" in story("status").out
+    answer = story("audit", "--only", "same-init")
+    assert "reading model:base@1, of which no sketch is kept" in answer.err
+    assert "no sketch" not in story("status").out
+    shutil.copytree("stranger", "gone")
+    story("register", "model", "./gone", "--name", "gone")
+    with Registry.open() as opened:
+        opened._ledger.sketches().forget()
+    shutil.rmtree("gone")
+    answer = story("search", "base")
+    assert "reading model:student@1, of which no sketch is kept" in answer.err
+    assert "1 registered models have no sketch and were not searched" in answer.err

@@ -33,7 +33,7 @@ def test_the_index_holds_every_sketch_of_a_method_with_its_plan(store_url: str) 
     assert dict(zip(found.digests, found.bits, strict=True)) == {ONE: b"\2" * 512, OTHER: b"\1" * 512}
     assert len(set(found.plans)) == 1
     assert found.plan_texts[found.plans[0]] == b"plan"
-    assert kept.count() == 3
+    assert kept.digests(method="m@1") == {ONE, OTHER}
     ledger.close()
 
 
@@ -43,7 +43,7 @@ def test_a_newer_sketch_takes_the_place_of_an_older_one_of_the_same_content(stor
     kept.put(ONE, method="m@1", plan=b"plan", bits=bytes(512), body=b"old")
     kept.put(ONE, method="m@2", plan=b"new plan", bits=bytes(512), body=b"new")
     assert kept.get(ONE, method="m@2") == b"new"
-    assert kept.count() == 1
+    assert kept.digests(method="m@1") == frozenset()
     ledger.close()
 
 
@@ -54,7 +54,7 @@ def test_sketches_are_no_part_of_the_record_and_can_be_thrown_away(store_url: st
     assert ledger.head() == before
     assert ledger.verify().ok
     ledger.sketches().forget()
-    assert ledger.sketches().count() == 0
+    assert ledger.sketches().digests(method="m@1") == frozenset()
     ledger.close()
 
 

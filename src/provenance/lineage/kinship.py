@@ -44,7 +44,7 @@ class Kinship(StrEnum):
     """How close two kin are."""
 
     SAME = "same"
-    """One is the other, or its ancestor."""
+    """One is the other or its ancestor, or has the same content as it, byte for byte."""
     DIVERGED = "diverged"
     """Both come from the same weights and were then trained apart."""
 
@@ -222,18 +222,28 @@ class Kindred:
         """Every kin of a model: its line by record, what a test joins to that line, then all that descend from either."""
         line = self._climb([model])
         found = {member: Kin(kinship=Kinship.SAME, through=member) for member in line}
-        for descendant in self._descend([model]):
+        below = self._descend([model])
+        for descendant in below:
             found.setdefault(descendant, Kin(kinship=Kinship.SAME, through=model))
         for ancestor in line:
             for descendant in self._descend([ancestor], found):
                 found.setdefault(descendant, Kin(kinship=Kinship.DIVERGED, through=ancestor))
-        for member in self._descend(line, past_merges=False):
-            for recorded in self.evidence.measured_kin.get(member, ()):
-                (partner,) = recorded.fact.pair - {member} or {member}
-                for descendant in self._descend(self._climb([partner], past_merges=False), found):
-                    found.setdefault(
-                        descendant, Kin(kinship=Kinship.DIVERGED, through=partner, measured=recorded)
-                    )
+        tests = [
+            (member, recorded)
+            for member in self._descend(line, past_merges=False)
+            for recorded in self.evidence.measured_kin.get(member, ())
+        ]
+        # Copies first: what is the same by a copy is not diverged by another test.
+        for member, recorded in sorted(tests, key=lambda test: not is_identical(test[1].fact)):
+            (partner,) = recorded.fact.pair - {member} or {member}
+            above = self._climb([partner], past_merges=False)
+            same: set[ArtifactId] = set()
+            if is_identical(recorded.fact):
+                same.update(above if member in line else ())
+                same.update(self._descend([partner]) if member in below else ())
+            for relative in self._descend(above, found):
+                kinship = Kinship.SAME if relative in same else Kinship.DIVERGED
+                found.setdefault(relative, Kin(kinship=kinship, through=partner, measured=recorded))
         return found
 
     def _climb(self, models: Iterable[ArtifactId], *, past_merges: bool = True) -> dict[ArtifactId, None]:
@@ -280,6 +290,11 @@ class Kindred:
         if not self.believes_record and self.contradiction(relation) is not None:
             return False
         return past_merges or len(self.starting_weights(relation.child)) == 1
+
+
+def is_identical(evidence: Evidence) -> bool:
+    """Whether two models were found to be one: their content is the same, byte for byte."""
+    return evidence.verdict is Verdict.SAME_INIT and evidence.result.get("kinship") == "identical"
 
 
 def is_whole(evidence: Evidence) -> bool:

@@ -30,6 +30,7 @@ from provenance.sameinit.agreement import built_positions
 from provenance.sameinit.picking import picked
 from provenance.sameinit.sampling import KEYED, TABLES, Sampled, chosen, reduced
 from provenance.sameinit.signs import sign_plan, signs
+from provenance.sameinit.sketch_method import METHOD
 from provenance.sameinit.symmetries import Side
 from provenance.weights.checkpoint import Checkpoint
 from provenance.weights.dtypes import Floats
@@ -39,8 +40,6 @@ from provenance.weights.network import Network
 from provenance.weights.roles import Heads, Layout, Matrix, Slot
 from provenance.weights.tensor import StoredTensor
 
-METHOD = "sameinit-sketch@2"
-"""Only sketches of one method can be compared."""
 IDENTITY_LIKE_Z = 10.0
 """Standard errors by which the sampled diagonal may stand out before a matrix counts as built and not drawn."""
 _FEWEST_DIAGONAL = 4

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, delete, func, insert, select
+from sqlalchemy import Engine, delete, insert, select
 
 from provenance.store.database import reading, writing
 from provenance.store.tables import SKETCH, SKETCH_BODY, SKETCH_PLAN
@@ -81,10 +81,12 @@ class StoredSketches:
         digests, keys, bits = zip(*rows, strict=True) if rows else ((), (), ())
         return SketchIndex(digests=digests, plans=keys, bits=bits, plan_texts=plans)
 
-    def count(self) -> int:
-        """Number of sketches, of whatever method."""
+    def digests(self, *, method: str) -> frozenset[str]:
+        """The digests of the contents that there is a sketch of."""
         with reading(self.engine) as connection:
-            return connection.execute(select(func.count()).select_from(SKETCH)).scalar_one()
+            return frozenset(
+                connection.execute(select(SKETCH.c.digest).where(SKETCH.c.method == method)).scalars()
+            )
 
     def forget(self) -> None:
         """Throws all sketches away."""

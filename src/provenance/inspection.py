@@ -1,0 +1,123 @@
+"""Inspection: all that a registry does with the weights of its models.
+
+It looks into them when they are registered, or later where that could not be done then; searches among them; and runs the tests
+that are owed. Each result is recorded as soon as it is there.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provenance.artifacts import ArtifactId, ArtifactKind
+from provenance.evidence import Evidence
+from provenance.facts import Recorded
+
+if TYPE_CHECKING:
+    from provenance.audit import Outcome, Task
+    from provenance.discovery import Discovery, SearchReport
+    from provenance.holdings import Holdings, Told
+    from provenance.registration import Registration
+    from provenance.request import Request
+    from provenance.store import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What can be done with the weights of the models of a registry.
+
+    Args:
+        ledger: Its record.
+        actor: Who is recorded with what is found.
+    """
+
+    ledger: "Ledger"
+    actor: str
+
+    @property
+    def holdings(self) -> "Holdings":
+        """What is recorded now, and at hand of it."""
+        from provenance.holdings import Holdings
+
+        return Holdings(self.ledger.snapshot(), self.ledger.sketches())
+
+    def registered(
+        self, requests: Iterable["Request"], found: Sequence["Registration"]
+    ) -> "tuple[Registration, ...]":
+        """Keeps the sketches of what was registered, and looks into the models among it."""
+        from provenance.holdings import keep
+
+        for request in requests:
+            if request.sketch is not None and request.content is not None:
+                keep(self.ledger.sketches(), str(request.content.digest), request.sketch)
+        models = [one.artifact for one in found if one.artifact.kind is ArtifactKind.MODEL and one.digest]
+        return self.discover(found, models)
+
+    def discover(
+        self, found: "Sequence[Registration]", models: Sequence[ArtifactId]
+    ) -> "tuple[Registration, ...]":
+        """Looks into the weights of some of what was registered, and adds what was found to what is said of each."""
+        if not models:
+            return tuple(found)
+        from provenance.discovery import discover
+
+        looked = discover(self.ledger, self.actor, models)
+        return tuple(
+            replace(
+                one,
+                warnings=(*one.warnings, *looked[one.artifact].warnings),
+                evidence=tuple(recorded.id for recorded in looked[one.artifact].evidence),
+            )
+            if one.artifact in looked
+            else one
+            for one in found
+        )
+
+    def catch_up(self, told: "Told | None" = None) -> "Mapping[ArtifactId, Discovery]":
+        """Draws the sketches that are lacking and can be drawn, and looks into their models as if they were registered now."""
+        from provenance.discovery import discover
+
+        drawn = self.holdings.draw_missing(told)
+        return discover(self.ledger, self.actor, drawn) if drawn else {}
+
+    def search(
+        self, what: ArtifactId | Path, *, base: Path | None = None, told: "Told | None" = None
+    ) -> "SearchReport":
+        """The registered models whose weights are like those of one of them, or of the files at a path."""
+        from provenance.discovery import search, signs
+        from provenance.holdings import drawn_from
+        from provenance.intake import read_content
+
+        holdings = self.holdings
+        if isinstance(what, Path):
+            drawn, itself = drawn_from(what, base), None
+        else:
+            drawn, itself = holdings.drawn(what, base), what
+
+        def digest() -> str:
+            if isinstance(what, Path):
+                return str(read_content(what, kind=ArtifactKind.MODEL).content.digest)
+            return holdings.digest(what)
+
+        holdings.draw_missing(told)
+        index = signs(self.ledger.sketches())
+        return search(str(what), drawn, holdings, index, digest=digest, itself=itself)
+
+    def audit(
+        self,
+        tasks: Iterable["Task"],
+        *,
+        seeds: int,
+        done: "Callable[[Outcome], None] | None" = None,
+    ) -> "tuple[Outcome, ...]":
+        """Runs tests and records each result as soon as it is there; see `Registry.audit`."""
+        from provenance.audit import run_each
+
+        return run_each(tasks, self.holdings, self.record, seeds=seeds, done=done)
+
+    def record(self, evidence: Evidence) -> Recorded[Evidence]:
+        """Records the result of a test."""
+        from provenance import findings
+
+        with self.ledger.transaction(self.actor) as transaction:
+            return findings.record(transaction, evidence)
