@@ -10,6 +10,7 @@ from provenance.artifacts import ArtifactKind, Content, Generation, Reference
 from provenance.errors import ContentError, ProvenanceError, UsageError
 from provenance.intake import Claim, ContentProgress, read_content, read_manifest
 from provenance.relations import RelationKind
+from provenance.weights.folder import IncompleteError
 
 if TYPE_CHECKING:
     from provenance.sameinit.sketch import Sketch
@@ -105,7 +106,7 @@ class Request:
         """This request with the content and the claims of some files, and a model's sketch; itself where there are none.
 
         Raises:
-            ContentError: As in `provenance.intake.read_content`; or weights lie in files that the digest does not cover.
+            ContentError: As in `provenance.intake.read_content`; or weights are missing, or lie in files that the digest does not cover.
         """
         if path is None:
             return self
@@ -191,9 +192,16 @@ class _Weights:
 
     @contextmanager
     def _noting(self) -> Iterator[None]:
-        """Makes a reason of what goes wrong: without a sketch, an artifact can still be recorded."""
+        """Makes a reason of what goes wrong: without a sketch, an artifact can still be recorded.
+
+        Raises:
+            IncompleteError: Weights are missing.
+        """
         try:
             yield
+        except IncompleteError:
+            # Its digest would be that of others, with other weights.
+            raise
         except ProvenanceError as error:
             self._sketcher, self.obstacle = None, error.message
         except _UNFORESEEN as error:

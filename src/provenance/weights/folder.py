@@ -37,6 +37,10 @@ CONVERT_HINT = (
 )
 
 
+class IncompleteError(ContentError):
+    """A file leaves weights to another, which is not there: what is there tells nothing of the model as a whole."""
+
+
 def locate(path: Path) -> Path:
     """The file to read a checkpoint from, which may name others: an index names shards, the first part of a GGUF file the others.
 
@@ -94,7 +98,7 @@ def _shard(index: Path, name: str) -> Path:
     shard = index.parent / name
     check_inside(shard, index.parent)
     if not is_file(shard):
-        raise ContentError(f"{index} names the shard {name[:200]!a}, which is missing")
+        raise IncompleteError(f"{index} names the shard {name[:200]!a}, which is missing")
     return shard
 
 

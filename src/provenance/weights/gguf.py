@@ -22,7 +22,7 @@ import numpy as np
 
 from provenance.errors import ContentError, MissingExtraError
 from provenance.weights.dtypes import DTYPES, Bytes, Floats
-from provenance.weights.folder import check_inside, is_file
+from provenance.weights.folder import IncompleteError, check_inside, is_file
 from provenance.weights.hints import gguf_hints
 from provenance.weights.tensor import (
     MAX_DIMENSIONS,
@@ -84,7 +84,7 @@ def _parts(path: Path) -> Iterator[Path]:
     for number in range(1, int(match[3]) + 1):
         part = path.with_name(f"{match[1]}-{number:05d}-of-{match[3]}{SUFFIX}")
         if not is_file(part):
-            raise ContentError(f"{path} is one of {int(match[3])} parts, and {part.name!a} is missing")
+            raise IncompleteError(f"{path} is one of {int(match[3])} parts, and {part.name!a} is missing")
         check_inside(part, path.parent)
         yield part
 

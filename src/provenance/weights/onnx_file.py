@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from provenance.errors import ContentError, MissingExtraError
+from provenance.errors import MissingExtraError
 from provenance.weights.dtypes import DTYPES
-from provenance.weights.folder import check_inside, is_file
+from provenance.weights.folder import IncompleteError, check_inside, is_file
 from provenance.weights.onnx_wire import EXTERNAL, Span, refuse, skeleton
 from provenance.weights.tensor import (
     Encoding,
@@ -151,7 +151,7 @@ def _external(model: Path, files: dict[Path, WeightFile], proto: "TensorProto") 
     path = model.parent / location
     check_inside(path, model.parent)
     if not is_file(path):
-        raise ContentError(f"{model} places {proto.name!a} in {location[:200]!a}, which is missing")
+        raise IncompleteError(f"{model} places {proto.name!a} in {location[:200]!a}, which is missing")
     file = files.setdefault(path, WeightFile(path))
     try:
         start = int(entries.get("offset", "0"))
