@@ -45,8 +45,8 @@ class Agreement:
     """How well units of two models agree.
 
     Args:
-        values: One number a unit (or pair of units), a mean of cosines over the members, float64.
-        cosine: Cosine of the members as they stand, weighted by their number of elements.
+        values: One number a unit (or pair of units), a mean of cosines over the members, weighted by their number of elements, float64.
+        cosine: Cosine of the members as they stand, weighted alike.
         elements: Number of elements looked at, of both models together.
         sketches: One a member, to find out which groups are copies of each other.
     """
@@ -61,7 +61,7 @@ def agreement(one: Network, other: Network, group: Group, kept: int = KEPT_UNITS
     """Streams the tensors of a group and says how well its units agree.
 
     By sign: ``c_j = cos(A_j, B_j)``, unit j in full. By swaps: ``c_jk = cos(A_j - A_k, B_j - B_k)`` for the pairs (j, k) = (0, 1), (2, 3), ...;
-    exchanging j and k in B turns its sign, and no more. Means over the members.
+    exchanging j and k in B turns its sign, and no more. Means over the members, weighted by size: the cosines of short units are noise.
 
     Args:
         one: The model A.
@@ -82,7 +82,7 @@ def agreement(one: Network, other: Network, group: Group, kept: int = KEPT_UNITS
             return Untestable(obstacle)
     weights = [each.elements for each in sums]
     return Agreement(
-        values=np.mean([each.agreement() for each in sums], axis=0),
+        values=np.average([each.agreement() for each in sums], axis=0, weights=weights),
         cosine=float(np.average([each.cosine() for each in sums], weights=weights)),
         elements=sum(weights),
         sketches=tuple(each.sketch(kept) for each in sums),
