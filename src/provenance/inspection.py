@@ -1,7 +1,7 @@
-"""Inspection: all that a registry does with the weights of its models.
+"""Inspection: all that a registry does with the content of its artifacts.
 
-It looks into them when they are registered, or later where that could not be done then; searches among them; and runs the tests
-that are owed. Each result is recorded as soon as it is there.
+It looks into models' weights when they are registered, or later where that could not be done then; searches among them; runs the tests
+that are owed; and digests files again. Each result is recorded as soon as it is there.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provenance.artifacts import ArtifactId, ArtifactKind
+from provenance.errors import ContentError
 from provenance.evidence import Evidence
 from provenance.facts import Recorded
 
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
     from provenance.holdings import Holdings, Told
     from provenance.registration import Registration
     from provenance.request import Request
-    from provenance.store import Ledger
+    from provenance.store import Ledger, Verification
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What can be done with the weights of the models of a registry.
+    """What can be done with the content that a registry knows.
 
     Args:
         ledger: Its record.
@@ -114,6 +115,26 @@ class Inspection:
         from provenance.audit import run_each
 
         return run_each(tasks, self.holdings, self.record, seeds=seeds, done=done)
+
+    def run_canary(self, teacher: ArtifactId, student: ArtifactId, *, seeds: int) -> Recorded[Evidence]:
+        """Runs the canary of one exposure, and records it; see `Registry.run_canary`."""
+        from provenance.audit import canary_task
+
+        task = canary_task(self.ledger.snapshot(), teacher, student)
+        (outcome,) = self.audit([task], seeds=seeds)
+        if outcome.recorded is None:
+            raise ContentError(f"{task} can't be run: {outcome.reason}")
+        return outcome.recorded
+
+    def verify(self, expected_head: str | None, *, content: bool) -> "Verification":
+        """Walks the ledger's chain, and with ``content`` digests the artifacts' files again."""
+        from provenance.audit import content_problems
+
+        found = self.ledger.verify(expected_head)
+        if not content:
+            return found
+        problems = (*found.problems, *content_problems(self.ledger.snapshot()))
+        return replace(found, ok=not problems, problems=problems)
 
     def record(self, evidence: Evidence) -> Recorded[Evidence]:
         """Records the result of a test."""

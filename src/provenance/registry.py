@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from provenance import home
 from provenance.artifacts import ArtifactId, ArtifactKind, Generation
-from provenance.errors import ContentError, UsageError
+from provenance.errors import UsageError
 from provenance.evidence import Evidence, TestKind
 from provenance.facts import Fact, Recorded
 from provenance.inspection import Inspection
@@ -128,15 +128,7 @@ class Registry:
             sha256: Whether to digest by SHA-256 too.
             progress: Told how many bytes were read, of how many.
         """
-        from provenance.request import Request
-
-        request = Request.named(
-            ArtifactKind.MODEL,
-            name,
-            parents=tuple(parents),
-            declared_root=from_scratch,
-            metadata=dict(metadata or {}),
-        )
+        request = _request(ArtifactKind.MODEL, name, parents, metadata, declared_root=from_scratch)
         return self.register([request.reading(path, sha256=sha256, progress=progress)])[0]
 
     def register_dataset(
@@ -151,15 +143,7 @@ class Registry:
         progress: "ContentProgress | None" = None,
     ) -> "Registration":
         """Records a dataset; ``authored`` says that no model had a part in it. For the rest see `register_model`."""
-        from provenance.request import Request
-
-        request = Request.named(
-            ArtifactKind.DATASET,
-            name,
-            parents=tuple(parents),
-            declared_root=authored,
-            metadata=dict(metadata or {}),
-        )
+        request = _request(ArtifactKind.DATASET, name, parents, metadata, declared_root=authored)
         return self.register([request.reading(path, sha256=sha256, progress=progress)])[0]
 
     def register_teacher(
@@ -173,16 +157,13 @@ class Registry:
         metadata: Mapping[str, str] | None = None,
     ) -> "Registration":
         """Records a teacher: a model as it generated, with its prompt, adapters and decoding settings."""
-        from provenance.request import Parent, Request
+        from provenance.request import Parent
 
-        request = Request.named(
-            ArtifactKind.TEACHER,
-            name,
-            parents=tuple(Parent(kind=RelationKind.EMBODIED_BY, reference=one) for one in (model, *adapters)),
-            generation=Generation(system_prompt=system_prompt, sampling=dict(sampling or {})),
-            metadata=dict(metadata or {}),
-        )
-        return self.register([request])[0]
+        parents = [Parent(kind=RelationKind.EMBODIED_BY, reference=one) for one in (model, *adapters)]
+        generation = Generation(system_prompt=system_prompt, sampling=dict(sampling or {}))
+        return self.register(
+            [_request(ArtifactKind.TEACHER, name, parents, metadata, generation=generation)]
+        )[0]
 
     def register_manifest(
         self, path: str | Path, *, progress: "ContentProgress | None" = None
@@ -381,14 +362,7 @@ class Registry:
 
     def verify(self, expected_head: str | None = None, *, content: bool = False) -> "Verification":
         """Walks the ledger's chain; with ``content``, digests the artifacts' files again. See `provenance.store.verification`."""
-        from provenance.audit import content_problems
-        from provenance.store import Verification
-
-        found = self._ledger.verify(expected_head)
-        if not content:
-            return found
-        problems = (*found.problems, *content_problems(self._ledger.snapshot()))
-        return Verification(ok=not problems, entries=found.entries, head=found.head, problems=problems)
+        return self._inspection.verify(expected_head, content=content)
 
     def status(self) -> "RegistryStatus":
         """How the registry stands: what it holds, what is owed, what MLflow was not told yet."""
@@ -452,16 +426,8 @@ class Registry:
             ContentError: It can't be run; the message says why.
             UnknownReferenceError: The student was not trained on what the teacher wrote.
         """
-        from provenance import audit
-
-        view = self.view()
-        task = audit.canary_task(
-            view.snapshot, view.resolve(teacher, ArtifactKind.TEACHER), view.resolve(student)
-        )
-        (outcome,) = self.audit([task], seeds=seeds)
-        if outcome.recorded is None:
-            raise ContentError(f"{task} can't be run: {outcome.reason}")
-        return outcome.recorded
+        origin, pupil = self.resolve(teacher, ArtifactKind.TEACHER), self.resolve(student)
+        return self._inspection.run_canary(origin, pupil, seeds=seeds)
 
     # --- MLflow --------------------------------------------------------------------------------------------------------
 
@@ -506,6 +472,18 @@ class Registry:
                 hint="Name one with --uri URI, or in the registry's config.toml.",
             )
         return found
+
+
+def _request(
+    kind: ArtifactKind,
+    name: str,
+    parents: Sequence["Parent"],
+    metadata: Mapping[str, str] | None,
+    **fields: bool | Generation,
+) -> "Request":
+    from provenance.request import Request
+
+    return Request.named(kind, name, parents=tuple(parents), metadata=dict(metadata or {}), **fields)
 
 
 def _login() -> str:
