@@ -61,9 +61,9 @@ def compare(
         raise UsageError("--controls goes with --responses")
     if fast and thorough:
         raise UsageError("--fast looks at less and --thorough at more than usual: give one of them")
-    from provenance.holdings import is_adapter
     from provenance.sameinit import Effort
     from provenance.sameinit import compare as test
+    from provenance.weights.folder import is_adapter
 
     places = [place(word, registry, actor) for word in (a, b)]
     if base and not any(map(is_adapter, places)):

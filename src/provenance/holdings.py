@@ -22,6 +22,7 @@ from provenance.facts import Snapshot
 from provenance.intake import read_content
 from provenance.relations import Relation, RelationKind
 from provenance.store import StoredSketches
+from provenance.weights.folder import is_adapter
 
 if TYPE_CHECKING:
     from provenance.sameinit.sketch import Sketch
@@ -204,13 +205,6 @@ def keep(sketches: StoredSketches, digest: str, drawn: "Sketch") -> None:
     from provenance.sameinit.sketch_method import METHOD
 
     sketches.put(digest, method=METHOD, plan=drawn.plan, bits=drawn.bits, body=drawn.to_bytes())
-
-
-def is_adapter(path: Path) -> bool:
-    """Whether what is at a path are the weights of an adapter, to be merged into those of a base."""
-    from provenance.weights.adapters import CONFIG
-
-    return ((path if path.is_dir() else path.parent) / CONFIG).is_file()
 
 
 def drawn_from(path: Path, base: Path | None = None) -> "Sketch":

@@ -21,8 +21,8 @@ from provenance.sameinit.symmetries import Group, groups
 from provenance.sameinit.untested import untested_obstacles
 from provenance.sameinit.updates import update_ranks
 from provenance.sameinit.verdict import Findings, judge, shares
-from provenance.weights.adapters import CONFIG
 from provenance.weights.checkpoint import Checkpoint
+from provenance.weights.folder import is_adapter
 from provenance.weights.network import Network
 
 if TYPE_CHECKING:
@@ -58,12 +58,8 @@ def compare(
     Raises:
         ContentError: A checkpoint can't be read safely; the message names the file and the reason.
     """
-    one, other = (Network.open(path, base=base if _is_adapter(path) else None) for path in (a, b))
+    one, other = (Network.open(path, base=base if is_adapter(path) else None) for path in (a, b))
     return compare_networks(one, other, limits=limits, effort=effort)
-
-
-def _is_adapter(path: Path) -> bool:
-    return ((path if path.is_dir() else path.parent) / CONFIG).is_file()
 
 
 def compare_networks(

@@ -19,10 +19,10 @@ import numpy as np
 from provenance.errors import ContentError
 from provenance.weights.computed import made_of
 from provenance.weights.dtypes import Floats
+from provenance.weights.folder import ADAPTER_CONFIG
 from provenance.weights.hints import read_config
 from provenance.weights.tensor import Tensor
 
-CONFIG = "adapter_config.json"
 _PREFIX = "base_model.model."
 _LOW_RANK = re.compile(r"(.+)\.lora_(?:(A|B)\.weight|embedding_(A|B))")
 _PLAIN = re.compile(r"\^?[\w.]+")
@@ -147,19 +147,19 @@ class _Settings:
 
     @classmethod
     def read(cls, folder: Path) -> "_Settings":
-        config = read_config(folder, CONFIG)
+        config = read_config(folder, ADAPTER_CONFIG)
         if config.get("peft_type") != "LORA":
             raise _unknown(
-                folder, f"its {CONFIG} is missing or speaks of no LoRA ({config.get('peft_type')!a})"
+                folder, f"its {ADAPTER_CONFIG} is missing or speaks of no LoRA ({config.get('peft_type')!a})"
             )
         if refused := [key for key in _REFUSED if config.get(key)]:
-            raise _unknown(folder, f"its {CONFIG} sets {', '.join(refused)}")
+            raise _unknown(folder, f"its {ADAPTER_CONFIG} sets {', '.join(refused)}")
         alpha, alphas = config.get("lora_alpha"), config.get("alpha_pattern") or {}
         if not _is_number(alpha) or not isinstance(alphas, dict) or not all(map(_is_number, alphas.values())):
-            raise _unknown(folder, f"its {CONFIG} gives no numbers for alpha")
+            raise _unknown(folder, f"its {ADAPTER_CONFIG} gives no numbers for alpha")
         # PEFT takes these for regular expressions; one from a stranger is not run.
         if any(not _PLAIN.fullmatch(key) for key in alphas):
-            raise _unknown(folder, f"alpha_pattern in its {CONFIG} holds regular expressions")
+            raise _unknown(folder, f"alpha_pattern in its {ADAPTER_CONFIG} holds regular expressions")
         by_root, flipped = config.get("use_rslora") is True, config.get("fan_in_fan_out") is True
         return cls(folder, float(str(alpha)), alphas, by_root, flipped)
 

@@ -18,6 +18,7 @@ from provenance.errors import ContentError
 SUFFIX = ".safetensors"
 INDEX_SUFFIX = ".safetensors.index.json"
 PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"})
+ADAPTER_CONFIG = "adapter_config.json"
 MAX_INDEX_BYTES = 100_000_000
 PREFERRED = (
     "model" + INDEX_SUFFIX,
@@ -127,6 +128,11 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
+
+
+def is_adapter(path: Path) -> bool:
+    """Whether what is at a path are the weights of an adapter, to be merged into those of a base."""
+    return ((path if path.is_dir() else path.parent) / ADAPTER_CONFIG).is_file()
 
 
 def homes(folder: Path) -> tuple[Path, ...]:
