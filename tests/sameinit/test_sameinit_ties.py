@@ -154,6 +154,23 @@ def test_a_share_of_units_that_was_copied_keeps_independence_from_being_claimed(
     assert "the sizes of the agreement speak against independence in hidden of width 512" in found.reason
 
 
+def test_units_that_only_an_alignment_finds_are_a_part_where_most_groups_are_not_alike() -> None:
+    """A quarter of one layer's gated units stands elsewhere in the other model."""
+    shapes: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (600, 128)}
+    for layer in range(6):
+        mlp = f"model.layers.{layer}.mlp."
+        shapes |= {mlp + "gate_proj.weight": (512, 128), mlp + "up_proj.weight": (512, 128)}
+        shapes |= {mlp + "down_proj.weight": (128, 512)}
+    a, b = drawn(shapes, 1), drawn(shapes, 2)
+    mlp = "model.layers.3.mlp."
+    for name in ("gate", "up"):
+        b[f"{mlp}{name}_proj.weight"][-128:] = a[f"{mlp}{name}_proj.weight"][:128]
+    b[mlp + "down_proj.weight"][:, -128:] = a[mlp + "down_proj.weight"][:, :128]
+    found = compared(a, b)
+    assert (found.verdict, found.kinship) == (Verdict.SAME_INIT, "partial"), found.reason
+    assert "aligned units are alike in 1 of 6 groups, and in no others" in found.reason
+
+
 def test_copies_among_the_last_units_are_seen() -> None:
     rng = np.random.default_rng(0)
     original = rng.standard_normal((2, 4 * KEPT_UNITS, PROJECTIONS))

@@ -29,6 +29,8 @@ from provenance.sameinit.symmetries import UNORDERED_PARTS
 
 FAINT = 0.1
 """Share of the strongest group's agreement below which a group that did not respond counts as not shared."""
+FEW = 0.25
+"""Share of the aligned groups below which those that are alike count as a part that was taken over, and not as a copy that was disguised."""
 
 Clusters = Sequence[Sequence[Coins]]
 _OF_UNITS = frozenset({"units", "chains"})
@@ -317,7 +319,11 @@ def _kinship_aligned(findings: Findings, limits: Limits) -> tuple[str, str]:
             "derived",
             f"the layers of one are the other's in another arrangement: {rearranged}{cosine}",
         )
-    places = f"{len(_places(findings, limits))} of {len(findings.of_tier(2))} groups"
+    tested = findings.of_tier(2)
+    alike = sum(coins.log10_p <= math.log10(limits.doubt) for _, coins in tested)
+    places = f"{alike} of {len(tested)} groups"
+    if alike < FEW * len(tested):
+        return "partial", f"aligned units are alike in {places}, and in no others{cosine}"
     return (
         "derived",
         f"only aligned units are alike, in {places}: one was permuted, rotated or rescaled{cosine}",
