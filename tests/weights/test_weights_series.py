@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -243,6 +243,10 @@ HINTS = st.builds(
 
 
 @settings(deadline=None, max_examples=300)
+@example(
+    found={"layers.{i}.input_layernorm.weight": (), "layers.{i}.self_attn.q_proj.weight": (8, 8)},
+    hints=Hints(),
+)
 @given(found=st.dictionaries(NAMES, SIZES, max_size=30), hints=HINTS)
 def test_whatever_the_names_and_shapes_a_layout_lies_within_its_tensors(
     found: dict[str, tuple[int, ...]], hints: Hints

@@ -282,6 +282,9 @@ def _numbers(name: str, end: tuple[str, ...]) -> tuple[int, ...] | None:
     numbers: list[int] = []
     for part, wanted in zip(_split(name, len(end))[1], end, strict=True):
         if wanted == _ANY:
+            # A stranger's name may hold the very sign that stands for a number.
+            if part == _ANY:
+                return None
             numbers.append(int(part))
         elif part != wanted:
             return None
