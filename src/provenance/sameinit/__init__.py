@@ -8,7 +8,12 @@
 - `provenance.sameinit.untested`: what no test covers, and whether it is alike.
 - `provenance.sameinit.comparison`: what a comparison says.
 - `provenance.sameinit.verdict`: what all tests together amount to.
+- `provenance.sameinit.premises`, `provenance.sameinit.updates`, `provenance.sameinit.direction`: assumptions, low-rank differences, who came first.
 - `provenance.sameinit.battery`: `compare`, which turns two checkpoints into one comparison.
+
+After an alignment: `robust` over `alignment`, `layers`, `matching`, `attention` and `units`. Against disguise: `invariants` over `likeness`, `probes`,
+`tables`, `chains` and `conformal`. Without whole checkpoints: `sketch` over `sampling`, `picking` and `signs`, and `search` among sketches. Without
+weights: `blackbox` and `palimpsest`.
 """
 
 from typing import TYPE_CHECKING, Any

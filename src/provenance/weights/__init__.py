@@ -12,5 +12,7 @@
 - `provenance.weights.packed`: quantised safetensors, by the formula of the library that wrote them.
 - `provenance.weights.adapters`: low-rank adapters, merged into their base as rows are read.
 - `provenance.weights.families`: which tensor names play which role, architecture by architecture, as data.
-- `provenance.weights.roles`: the parts that a checkpoint's tensors play in its network.
+- `provenance.weights.roles`: the parts that a checkpoint's tensors play in its network; `provenance.weights.recognition`,
+  `provenance.weights.geometry` and `provenance.weights.series` find them.
+- `provenance.weights.network`: a checkpoint together with these parts.
 """
