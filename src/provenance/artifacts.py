@@ -216,3 +216,21 @@ class Location:
 
     artifact: ArtifactId
     path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alias:
+    """Another name of an artifact: what it was called before, or what others call it.
+
+    An artifact that bears the name itself comes before one that has it as an alias.
+
+    Args:
+        name: The other name, without kind and version.
+        artifact: What is meant by it.
+    """
+
+    name: str
+    artifact: ArtifactId
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "alias")

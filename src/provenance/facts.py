@@ -1,6 +1,6 @@
 """Facts: everything that the ledger can hold, how a fact is written, and the state of knowledge at a date.
 
-The kinds of fact stand in `FACT_TYPES`. A fact is written as canonical JSON (sorted keys, no spaces, defaults included), which is
+The kinds of fact stand in `FACT_TYPES`. A fact is written as canonical JSON (sorted keys, no spaces, defaults included, save for fields of later releases), which is
 what its digest covers and what the schemas in ``schemas/`` describe. `Snapshot` holds every fact recorded up to a date;
 lineage and risk are functions of it and of nothing else.
 """
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
 
-from provenance.artifacts import Artifact, ArtifactId, Location
+from provenance.artifacts import Alias, Artifact, ArtifactId, Location
 from provenance.errors import ContentError
 from provenance.evidence import Evidence
 from provenance.relations import Relation, Resolution, Unresolved
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Fact: TypeAlias = (
     Artifact
+    | Alias
     | Location
     | Relation
     | Unresolved
@@ -39,6 +40,7 @@ F = TypeVar("F", bound=Fact)
 
 FACT_TYPES: Mapping[str, type[Any]] = {
     "artifact": Artifact,
+    "alias": Alias,
     "location": Location,
     "relation": Relation,
     "unresolved": Unresolved,
@@ -82,9 +84,21 @@ def canonical_json(value: object) -> str:
     return text
 
 
+_LATER: Mapping[type[Any], tuple[str, ...]] = {
+    Flag: ("expires_at",),
+    Clearance: ("expires_at",),
+    Unresolved: ("reason",),
+}
+"""Fields that came after facts without them had been written: they stand in the text only where they say something."""
+
+
 def to_json(fact: Fact) -> str:
     """A fact as canonical JSON."""
-    return canonical_json(adapter(type(fact)).dump_python(fact, mode="json"))
+    data = adapter(type(fact)).dump_python(fact, mode="json")
+    for name in _LATER.get(type(fact), ()):
+        if not data[name]:
+            del data[name]
+    return canonical_json(data)
 
 
 def from_json(type_name: str, text: str) -> Fact:
@@ -176,14 +190,27 @@ class Snapshot:
 
     @cached_property
     def standing_flags(self) -> tuple[Recorded[Flag], ...]:
-        """The flags that have not been withdrawn."""
+        """The flags that have neither been withdrawn nor expired at the date asked for."""
         withdrawn = {recorded.fact.flag for recorded in self.all(Withdrawal)}
-        return tuple(recorded for recorded in self.all(Flag) if recorded.id not in withdrawn)
+        return tuple(
+            recorded
+            for recorded in self.all(Flag)
+            if recorded.id not in withdrawn and self._lasts(recorded.fact.expires_at)
+        )
+
+    @cached_property
+    def standing_clearances(self) -> tuple[Recorded[Clearance], ...]:
+        """The clearances that have not expired at the date asked for."""
+        return tuple(recorded for recorded in self.all(Clearance) if self._lasts(recorded.fact.expires_at))
 
     @cached_property
     def standing_blocks(self) -> tuple[Recorded[Block], ...]:
         """The blocks that have not expired at the date asked for."""
-        return tuple(recorded for recorded in self.all(Block) if recorded.fact.expires_at > self.as_of)
+        return tuple(recorded for recorded in self.all(Block) if self._lasts(recorded.fact.expires_at))
+
+    def _lasts(self, expires_at: datetime | None) -> bool:
+        """Whether what ends then has not ended yet."""
+        return expires_at is None or expires_at > self.as_of
 
     @cached_property
     def locations(self) -> Mapping[ArtifactId, str]:

@@ -241,11 +241,13 @@ class Unresolved:
         child: Whose ancestor it is.
         kind: The relation that the card states.
         name: The name as it stands there.
+        reason: Why no relation to it is recorded, where its not being registered is not why; such as that it would close a cycle.
     """
 
     child: ArtifactId
     kind: RelationKind
     name: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

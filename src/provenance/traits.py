@@ -51,12 +51,14 @@ class Flag:
         trait: Name of the trait.
         evidence: What was seen, in words.
         confidence: The finder's, in (0, 1].
+        expires_at: When it ends unless it is raised anew, aware; None for never.
     """
 
     artifact: ArtifactId
     trait: str
     evidence: str
     confidence: float = 1.0
+    expires_at: datetime | None = None
 
     def __post_init__(self) -> None:
         _require(self.evidence, f"a flag on {self.artifact} needs evidence")
@@ -64,6 +66,7 @@ class Flag:
             raise ContentError(
                 f"the confidence {self.confidence} of a flag on {self.artifact} is outside (0, 1]"
             )
+        _require_zone(self.expires_at, "a flag")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,15 +94,18 @@ class Clearance:
         trait: Name of the trait.
         evidence: What was done and what power it had, in words.
         stops_here: Whether its descendants are taken to be free of what would come through it.
+        expires_at: When it ends, aware; None for never.
     """
 
     artifact: ArtifactId
     trait: str
     evidence: str
     stops_here: bool = False
+    expires_at: datetime | None = None
 
     def __post_init__(self) -> None:
         _require(self.evidence, f"a clearance of {self.artifact} needs evidence")
+        _require_zone(self.expires_at, "a clearance")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,10 +131,14 @@ class Block:
     def __post_init__(self) -> None:
         _require(self.evidence, f"a block between {self.parent} and {self.child} needs evidence")
         _require(self.reason, f"a block between {self.parent} and {self.child} needs a reason")
-        if self.expires_at.tzinfo is None:
-            raise ContentError(f"the expiry of a block needs a time zone: {self.expires_at.isoformat()}")
+        _require_zone(self.expires_at, "a block")
 
 
 def _require(text: str, message: str) -> None:
     if not text.strip():
         raise ContentError(message, hint="Say in words what was seen and where it can be found.")
+
+
+def _require_zone(moment: datetime | None, of: str) -> None:
+    if moment is not None and moment.tzinfo is None:
+        raise ContentError(f"the expiry of {of} needs a time zone: {moment.isoformat()}")

@@ -143,7 +143,7 @@ def _own_gaps(kindred: Kindred, artifact: ArtifactId, trust: Trust) -> Iterator[
     lineage = kindred.lineage
     yield from _MISSING[artifact.kind](lineage, artifact, trust)
     for unresolved in lineage.open_names.get(artifact, ()):
-        yield f"{artifact}: {unresolved.kind} {unresolved.name!r}, which is not registered"
+        yield f"{artifact}: {unresolved.kind} {unresolved.name!r}, {unresolved.reason or 'which is not registered'}"
     for test in kindred.undeclared.get(artifact, ()):
         (other,) = test.fact.pair - {artifact}
         if not _declared_root(lineage, artifact) or _declared_root(lineage, other):

@@ -153,7 +153,7 @@ class _Decisions:
         blamed = {flag.fact.artifact for flag in snapshot.standing_flags if flag.fact.trait == trait}
         blamed.update(flagged)
         clearances: dict[ArtifactId, Recorded[Clearance]] = {}
-        for clearance in snapshot.all(Clearance):
+        for clearance in snapshot.standing_clearances:
             artifact = clearance.fact.artifact
             if clearance.fact.trait == trait and artifact not in blamed:
                 known = clearances.setdefault(artifact, clearance)

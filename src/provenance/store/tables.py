@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Column, Text
 from sqlmodel import Field, SQLModel
 
-from provenance.artifacts import Artifact, Location
+from provenance.artifacts import Alias, Artifact, Location
 from provenance.errors import ContentError, LedgerError
 from provenance.evidence import Evidence
 from provenance.facts import TYPE_NAMES, Fact, Recorded, canonical_json, from_json, to_json, utc_moment
@@ -119,6 +119,7 @@ class SketchBodyRow(SQLModel, table=True):
 
 
 SUBJECTS: Mapping[type[Any], str] = {
+    Alias: "name",
     Location: "artifact",
     Unresolved: "child",
     Resolution: "child",
