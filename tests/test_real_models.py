@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 
 from provenance import Registry
 from provenance.evidence import Evidence, Verdict
-from provenance.lineage import EvidenceIndex
+from provenance.lineage import EvidenceIndex, Lineage
 from provenance.relations import RelationKind
 from provenance.request import Parent
 from provenance.sameinit import compare
@@ -56,7 +56,7 @@ def test_a_documented_fine_tune_is_found_to_share_its_initialisation_as_soon_as_
     assert [told.id] == list(tuned.evidence)
     assert told.fact.verdict is Verdict.SAME_INIT
     assert told.fact.result["sampled"] is True
-    assert EvidenceIndex(snapshot).same_init(told.fact.parent, told.fact.child) == told
+    assert EvidenceIndex(Lineage.of(snapshot)).same_init(told.fact.parent, told.fact.child) == told
     assert registry.audit_plan([tuned.artifact]) == ()
 
 

@@ -238,10 +238,8 @@ def _hand_on(registry: Registry, folder: Path, say: Say) -> None:
 
 def _surprises(registry: Registry) -> tuple[str, ...]:
     """What did not come out as the science says it has to."""
-    from provenance.lineage import EvidenceIndex
-
     view = registry.view()
-    standing = EvidenceIndex(view.snapshot)
+    standing = view.kindred.evidence
     surprises = []
     for (test, parent, child), expected in EXPECTED_VERDICTS.items():
         look = standing.same_init if test is TestKind.SAME_INIT else standing.canary

@@ -11,6 +11,7 @@ from provenance.canary.judgement import judge
 from provenance.evidence import Evidence, TestKind, Verdict
 from provenance.lineage.canary_figures import has_measured, has_power, saw_effect
 from provenance.lineage.evidence_index import EvidenceIndex
+from provenance.lineage.graph import Lineage
 
 SILENT = Evidence(
     test=TestKind.CANARY,
@@ -120,4 +121,6 @@ def test_a_real_result_says_whether_it_saw_an_effect_that_it_could_not_conclude(
 def test_which_canary_stands(case: str) -> None:
     canaries, place = STANDS[case]
     state = snapshot("owl embodied_by base", *(f"owl canary pupil {canary}" for canary in canaries))
-    assert EvidenceIndex(state).canary(teacher("owl"), model("pupil")) == state.all(Evidence)[place]
+    assert (
+        EvidenceIndex(Lineage.of(state)).canary(teacher("owl"), model("pupil")) == state.all(Evidence)[place]
+    )

@@ -143,16 +143,15 @@ STANDS = {
 def test_which_same_init_test_stands(case: str) -> None:
     verdicts, place = STANDS[case]
     state = snapshot(*(f"a same_init b {verdict}" for verdict in verdicts))
-    index = EvidenceIndex(state)
+    index = EvidenceIndex(Lineage.of(state))
     assert index.same_init(model("a"), model("b")) == state.all(Evidence)[place]
     assert index.same_init(model("b"), model("a")) == state.all(Evidence)[place]
     assert index.same_init(model("a"), model("c")) is None
 
 
 def test_a_canary_has_a_direction() -> None:
-    index = EvidenceIndex(
-        snapshot("owl embodied_by m", "owl canary s NOT_DETECTED", "owl canary s TRANSFERS")
-    )
+    state = snapshot("owl embodied_by m", "owl canary s NOT_DETECTED", "owl canary s TRANSFERS")
+    index = EvidenceIndex(Lineage.of(state))
     assert index.canary(teacher("owl"), model("s")).fact.verdict.value == "TRANSFERS"
     assert index.canary(model("s"), teacher("owl")) is None
     assert index.canary_teachers == {teacher("owl")}
@@ -169,9 +168,8 @@ def test_evidence_on_other_content_than_the_artifacts_own_is_ignored(digest: str
         else one
         for one in state.facts
     )
-    assert (
-        EvidenceIndex(Snapshot(told, state.as_of)).same_init(model("a"), model("b")) is not None
-    ) == counts
+    index = EvidenceIndex(Lineage.of(Snapshot(told, state.as_of)))
+    assert (index.same_init(model("a"), model("b")) is not None) == counts
 
 
 def test_a_family_says_what_makes_each_member_kin() -> None:

@@ -1,14 +1,18 @@
-"""Which evidence stands, when a pair of artifacts was tested more than once, and which is older than what it rests on."""
+"""Which evidence stands: when a pair of artifacts was tested more than once, when a test is older than what it rests on, and how long it counts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from functools import cached_property
 
 from provenance.artifacts import ArtifactId, ArtifactKind
 from provenance.evidence import Evidence, TestKind, Verdict
-from provenance.facts import Recorded, Snapshot
+from provenance.facts import Recorded
 from provenance.lineage.canary_figures import has_measured, has_power, measured_share, saw_effect
+from provenance.lineage.graph import Lineage
+from provenance.relations import WEIGHT_KINDS
+from provenance.traits import Clearance
 
 
 class _Weight(IntEnum):
@@ -28,15 +32,63 @@ class _Weight(IntEnum):
     """A transfer of which it was measured how much passes."""
 
 
-@dataclass(frozen=True, eq=False)
-class EvidenceIndex:
-    """The evidence of a snapshot by pair of artifacts.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifetimes:
+    """How long what exonerates counts; None for ever. What incriminates counts for ever.
 
     Args:
-        snapshot: What is known.
+        same_init: A same-init test that says `INDEPENDENT`, from when it ran.
+        canary: A canary that says `NOT_DETECTED`, from when it ran.
+        clearances: A clearance, from when it was recorded; one that names its own end may end earlier, never later.
     """
 
-    snapshot: Snapshot
+    same_init: timedelta | None = None
+    canary: timedelta | None = None
+    clearances: timedelta | None = None
+
+    def end(self, recorded: Recorded[Evidence] | Recorded[Clearance]) -> datetime | None:
+        """When a record stops to exonerate; None for never, and for what does not exonerate.
+
+        A test that claims to have run after it was recorded is as old as its record.
+        """
+        fact = recorded.fact
+        if isinstance(fact, Clearance):
+            ends = (_after(recorded.recorded_at, self.clearances), fact.expires_at)
+            return min((end for end in ends if end is not None), default=None)
+        lifetime = {Verdict.INDEPENDENT: self.same_init, Verdict.NOT_DETECTED: self.canary}.get(fact.verdict)
+        return _after(min(fact.tested_at, recorded.recorded_at), lifetime)
+
+    def has_ended(self, recorded: Recorded[Evidence] | Recorded[Clearance], as_of: datetime) -> bool:
+        """Whether a record exonerates no more at a date."""
+        end = self.end(recorded)
+        return end is not None and end <= as_of
+
+
+FOREVER = Lifetimes()
+"""Nothing expires that does not say so itself."""
+
+
+def _after(moment: datetime, lifetime: timedelta | None) -> datetime | None:
+    """The end of a lifetime; None where there is none, or no calendar reaches it."""
+    if lifetime is None or lifetime > datetime.max.replace(tzinfo=UTC) - moment:
+        return None
+    return moment + lifetime
+
+
+@dataclass(frozen=True, eq=False)
+class EvidenceIndex:
+    """The evidence on a lineage by pair of artifacts, as it stands at the date that the lineage's snapshot is asked for.
+
+    A test that found independence between the two ends of a weights relation denies what the record says, which is no exoneration,
+    so it does not expire.
+
+    Args:
+        lineage: What is known.
+        lifetimes: How long what exonerates counts.
+    """
+
+    lineage: Lineage
+    lifetimes: Lifetimes = FOREVER
 
     def same_init(self, one: ArtifactId, other: ArtifactId) -> Recorded[Evidence] | None:
         """The standing same-init test of two models, in whichever order they were tested."""
@@ -59,6 +111,12 @@ class EvidenceIndex:
         """The standing canary from a teacher (or a bare model) to a student."""
         return self._canary.get((teacher, student))
 
+    def has_expired(self, recorded: Recorded[Evidence]) -> bool:
+        """Whether a test exonerated once and does no more."""
+        return self.lifetimes.has_ended(
+            recorded, self.lineage.snapshot.as_of
+        ) and not self._denies_a_relation(recorded.fact)
+
     @cached_property
     def canary_teachers(self) -> frozenset[ArtifactId]:
         """Everything that a canary was ever run from."""
@@ -77,7 +135,7 @@ class EvidenceIndex:
     @cached_property
     def _all_tests(self) -> dict[object, list[Recorded[Evidence]]]:
         tests: dict[object, list[Recorded[Evidence]]] = {}
-        for recorded in self.snapshot.all(Evidence):
+        for recorded in self.lineage.snapshot.all(Evidence):
             fact = recorded.fact
             tests.setdefault(_pair(fact.test, fact.parent, fact.child), []).append(recorded)
         return tests
@@ -108,20 +166,29 @@ class EvidenceIndex:
         return standing
 
     def _sound(self, test: TestKind) -> list[Recorded[Evidence]]:
-        """The evidence of one test, less what was measured on other content than the artifacts' own."""
+        """The evidence of one test, less what has expired and what was measured on other content than the artifacts' own."""
         return [
             recorded
-            for recorded in self.snapshot.all(Evidence)
+            for recorded in self.lineage.snapshot.all(Evidence)
             if recorded.fact.test is test
             and all(
                 self._digest(artifact)
                 in {None, recorded.fact.inputs.get(str(artifact), self._digest(artifact))}
                 for artifact in recorded.fact.pair
             )
+            and not self.has_expired(recorded)
         ]
 
+    def _denies_a_relation(self, evidence: Evidence) -> bool:
+        return evidence.test is TestKind.SAME_INIT and any(
+            relation.kind in WEIGHT_KINDS and relation.parent in evidence.pair - {end}
+            for end in evidence.pair
+            if end in self.lineage
+            for relation in self.lineage.parents(end)
+        )
+
     def _digest(self, artifact: ArtifactId) -> str | None:
-        recorded = self.snapshot.artifacts.get(artifact)
+        recorded = self.lineage.snapshot.artifacts.get(artifact)
         content = recorded.fact.content if recorded is not None else None
         return None if content is None else str(content.digest)
 

@@ -24,7 +24,7 @@ from functools import cached_property
 from provenance.artifacts import ArtifactId
 from provenance.evidence import Evidence, Verdict
 from provenance.facts import Recorded
-from provenance.lineage.evidence_index import EvidenceIndex
+from provenance.lineage.evidence_index import FOREVER, EvidenceIndex, Lifetimes
 from provenance.lineage.graph import Lineage
 from provenance.relations import WEIGHT_KINDS, Relation, RelationKind
 
@@ -120,9 +120,9 @@ class Kindred:
     )
 
     @classmethod
-    def of(cls, lineage: Lineage) -> "Kindred":
-        """Kinship under all evidence of the lineage's snapshot."""
-        return cls(lineage, EvidenceIndex(lineage.snapshot))
+    def of(cls, lineage: Lineage, lifetimes: Lifetimes = FOREVER) -> "Kindred":
+        """Kinship under the evidence that stands at the date of the lineage's snapshot."""
+        return cls(lineage, EvidenceIndex(lineage, lifetimes))
 
     @cached_property
     def as_declared(self) -> "Kindred":
