@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from provenance.digests import digest_bytes
 from provenance.errors import PolicyError
 from provenance.facts import canonical_json
+from provenance.lineage.evidence_index import FOREVER, Lifetimes
 from provenance.lineage.gaps import Trust
 from provenance.relations import RelationKind
 from provenance.risk.report import Status
@@ -46,6 +47,7 @@ class Policy:
         refuse_partial: Whether an incomplete answer does.
         refuse_contradictions: Whether a weights relation in its ancestry that the weights contradict does.
         trust: Where trust begins.
+        lifetimes: How long what exonerates counts.
         digest: BLAKE3 of all this as canonical JSON, the TOML's own keys.
     """
 
@@ -58,6 +60,7 @@ class Policy:
     refuse_partial: bool
     refuse_contradictions: bool
     trust: Trust
+    lifetimes: Lifetimes
     digest: str
 
     @classmethod
@@ -84,6 +87,7 @@ class Policy:
                 trusted=tuple(roots["trusted"]),
                 scratch_needs_data=roots["from_scratch_without_data"] == "unknown",
             ),
+            lifetimes=FOREVER,
             digest=str(digest_bytes(canonical_json(table).encode())),
         )
 
