@@ -22,7 +22,7 @@ from provenance.mlflow_link.sync import SyncReport
 from provenance.preflight import Preflight
 from provenance.probing import Probe
 from provenance.registration import Registration
-from provenance.relations import Relation
+from provenance.relations import Link
 from provenance.risk import ArtifactRisks, Check, Impact, RiskReport
 from provenance.sameinit import Comparison
 from provenance.sameinit.blackbox import BlackBox
@@ -43,7 +43,7 @@ ANSWERS: Mapping[str, Any] = {
     "family": list[Member],
     "ancestors": list[Relative],
     "descendants": list[Relative],
-    "path": list[Relation],
+    "path": list[Link],
     "exposures": list[Exposure],
     "flag": FlagAnswer,
     "withdraw": FindingAnswer,

@@ -95,6 +95,16 @@ class ArtifactId:
         return cls(reference.kind, reference.name, reference.version)
 
     @classmethod
+    def recorded(cls, text: str) -> Self:
+        """An identity as it stands in a record: it was checked when it was written, and is not checked again."""
+        kind, _, rest = text.partition(":")
+        name, _, version = rest.rpartition("@")
+        known = object.__new__(cls)
+        for field_name, value in (("kind", ArtifactKind(kind)), ("name", name), ("version", version)):
+            object.__setattr__(known, field_name, value)
+        return known
+
+    @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: "GetCoreSchemaHandler") -> "CoreSchema":
         return text_schema(cls)
 

@@ -28,7 +28,7 @@ from provenance.facts import Recorded, Snapshot
 from provenance.holdings import Holdings
 from provenance.lineage import Kindred, Lineage
 from provenance.lineage.kinship import is_whole
-from provenance.relations import WEIGHT_KINDS, Relation, RelationKind
+from provenance.relations import WEIGHT_KINDS, Link, RelationKind
 from provenance.sameinit import Comparison, Limits
 from provenance.store import Ledger, StoredSketches
 
@@ -199,7 +199,7 @@ class _Look:
                     f"{model} is declared {relation.kind} {relation.parent}, but the weights are {said}: {found.reason}"
                 )
 
-    def _obstacle(self, relation: Relation, sampled: Comparison | None) -> str | None:
+    def _obstacle(self, relation: Link, sampled: Comparison | None) -> str | None:
         """Why the sketches of two models that both had files don't tell of a declared relation; None where they do."""
         ends = (relation.child, relation.parent)
         if not all(map(self._digest, ends)):
@@ -211,7 +211,7 @@ class _Look:
         lacking = [str(one) for one in ends if self._drawn(one) is None]
         return f"no sketch that can be read is kept of {' and '.join(lacking)}; `provenance audit` compares the files where they are at hand"
 
-    def _tested(self, relation: Relation, sampled: Comparison | None) -> Comparison | None:
+    def _tested(self, relation: Link, sampled: Comparison | None) -> Comparison | None:
         """What the weights say of a declared relation; None where they can't be set side by side, or had to show nothing."""
         if sampled is None or sampled.verdict is Verdict.SAME_INIT:
             return sampled

@@ -383,6 +383,5 @@ def _next_steps(case: _Case, inits: tuple[InitStanding, ...]) -> Iterator[str]:
         yield f"provenance register model {place} --name NAME --finetuned-from MODEL  (or --from-scratch)"
     base = str(case.base.artifacts[0]) if case.base.registered else case.base.given
     for one in inits:
-        recorded = case.kindred.lineage.snapshot.artifacts.get(one.model)
-        if one.is_open and not one.evidence and recorded is not None and recorded.fact.content is not None:
+        if one.is_open and not one.evidence and case.kindred.lineage.digest(one.model) is not None:
             yield f"{shlex.join(['provenance', 'compare', str(one.model), base])}  (or --compare here)"

@@ -234,6 +234,28 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A relation as the graph knows it: its ends, its kind, and what of it bears on risk.
+
+    Args:
+        child: See `Relation`.
+        kind: See `Relation`.
+        parent: See `Relation`.
+        share: See `Relation`.
+        clean_fraction: See `Relation`.
+    """
+
+    child: ArtifactId
+    kind: RelationKind
+    parent: ArtifactId
+    share: float | None = None
+    clean_fraction: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.child} {self.kind} {self.parent}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unresolved:
     """An ancestor that is named but not registered: ancestry that is known to be missing.
 

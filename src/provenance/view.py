@@ -6,7 +6,7 @@
 Two views of the same date under the same policy give the same answers, whatever was recorded since.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -122,12 +122,16 @@ class View:
             actor=recorded.actor,
             registered_at=recorded.recorded_at,
             location=self.snapshot.locations.get(artifact),
-            parents=self.lineage.parents(artifact),
-            children=self.lineage.children(artifact),
+            parents=self._relations(lambda one: one.child == artifact),
+            children=self._relations(lambda one: one.parent == artifact),
             gaps=gaps(self.kindred, artifact, self.policy.trust),
             flags=tuple(one for one in self.snapshot.standing_flags if one.fact.artifact == artifact),
             evidence=tuple(one for one in self.snapshot.all(Evidence) if artifact in one.fact.pair),
         )
+
+    def _relations(self, wanted: Callable[[Relation], bool]) -> tuple[Relation, ...]:
+        found = {one.fact.key: one.fact for one in self.snapshot.all(Relation) if wanted(one.fact)}
+        return tuple(sorted(found.values(), key=lambda edge: (str(edge.parent), str(edge.child), edge.kind)))
 
     def location(self, ref: Ref) -> Path:
         """Where an artifact's content was last seen.

@@ -186,8 +186,7 @@ def _contents(kindred: Kindred, task: Task) -> dict[str, str]:
             *kindred.starting_weights(task.child),
             *datasets,
         ]
-    found = {one: kindred.lineage.snapshot.artifacts[one].fact.content for one in on}
-    return {str(one): str(content.digest) for one, content in found.items() if content is not None}
+    return {str(one): digest for one in on if (digest := kindred.lineage.digest(one)) is not None}
 
 
 def _is_outdated(evidence: Evidence) -> bool:

@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from provenance.artifacts import ArtifactId, ArtifactKind
 from provenance.lineage.graph import Lineage
 from provenance.lineage.kinship import Kindred
-from provenance.relations import GENERATING_KINDS, WEIGHT_KINDS, Relation, RelationKind
+from provenance.relations import GENERATING_KINDS, WEIGHT_KINDS, Link, RelationKind
 
 _TRAINING_DATA = frozenset({RelationKind.TRAINED_ON, RelationKind.DISTILLED_FROM})
 # Choosing rows is no authorship: a dataset that was only selected from says nothing of who wrote it.
@@ -74,7 +74,7 @@ def trust_roots(lineage: Lineage, artifact: ArtifactId, trust: Trust = NO_TRUST)
     for member in _line(lineage, artifact, trust):
         if trust.covers(member):
             roots.append(f"{member}: trusted by the policy")
-        elif _declared_root(lineage, member):
+        elif lineage.declared_root(member):
             roots.append(f"{member}: {_DECLARED[member.kind]}")
     return tuple(roots)
 
@@ -146,13 +146,13 @@ def _own_gaps(kindred: Kindred, artifact: ArtifactId, trust: Trust) -> Iterator[
         yield f"{artifact}: {unresolved.kind} {unresolved.name!r}, {unresolved.reason or 'which is not registered'}"
     for test in kindred.undeclared.get(artifact, ()):
         (other,) = test.fact.pair - {artifact}
-        if not _declared_root(lineage, artifact) or _declared_root(lineage, other):
+        if not lineage.declared_root(artifact) or lineage.declared_root(other):
             yield f"{artifact}: shares its initialisation with {other} ({test.id}), and no recorded relation says why"
 
 
 def _missing_of_model(lineage: Lineage, model: ArtifactId, trust: Trust) -> Iterator[str]:
     parents = lineage.parents(model)
-    scratch = _declared_root(lineage, model)
+    scratch = lineage.declared_root(model)
     named = {unresolved.kind for unresolved in lineage.open_names.get(model, ())}
     if not scratch and not _any(parents, WEIGHT_KINDS) and not named & WEIGHT_KINDS:
         yield f"{model}: no starting weights declared"
@@ -165,7 +165,7 @@ def _missing_of_model(lineage: Lineage, model: ArtifactId, trust: Trust) -> Iter
 
 def _missing_of_dataset(lineage: Lineage, dataset: ArtifactId, _: Trust) -> Iterator[str]:
     parents = lineage.parents(dataset)
-    if not _declared_root(lineage, dataset) and not _any(parents, _AUTHORSHIP):
+    if not lineage.declared_root(dataset) and not _any(parents, _AUTHORSHIP):
         yield f"{dataset}: nobody says who wrote it"
     if (left := _left_over(parents, _AUTHORSHIP, RelationKind.DERIVED_FROM)) > _ROUNDING:
         yield f"{dataset}: {left:.0%} of its rows come from nobody recorded"
@@ -183,9 +183,7 @@ _MISSING: Mapping[ArtifactKind, Callable[[Lineage, ArtifactId, Trust], Iterator[
 }
 
 
-def _left_over(
-    parents: tuple[Relation, ...], origins: frozenset[RelationKind], shared: RelationKind
-) -> float:
+def _left_over(parents: tuple[Link, ...], origins: frozenset[RelationKind], shared: RelationKind) -> float:
     """What the shares leave over, in [0, 1]; 0 where a parent without a share may be all the rest."""
     shares = [
         relation.share if relation.kind is shared else None
@@ -196,10 +194,5 @@ def _left_over(
     return max(0.0, 1.0 - sum(known)) if known and len(known) == len(shares) else 0.0
 
 
-def _any(parents: tuple[Relation, ...], kinds: frozenset[RelationKind] | set[RelationKind]) -> bool:
+def _any(parents: tuple[Link, ...], kinds: frozenset[RelationKind] | set[RelationKind]) -> bool:
     return any(relation.kind in kinds for relation in parents)
-
-
-def _declared_root(lineage: Lineage, artifact: ArtifactId) -> bool:
-    recorded = lineage.snapshot.artifacts.get(artifact)
-    return recorded is not None and recorded.fact.declared_root

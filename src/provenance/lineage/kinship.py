@@ -26,7 +26,7 @@ from provenance.evidence import Evidence, Verdict
 from provenance.facts import Recorded
 from provenance.lineage.evidence_index import FOREVER, EvidenceIndex, Lifetimes
 from provenance.lineage.graph import Lineage
-from provenance.relations import WEIGHT_KINDS, Relation, RelationKind
+from provenance.relations import WEIGHT_KINDS, Link, RelationKind
 
 WHOLE_KINDS = frozenset(
     {
@@ -129,14 +129,14 @@ class Kindred:
         """Kinship if every recorded weights relation holds, also where the weights contradict it: who may yet be kin."""
         return Kindred(self.lineage, self.evidence, believes_record=True)
 
-    def contradiction(self, relation: Relation) -> Recorded[Evidence] | None:
+    def contradiction(self, relation: Link) -> Recorded[Evidence] | None:
         """The test that found the two ends of a weights relation independent, if there is one."""
         if relation.kind not in WEIGHT_KINDS:
             return None
         found = self.evidence.same_init(relation.parent, relation.child)
         return found if found is not None and found.fact.verdict is Verdict.INDEPENDENT else None
 
-    def weight_parents(self, model: ArtifactId) -> tuple[Relation, ...]:
+    def weight_parents(self, model: ArtifactId) -> tuple[Link, ...]:
         """The relations to the models that a model has its weights from, contradicted ones included."""
         return tuple(relation for relation in self.lineage.parents(model) if relation.kind in WEIGHT_KINDS)
 
@@ -285,7 +285,7 @@ class Kindred:
             reached.update(dict.fromkeys(frontier))
         return reached
 
-    def _follows(self, relation: Relation, *, past_merges: bool) -> bool:
+    def _follows(self, relation: Link, *, past_merges: bool) -> bool:
         """Whether kinship follows a weights relation."""
         if not self.believes_record and self.contradiction(relation) is not None:
             return False

@@ -11,7 +11,7 @@ from provenance.facts import Recorded, Snapshot
 from provenance.lineage.gaps import gaps
 from provenance.lineage.graph import Lineage
 from provenance.lineage.kinship import Kindred
-from provenance.relations import Relation, RelationKind
+from provenance.relations import Link, RelationKind
 from provenance.render.edge_tests import EdgeTests
 from provenance.render.legend import legend
 from provenance.render.pictures import Edge, Node, NodeKind, Picture
@@ -274,7 +274,7 @@ class _Scene:
         if children and artifact in self.downstream:
             yield f"{counted(len(children), 'child', 'children')} not drawn"
 
-    def _edge(self, relation: Relation, tests: EdgeTests) -> Edge:
+    def _edge(self, relation: Link, tests: EdgeTests) -> Edge:
         return Edge(
             parent=node_id(relation.parent),
             child=node_id(relation.child),
@@ -287,7 +287,7 @@ class _Scene:
                 if (block.fact.parent, block.fact.child) == (relation.parent, relation.child)
                 and self._concerns(block.fact.trait)
             ),
-            on_route=relation.key[::-1] in self.route_edges,
+            on_route=(relation.parent, relation.kind, relation.child) in self.route_edges,
         )
 
 
@@ -323,7 +323,7 @@ def _without_prefix(text: str, prefixes: Sequence[str]) -> str:
     return text
 
 
-def _edge_label(relation: Relation) -> str:
+def _edge_label(relation: Link) -> str:
     """The relation's word with its share, or its fraction of clean rows."""
     parts = [relation.kind.value]
     if relation.share is not None:

@@ -10,7 +10,7 @@ from provenance.artifacts import ArtifactId
 from provenance.lineage.evidence_index import EvidenceIndex
 from provenance.lineage.graph import Lineage
 from provenance.lineage.kinship import Kindred
-from provenance.relations import WEIGHT_KINDS, Relation, RelationKind
+from provenance.relations import WEIGHT_KINDS, Link, RelationKind
 from provenance.render.pictures import Finding, Tone
 from provenance.render.wording import finding, shortened
 
@@ -37,7 +37,7 @@ class EdgeTests:
     index: EvidenceIndex
     kindred: Kindred
 
-    def findings(self, relation: Relation) -> tuple[Finding, ...]:
+    def findings(self, relation: Link) -> tuple[Finding, ...]:
         """One line or more for a relation that has something to test; none for one that hasn't."""
         if relation.kind in WEIGHT_KINDS:
             return (self._weights(relation),)
@@ -47,7 +47,7 @@ class EdgeTests:
             return self._exposures(relation)
         return ()
 
-    def _weights(self, relation: Relation) -> Finding:
+    def _weights(self, relation: Link) -> Finding:
         recorded = self.index.same_init(relation.parent, relation.child)
         if recorded is None:
             return _UNTESTED
@@ -56,7 +56,7 @@ class EdgeTests:
             return found
         return Finding(text=f"DISPUTED: {found.text}", tone=Tone.DISPUTES)
 
-    def _exposures(self, relation: Relation) -> tuple[Finding, ...]:
+    def _exposures(self, relation: Link) -> tuple[Finding, ...]:
         """The findings on every teacher behind a dataset, the most worrying first."""
         teachers = {
             exposure.teacher

@@ -328,9 +328,7 @@ def _trained(kindred: Kindred, canary: Evidence) -> dict[str, str]:
         if exposure.teacher == canary.parent and exposure.how in _WRITING
     )
     on = (*models, *kindred.starting_weights(canary.child), *next(rows, ()))
-    known = kindred.lineage.snapshot.artifacts
-    contents = {one: known[one].fact.content for one in on if one in known}
-    return {str(one): str(content.digest) for one, content in contents.items() if content is not None}
+    return {str(one): digest for one in on if (digest := kindred.lineage.digest(one)) is not None}
 
 
 def _init_of(evidence: Evidence) -> Init:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from provenance.artifacts import ArtifactId, ArtifactKind
 from provenance.evidence import Verdict
 from provenance.lineage.kinship import Kindred
-from provenance.relations import GENERATING_KINDS, WEIGHT_KINDS, Relation, RelationKind
+from provenance.relations import GENERATING_KINDS, WEIGHT_KINDS, Link, RelationKind
 from provenance.risk.compatibility import (
     CanaryFinding,
     Compatibility,
@@ -94,7 +94,7 @@ class Conduction:
         is_dataset = self.origin.artifact.kind is ArtifactKind.DATASET
         return State(self.origin.artifact, Status.CARRIER if is_dataset else Status.EXPOSED)
 
-    def hop(self, state: State, relation: Relation) -> Hop:
+    def hop(self, state: State, relation: Link) -> Hop:
         """What a relation makes of its child, given the state of its parent."""
         edge = _RULES[relation.kind](self, state, relation)
         standing, rule = edge.standing, edge.rule
@@ -152,7 +152,7 @@ class _Edge:
         return math.prod(term.value for term in self.terms)
 
 
-def _weights(conduction: Conduction, state: State, relation: Relation) -> _Edge:
+def _weights(conduction: Conduction, state: State, relation: Link) -> _Edge:
     """Weights hand on the standing; a claim that the weights contradict goes on as suspected at worst."""
     contradiction = conduction.kindred.contradiction(relation)
     terms = (Term(name="exposure.weights", value=conduction.policy.weights),)
@@ -174,7 +174,7 @@ def _weights(conduction: Conduction, state: State, relation: Relation) -> _Edge:
     )
 
 
-def _embodied(_: Conduction, state: State, relation: Relation) -> _Edge:
+def _embodied(_: Conduction, state: State, relation: Link) -> _Edge:
     """A teacher is its model, as it generated."""
     return _Edge(
         standing=state.standing,
@@ -183,7 +183,7 @@ def _embodied(_: Conduction, state: State, relation: Relation) -> _Edge:
     )
 
 
-def _marked(conduction: Conduction, _: State, relation: Relation) -> _Edge:
+def _marked(conduction: Conduction, _: State, relation: Link) -> _Edge:
     """A dataset always carries what its author has, and remembers by which relation."""
     author = relation.parent
     tested = conduction.kindred.evidence.canary_teachers
@@ -198,7 +198,7 @@ def _marked(conduction: Conduction, _: State, relation: Relation) -> _Edge:
     )
 
 
-def _derived(_: Conduction, state: State, relation: Relation) -> _Edge:
+def _derived(_: Conduction, state: State, relation: Link) -> _Edge:
     """Derived data carries what its source does; the other rows of a mix count as clean."""
     share = relation.share
     return _Edge(
@@ -211,18 +211,18 @@ def _derived(_: Conduction, state: State, relation: Relation) -> _Edge:
     )
 
 
-def _read(conduction: Conduction, state: State, relation: Relation) -> _Edge:
+def _read(conduction: Conduction, state: State, relation: Link) -> _Edge:
     """Training on a dataset that carries the trait."""
     return _taught(conduction, relation, state.how, state.author)
 
 
-def _imitated(conduction: Conduction, _: State, relation: Relation) -> _Edge:
+def _imitated(conduction: Conduction, _: State, relation: Link) -> _Edge:
     """Imitation of a teacher that has the trait."""
     return _taught(conduction, relation, relation.kind, relation.parent)
 
 
 def _taught(
-    conduction: Conduction, relation: Relation, how: RelationKind | None, author: ArtifactId | None
+    conduction: Conduction, relation: Link, how: RelationKind | None, author: ArtifactId | None
 ) -> _Edge:
     """A student stands where its own initialisation and the trait's origin put it, whatever lies between."""
     clean = relation.clean_fraction
@@ -282,7 +282,7 @@ def _measured(
     return (Term(name="measured share", value=canary.share, evidence=canary.test.id),), basis
 
 
-_RULES: Mapping[RelationKind, Callable[[Conduction, State, Relation], _Edge]] = {
+_RULES: Mapping[RelationKind, Callable[[Conduction, State, Link], _Edge]] = {
     **dict.fromkeys(WEIGHT_KINDS, _weights),
     RelationKind.EMBODIED_BY: _embodied,
     **dict.fromkeys(GENERATING_KINDS, _marked),

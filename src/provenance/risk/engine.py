@@ -53,13 +53,13 @@ def assess(
         _trait(snapshot, trait)
     asked = tuple(dict.fromkeys(artifacts))
     within = lineage.line(asked)
-    kindred = Kindred.of(lineage)
+    kindred = Kindred.of(lineage, policy.lifetimes)
     flags = [
         flag
         for flag in snapshot.standing_flags
         if flag.fact.artifact in within and trait in {None, flag.fact.trait}
     ]
-    decisions = {name: _Decisions.of(snapshot, name) for name in {flag.fact.trait for flag in flags}}
+    decisions = {name: _Decisions.of(snapshot, policy, name) for name in {flag.fact.trait for flag in flags}}
     spreads = tuple(
         _Source(flag, _trait(snapshot, flag.fact.trait), decisions[flag.fact.trait]).spread(
             kindred, policy, within
@@ -69,7 +69,7 @@ def assess(
     return RiskReport(
         as_of=snapshot.as_of,
         policy_digest=policy.digest,
-        partial=not within <= snapshot.artifacts.keys(),
+        partial=not all(map(lineage.recorded, within)),
         artifacts=tuple(_risks(kindred, policy, artifact, spreads) for artifact in asked),
     )
 
@@ -103,8 +103,8 @@ def impact(
     if trait is None:
         decisions, found = _NO_DECISIONS, _ANY_TRAIT
     else:
-        decisions, found = _Decisions.of(snapshot, trait, [source]), _trait(snapshot, trait)
-    kindred = Kindred.of(lineage)
+        decisions, found = _Decisions.of(snapshot, policy, trait, [source]), _trait(snapshot, trait)
+    kindred = Kindred.of(lineage, policy.lifetimes)
     conduction = Conduction(kindred=kindred, policy=policy, origin=Origin.of(kindred, source), trait=found)
     reached = spread(conduction, decisions.barriers())
     items = [
@@ -119,7 +119,7 @@ def impact(
         if arrival.before is not None
     ]
     items.sort(key=lambda item: (item.status.rank, item.depth, -item.score, str(item.artifact)))
-    partial = not {item.artifact for item in items} <= snapshot.artifacts.keys()
+    partial = not all(lineage.recorded(item.artifact) for item in items)
     return Impact(source=source, trait=trait, partial=partial, items=tuple(items))
 
 
@@ -148,13 +148,17 @@ class _Decisions:
     blocks: Mapping[tuple[ArtifactId, ArtifactId], Recorded[Block]]
 
     @classmethod
-    def of(cls, snapshot: Snapshot, trait: str, flagged: Collection[ArtifactId] = ()) -> "_Decisions":
+    def of(
+        cls, snapshot: Snapshot, policy: Policy, trait: str, flagged: Collection[ArtifactId] = ()
+    ) -> "_Decisions":
         """Gathers them; those who are flagged themselves, or are taken to be, can't be cleared at the same time."""
         blamed = {flag.fact.artifact for flag in snapshot.standing_flags if flag.fact.trait == trait}
         blamed.update(flagged)
         clearances: dict[ArtifactId, Recorded[Clearance]] = {}
         for clearance in snapshot.standing_clearances:
             artifact = clearance.fact.artifact
+            if policy.lifetimes.has_ended(clearance, snapshot.as_of):
+                continue
             if clearance.fact.trait == trait and artifact not in blamed:
                 known = clearances.setdefault(artifact, clearance)
                 if clearance.fact.stops_here and not known.fact.stops_here:
