@@ -16,22 +16,26 @@ from sqlalchemy import Connection, Engine, insert, select
 
 from provenance.artifacts import Artifact, ArtifactId, Reference
 from provenance.errors import ProvenanceError
+from provenance.evidence import Evidence
 from provenance.facts import TYPE_NAMES, Fact, Recorded, Snapshot, utc_moment, utc_text
 from provenance.references import SHORTEST_PREFIX, is_digest
-from provenance.relations import Relation
+from provenance.relations import WEIGHT_KINDS, Relation
 from provenance.store.database import connect, ensure_current, reading, writing
 from provenance.store.projection import StoredProjection
 from provenance.store.sketches import StoredSketches
 from provenance.store.tables import (
     ARTIFACT,
     COMMIT,
+    EVIDENCE,
     FACT,
     GENESIS,
     RELATION,
     artifact_values,
     commit_digest,
+    evidence_values,
     fact_values,
     relation_values,
+    says_kin,
     subject_of,
     to_domain,
 )
@@ -274,23 +278,44 @@ class Transaction:
         self._index()
 
     def _index(self) -> None:
-        """Writes the index rows of the appended artifacts and relations."""
+        """Writes the index rows of the appended artifacts, relations and tests."""
         appended = [(recorded.seq, recorded.fact) for recorded in self._appended]
-        relations = [(seq, fact) for seq, fact in appended if isinstance(fact, Relation)]
+        edges = [(seq, fact) for seq, fact in appended if isinstance(fact, Relation | Evidence)]
         self.artifacts(
-            {end for _, fact in relations for end in (fact.child, fact.parent)} - self._positions.keys()
+            {end for _, fact in edges for end in (fact.child, fact.parent)} - self._positions.keys()
         )
-        positions = self._positions
-        rows = {
+        rows: dict[Any, list[dict[str, Any]]] = {
             ARTIFACT: [artifact_values(seq, fact) for seq, fact in appended if isinstance(fact, Artifact)],
-            RELATION: [
-                relation_values(seq, fact, positions[fact.child], positions[fact.parent])
-                for seq, fact in relations
-            ],
+            RELATION: [],
+            EVIDENCE: [],
         }
+        joined = self._joined(
+            {fact.pair for _, fact in edges if isinstance(fact, Evidence) and says_kin(fact)}
+        )
+        for seq, fact in edges:
+            ends = self._positions[fact.child], self._positions[fact.parent]
+            if isinstance(fact, Relation):
+                rows[RELATION].append(relation_values(seq, fact, *ends))
+                if fact.kind in WEIGHT_KINDS:
+                    joined.add(frozenset(ends))
+            else:
+                known = frozenset(ends) in joined
+                rows[EVIDENCE].append(evidence_values(seq, fact, *ends, joined=known))
         for table, values in rows.items():
             if values:
                 self._connection.execute(insert(table), values)
+
+    def _joined(self, pairs: Iterable[frozenset[ArtifactId]]) -> set[frozenset[int]]:
+        """Those of some pairs, by their positions, between which a recorded relation hands on weights."""
+        joined: set[frozenset[int]] = set()
+        wanted = [frozenset(self._positions[end] for end in pair) for pair in pairs]
+        for chunk in _chunks(wanted):
+            ends = sorted({end for pair in chunk for end in pair})
+            query = select(RELATION.c.child, RELATION.c.parent).where(
+                RELATION.c.child.in_(ends), RELATION.c.parent.in_(ends), RELATION.c.kind.in_(WEIGHT_KINDS)
+            )
+            joined.update(frozenset(row) for row in self._connection.execute(query))
+        return joined
 
 
 def _find(connection: Connection, reference: str) -> tuple[Artifact, ...]:

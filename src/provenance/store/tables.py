@@ -1,10 +1,11 @@
-"""The tables. Two hold the ledger, two index it, one remembers what was projected, three keep sketches of weights.
+"""The tables. Two hold the ledger, three index it, three remember what was done elsewhere, three keep sketches of weights.
 
 ``provenance_commit`` and ``provenance_fact`` are the record: each fact as canonical JSON with its digest, each transaction chained to
-the one before. ``provenance_artifact`` and ``provenance_relation`` are indexes of it, written in the same transaction, so that a
-name or a lineage can be found without reading every fact. Triggers refuse every update and delete of these four. The others may change
-and can be thrown away: ``provenance_projected`` is a memory of what another system was told, and the ``provenance_sketch`` tables are
-derived from the files that were registered.
+the one before. ``provenance_artifact``, ``provenance_relation`` and ``provenance_evidence`` are indexes of it, written in the same
+transaction, so that a name, a lineage or a test can be found without reading every fact. Triggers refuse every update and delete of
+these five. The others may change and can be thrown away: ``provenance_projected``, ``provenance_watch`` and ``provenance_import``
+are memories of what another system was told, what watchers were told and how far an import came, and the ``provenance_sketch``
+tables are derived from the files that were registered.
 """
 
 import hashlib
@@ -16,12 +17,12 @@ from sqlmodel import Field, SQLModel
 
 from provenance.artifacts import Alias, Artifact, Location
 from provenance.errors import ContentError, LedgerError
-from provenance.evidence import Evidence
+from provenance.evidence import Evidence, TestKind, Verdict
 from provenance.facts import TYPE_NAMES, Fact, Recorded, canonical_json, from_json, to_json, utc_moment
 from provenance.relations import Relation, Resolution, Unresolved
 from provenance.traits import Block, Clearance, Flag, Trait, Withdrawal
 
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0003"
 """The newest migration, so that opening an up-to-date registry need not load alembic."""
 
 VERSION_TABLE = "provenance_alembic_version"
@@ -57,7 +58,7 @@ class FactRow(SQLModel, table=True):
 
 
 class ArtifactRow(SQLModel, table=True):
-    """Index: the identity and content digest of an artifact."""
+    """Index: what a question about the lineage asks of an artifact."""
 
     __tablename__ = "provenance_artifact"
 
@@ -65,10 +66,12 @@ class ArtifactRow(SQLModel, table=True):
     key: str = Field(unique=True)
     name: str = Field(index=True)
     digest: str | None = Field(default=None, index=True)
+    kind: str
+    declared_root: bool
 
 
 class RelationRow(SQLModel, table=True):
-    """Index: the ends of a relation, as positions of their artifacts."""
+    """Index: the ends of a relation, as positions of their artifacts, and its figures."""
 
     __tablename__ = "provenance_relation"
 
@@ -76,6 +79,45 @@ class RelationRow(SQLModel, table=True):
     child: int = Field(foreign_key="provenance_artifact.seq", index=True)
     parent: int = Field(foreign_key="provenance_artifact.seq", index=True)
     kind: str
+    share: float | None
+    clean_fraction: float | None
+
+
+class EvidenceRow(SQLModel, table=True):
+    """Index: the ends of a test, as positions of their artifacts, and what it says.
+
+    ``apart`` tells the few tests that join what the record does not: they say `SAME_INIT`, and no relation had handed on weights
+    between their ends when they were recorded.
+    """
+
+    __tablename__ = "provenance_evidence"
+
+    seq: int = Field(primary_key=True, foreign_key="provenance_fact.seq")
+    test: str
+    verdict: str
+    parent: int = Field(foreign_key="provenance_artifact.seq", index=True)
+    child: int = Field(foreign_key="provenance_artifact.seq", index=True)
+    apart: bool
+
+
+class WatchRow(SQLModel, table=True):
+    """How far a watcher was told."""
+
+    __tablename__ = "provenance_watch"
+
+    key: str = Field(primary_key=True)
+    position: int
+    body: str
+
+
+class ImportRow(SQLModel, table=True):
+    """How far an import came."""
+
+    __tablename__ = "provenance_import"
+
+    key: str = Field(primary_key=True)
+    position: int
+    body: str
 
 
 class ProjectedRow(SQLModel, table=True):
@@ -156,6 +198,9 @@ COMMIT: Any = CommitRow.__table__  # type: ignore[attr-defined]  # SQLModel make
 FACT: Any = FactRow.__table__  # type: ignore[attr-defined]
 ARTIFACT: Any = ArtifactRow.__table__  # type: ignore[attr-defined]
 RELATION: Any = RelationRow.__table__  # type: ignore[attr-defined]
+EVIDENCE: Any = EvidenceRow.__table__  # type: ignore[attr-defined]
+WATCH: Any = WatchRow.__table__  # type: ignore[attr-defined]
+IMPORT: Any = ImportRow.__table__  # type: ignore[attr-defined]
 PROJECTED: Any = ProjectedRow.__table__  # type: ignore[attr-defined]
 SKETCH_PLAN: Any = SketchPlanRow.__table__  # type: ignore[attr-defined]
 SKETCH: Any = SketchRow.__table__  # type: ignore[attr-defined]
@@ -184,13 +229,51 @@ def commit_digest(  # the arguments are the columns that the digest covers
 
 def artifact_values(seq: int, artifact: Artifact) -> dict[str, Any]:
     """The index row of an artifact."""
-    digest = str(artifact.content.digest) if artifact.content else None
-    return {"seq": seq, "key": str(artifact.id), "name": artifact.id.name, "digest": digest}
+    return {
+        "seq": seq,
+        "key": str(artifact.id),
+        "name": artifact.id.name,
+        "digest": str(artifact.content.digest) if artifact.content else None,
+        "kind": artifact.id.kind.value,
+        "declared_root": artifact.declared_root,
+    }
 
 
 def relation_values(seq: int, relation: Relation, child: int, parent: int) -> dict[str, Any]:
     """The index row of a relation between the artifacts at positions ``child`` and ``parent``."""
-    return {"seq": seq, "child": child, "parent": parent, "kind": relation.kind.value}
+    return {
+        "seq": seq,
+        "child": child,
+        "parent": parent,
+        "kind": relation.kind.value,
+        "share": relation.share,
+        "clean_fraction": relation.clean_fraction,
+    }
+
+
+def evidence_values(seq: int, evidence: Evidence, child: int, parent: int, *, joined: bool) -> dict[str, Any]:
+    """The index row of a test of the artifacts at positions ``child`` and ``parent``.
+
+    Args:
+        seq: The test's own position.
+        evidence: The test.
+        child: Position of one end.
+        parent: Position of the other.
+        joined: Whether a relation before it hands on weights from one of the two to the other.
+    """
+    return {
+        "seq": seq,
+        "test": evidence.test.value,
+        "verdict": evidence.verdict.value,
+        "parent": parent,
+        "child": child,
+        "apart": says_kin(evidence) and not joined,
+    }
+
+
+def says_kin(evidence: Evidence) -> bool:
+    """Whether a test found that its ends share their initialisation."""
+    return evidence.test is TestKind.SAME_INIT and evidence.verdict is Verdict.SAME_INIT
 
 
 def to_domain(seq: int, type_name: str, body: str, actor: str, recorded_at: str) -> Recorded[Fact]:

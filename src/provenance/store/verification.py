@@ -5,7 +5,7 @@ What no chain can find by itself: a chain rewritten from some transaction to its
 the head's digest outside the registry and hand it in as ``expected_head``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,16 +13,19 @@ from sqlalchemy import Connection, select
 
 from provenance.artifacts import Artifact
 from provenance.errors import ContentError
-from provenance.facts import from_json
-from provenance.relations import Relation
+from provenance.evidence import Evidence
+from provenance.facts import Fact, from_json
+from provenance.relations import WEIGHT_KINDS, Relation
 from provenance.store.tables import (
     ARTIFACT,
     COMMIT,
+    EVIDENCE,
     FACT,
     GENESIS,
     RELATION,
     artifact_values,
     commit_digest,
+    evidence_values,
     fact_digest,
     relation_values,
     subject_of,
@@ -137,10 +140,11 @@ def _stray_problems(commits: Any, facts: dict[int, Any]) -> Iterator[Problem]:  
 
 
 def _index_problems(connection: Connection, facts: dict[int, Any]) -> Iterator[Problem]:
-    artifacts = {row.seq: row._asdict() for row in connection.execute(select(ARTIFACT))}
-    relations = {row.seq: row._asdict() for row in connection.execute(select(RELATION))}
-    positions = {row["key"]: seq for seq, row in artifacts.items()}
-    expected_artifacts, expected_relations = {}, {}
+    found = {
+        table: {row.seq: row._asdict() for row in connection.execute(select(table))}
+        for table in (ARTIFACT, RELATION, EVIDENCE)
+    }
+    sound: list[tuple[int, Fact]] = []
     for seq, row in facts.items():
         if fact_digest(row.seq, row.type, row.body) != row.digest:
             continue  # reported already; what it should have been is not known
@@ -151,15 +155,32 @@ def _index_problems(connection: Connection, facts: dict[int, Any]) -> Iterator[P
             continue
         if row.subject != subject_of(fact):
             yield Problem(where=f"fact {seq}", what=f"its index says it is about {row.subject!r}")
-        if isinstance(fact, Artifact):
-            expected_artifacts[seq] = artifact_values(seq, fact)
-        elif isinstance(fact, Relation):
-            ends = positions.get(str(fact.child), 0), positions.get(str(fact.parent), 0)
-            expected_relations[seq] = relation_values(seq, fact, *ends)
-    for name, found, expected in (
-        ("artifact", artifacts, expected_artifacts),
-        ("relation", relations, expected_relations),
-    ):
-        for seq in sorted(found.keys() | expected.keys()):
-            if found.get(seq) != expected.get(seq):
+        sound.append((seq, fact))
+    positions = {row["key"]: seq for seq, row in found[ARTIFACT].items()}
+    for table, expected in _index_rows(sound, positions).items():
+        name = table.name.removeprefix("provenance_")
+        for seq in sorted(found[table].keys() | expected.keys()):
+            if found[table].get(seq) != expected.get(seq):
                 yield Problem(where=f"fact {seq}", what=f"the index of {name}s does not agree with it")
+
+
+def _index_rows(
+    facts: Iterable[tuple[int, Fact]], positions: Mapping[str, int]
+) -> dict[Any, dict[int, dict[str, Any]]]:
+    """The rows that each index should have, by position; ``positions`` are those of the artifacts."""
+    rows: dict[Any, dict[int, dict[str, Any]]] = {ARTIFACT: {}, RELATION: {}, EVIDENCE: {}}
+    joined: set[frozenset[int]] = set()
+    for seq, fact in facts:
+        if isinstance(fact, Artifact):
+            rows[ARTIFACT][seq] = artifact_values(seq, fact)
+            continue
+        if not isinstance(fact, Relation | Evidence):
+            continue
+        ends = positions.get(str(fact.child), 0), positions.get(str(fact.parent), 0)
+        if isinstance(fact, Evidence):
+            rows[EVIDENCE][seq] = evidence_values(seq, fact, *ends, joined=frozenset(ends) in joined)
+            continue
+        rows[RELATION][seq] = relation_values(seq, fact, *ends)
+        if fact.kind in WEIGHT_KINDS:
+            joined.add(frozenset(ends))
+    return rows
