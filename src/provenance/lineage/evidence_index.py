@@ -171,13 +171,14 @@ class EvidenceIndex:
             recorded
             for recorded in self.lineage.snapshot.all(Evidence)
             if recorded.fact.test is test
-            and all(
-                self._digest(artifact)
-                in {None, recorded.fact.inputs.get(str(artifact), self._digest(artifact))}
-                for artifact in recorded.fact.pair
-            )
+            and all(self._is_of(recorded.fact, artifact) for artifact in recorded.fact.pair)
             and not self.has_expired(recorded)
         ]
+
+    def _is_of(self, evidence: Evidence, artifact: ArtifactId) -> bool:
+        """Whether a test was run on an artifact's own content, as far as either says."""
+        digest = self.lineage.digest(artifact)
+        return digest in {None, evidence.inputs.get(str(artifact), digest)}
 
     def _denies_a_relation(self, evidence: Evidence) -> bool:
         return evidence.test is TestKind.SAME_INIT and any(
@@ -186,11 +187,6 @@ class EvidenceIndex:
             if end in self.lineage
             for relation in self.lineage.parents(end)
         )
-
-    def _digest(self, artifact: ArtifactId) -> str | None:
-        recorded = self.lineage.snapshot.artifacts.get(artifact)
-        content = recorded.fact.content if recorded is not None else None
-        return None if content is None else str(content.digest)
 
 
 def is_stale(evidence: Evidence, contents: Mapping[str, str]) -> bool:
