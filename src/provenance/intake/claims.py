@@ -105,19 +105,24 @@ def read_claims(files: Files, kind: ArtifactKind, format_: str) -> tuple[tuple[C
     return tuple(claims.values()), tuple(warnings)
 
 
-def _checked(mention: _Mention) -> Claim:
-    if not isinstance(mention.name, str):
+def ancestor_name(value: Value) -> str:
+    """The name that a card means by what it says of an ancestor: a name, or an address at the hub.
+
+    Raises:
+        ContentError: It is no text, a path on somebody's disk, or can't be a name.
+    """
+    if not isinstance(value, str):
         raise ContentError("a name has to be text")
-    name = (
-        _HUB.sub("", mention.name.strip(), count=1)
-        if mention.name.startswith("https://")
-        else mention.name.strip()
-    )
+    name = _HUB.sub("", value.strip(), count=1) if value.startswith("https://") else value.strip()
     if _LOCAL.match(name):
         raise ContentError(f"{name[:200]!a} is a path on the disk where it was written, not a name")
+    return check_name(name, "claimed name")
+
+
+def _checked(mention: _Mention) -> Claim:
     return Claim(
         kind=mention.kind,
-        name=check_name(name, "claimed name"),
+        name=ancestor_name(mention.name),
         source=mention.source,
         certain=mention.certain,
         share=mention.share,

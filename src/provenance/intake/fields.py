@@ -12,10 +12,16 @@ _REPORTED_AT_MOST = 50
 
 
 class Problems:
-    """What is wrong with a file, by line."""
+    """What is wrong with a file, by line.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: The file.
+        guide: The page that tells how such a file is written.
+    """
+
+    def __init__(self, path: Path, guide: str = "docs/manifest.md shows every key.") -> None:
         self._path = path
+        self._guide = guide
         self._found: list[tuple[int, str]] = []
 
     def add(self, line: int, text: str) -> None:
@@ -29,7 +35,7 @@ class Problems:
         lines = [f"{shown(self._path)}:{line}: {text}" for line, text in sorted(self._found)]
         rest = len(lines) - _REPORTED_AT_MOST
         message = "\n".join(lines[:_REPORTED_AT_MOST]) + (f"\nand {rest} more problems" if rest > 0 else "")
-        raise ContentError(message, hint="Nothing was recorded. docs/manifest.md shows every key.")
+        raise ContentError(message, hint=f"Nothing was recorded. {self._guide}")
 
 
 class Fields:

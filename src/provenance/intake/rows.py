@@ -5,7 +5,9 @@ cannot be what a model was trained on.
 """
 
 import csv
+import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -24,7 +26,7 @@ def count_jsonl(path: Path) -> int:
         ContentError: A line is no JSON, no UTF-8, or longer than `MAX_LINE_BYTES`.
     """
     rows = 0
-    for number, line in _lines(path):
+    for number, line in lines(path):
         if not line.strip():
             continue
         try:
@@ -44,7 +46,7 @@ def count_csv(path: Path, delimiter: str = ",") -> int:
     Raises:
         ContentError: Quotes do not close, a line is no UTF-8 or holds NUL, or a record is longer than `MAX_LINE_BYTES`.
     """
-    reader = csv.reader((line for _, line in _lines(path)), delimiter=delimiter, strict=True)
+    reader = csv.reader((line for _, line in lines(path)), delimiter=delimiter, strict=True)
     previous_limit = csv.field_size_limit(MAX_LINE_BYTES)
     try:
         records = sum(1 for record in reader if record)
@@ -82,23 +84,37 @@ ROW_FORMATS: Mapping[str, tuple[str, Callable[[Path], int]]] = {
 """Suffix to the format and how its rows are counted."""
 
 
-def _line_error(path: Path, number: int, reason: str) -> ContentError:
-    return ContentError(f"{shown(path)}:{number}: {reason}", hint=_HINT)
+def _line_error(path: Path, number: int, reason: str, hint: str = _HINT) -> ContentError:
+    return ContentError(f"{shown(path)}:{number}: {reason}", hint=hint)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines with their numbers from 1, each decoded by itself so that an error has its line."""
+def lines(path: Path, hint: str = _HINT) -> Iterator[tuple[int, str]]:
+    """The lines of a text file, or of one in gzip (``.gz``), with their numbers from 1, each decoded by itself so that an error has its line.
+
+    Args:
+        path: The file.
+        hint: What to do about a file that can't be read so.
+
+    Raises:
+        ContentError: The file can't be read, was cut off, or a line is no UTF-8, holds NUL, or is longer than `MAX_LINE_BYTES`.
+    """
     number = 0
     try:
-        with path.open("rb") as file:
+        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
             while data := file.readline(MAX_LINE_BYTES + 1):
                 number += 1
                 if len(data) > MAX_LINE_BYTES:
-                    raise _line_error(path, number, f"a line of more than {MAX_LINE_BYTES:,} bytes")
+                    raise _line_error(path, number, f"a line of more than {MAX_LINE_BYTES:,} bytes", hint)
                 if b"\0" in data:
-                    raise _line_error(path, number, "a NUL byte in what should be text")
+                    raise _line_error(path, number, "a NUL byte in what should be text", hint)
                 yield number, data.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:
-        raise _line_error(path, number, f"not UTF-8 text: {error.reason} at byte {error.start}") from error
+        raise _line_error(
+            path, number, f"not UTF-8 text: {error.reason} at byte {error.start}", hint
+        ) from error
+    except EOFError as error:
+        raise _line_error(path, number, "the archive was cut off after this line", hint) from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise _line_error(path, number, f"not sound gzip after this line: {error}", hint) from error
     except OSError as error:
         raise ContentError(f"cannot read {shown(path)}: {error.strerror}") from error
