@@ -26,7 +26,8 @@ install_import_hook(PURE, "beartype.beartype")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-os.environ.pop("PROVENANCE_REGISTRY", None)
+for name in ("PROVENANCE_REGISTRY", "PROVENANCE_POLICY"):
+    os.environ.pop(name, None)
 
 
 @pytest.fixture(scope="session")

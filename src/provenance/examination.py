@@ -45,6 +45,11 @@ class Examination(ABC):
         self._ledger = ledger
         self.actor = actor
 
+    @property
+    @abstractmethod
+    def policy(self) -> "Policy":
+        """The policy that answers are given under unless told otherwise."""
+
     @abstractmethod
     def view(self, *, as_of: datetime | None = None, policy: "Policy | None" = None) -> "View":
         """What is known, as of now or of a date."""
@@ -173,6 +178,7 @@ class Examination(ABC):
         """
         return self._inspection.audit(
             tasks,
+            policy=self.policy,
             seeds=seeds,
             settings=settings,
             means=means,

@@ -1,6 +1,7 @@
 """Where a registry lives: a ``.provenance/`` folder, found upwards as git finds ``.git``, or a database URL.
 
-The folder holds ``config.toml`` (which store, which MLflow) and, unless the store is a server, ``registry.db``.
+The folder holds ``config.toml`` (which store, which MLflow), ``policy.toml`` where the registry has a policy of its own, and, unless the
+store is a server, ``registry.db``.
 """
 
 import os
@@ -14,7 +15,9 @@ from provenance.errors import RegistryError
 
 FOLDER = ".provenance"
 ENVIRONMENT = "PROVENANCE_REGISTRY"
+POLICY_ENVIRONMENT = "PROVENANCE_POLICY"
 _CONFIG = "config.toml"
+_POLICY = "policy.toml"
 _DATABASE = "registry.db"
 
 
@@ -41,6 +44,21 @@ class Home:
     def name(self) -> str:
         """The registry, for people."""
         return str(self.folder) if self.folder else _without_password(self.store_url)
+
+    @property
+    def policy_file(self) -> Path | None:
+        """The policy that its answers are given under; None for the default policy."""
+        return policy_file(self.folder)
+
+
+def policy_file(folder: Path | None = None) -> Path | None:
+    """The policy file that the environment names, else the one in a registry's folder; None where there is neither."""
+    if named := os.environ.get(POLICY_ENVIRONMENT):
+        return Path(named)
+    if folder is None:
+        return None
+    own = folder / _POLICY
+    return own if own.exists() else None
 
 
 def exists(directory: Path) -> bool:

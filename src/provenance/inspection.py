@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from provenance.holdings import Holdings, Told
     from provenance.registration import Registration
     from provenance.request import Request
+    from provenance.risk import Policy
     from provenance.store import Ledger, Verification
     from provenance.trials import Trials
 
@@ -110,6 +111,7 @@ class Inspection:
         self,
         tasks: Iterable["Task"],
         *,
+        policy: "Policy",
         seeds: int,
         settings: "Settings | None" = None,
         means: "Means | None" = None,
@@ -121,12 +123,11 @@ class Inspection:
         """Runs tests and records each result as soon as it is there; see `Registry.audit`."""
         from provenance.audit import Audit, Means, Recipe
         from provenance.canary.settings import Settings
-        from provenance.risk import Policy
 
         audit = Audit(
             look=lambda: self.holdings,
             record=self.record,
-            policy=Policy.load(),
+            policy=policy,
             recipe=Recipe(seeds=seeds, settings=settings or Settings()),
             means=means or Means(),
             screens=screens,

@@ -30,7 +30,7 @@ from provenance.holdings import Holdings
 from provenance.intake import read_content
 from provenance.lineage import Exposure, Kindred, Lineage
 from provenance.relations import Relation, RelationKind
-from provenance.risk import ArtifactRisks, Policy, Violation, assess, check
+from provenance.risk import ArtifactRisks, Policy, Ruling, Violation, assess, check
 from provenance.risk.compatibility import Compatibility, InitFinding, Origin, compare_init
 from provenance.store import StoredSketches
 
@@ -181,10 +181,12 @@ def preflight(
     if method is Method.DISTILLATION:
         authors = {exposure.teacher for exposure in Lineage.of(supposed).exposures(student)}
         supposed = _supposing(supposed, *_relations(student, RelationKind.DISTILLED_FROM, sorted(authors)))
-    case = _Case(base=start, dataset=data, student=student, kindred=Kindred.of(Lineage.of(supposed)))
+    case = _Case(
+        base=start, dataset=data, student=student, kindred=Kindred.of(Lineage.of(supposed), policy.lifetimes)
+    )
     compared, found = _compare(case, holdings.sketches, by_files=compare, told=told)
     if found:
-        case = replace(case, kindred=Kindred.of(Lineage.of(_supposing(supposed, *found))))
+        case = replace(case, kindred=Kindred.of(Lineage.of(_supposing(supposed, *found)), policy.lifetimes))
     answer = _answer(case, policy, method, compared)
     return answer if measures is None else _measured(answer, holdings, (base, dataset), measures, told)
 
@@ -334,7 +336,7 @@ def _compare(
 def _answer(case: _Case, policy: Policy, method: Method, compared: tuple[str, ...]) -> Preflight:
     lineage = case.kindred.lineage
     report = assess(lineage.snapshot, lineage, policy, [case.student])
-    (checked,) = check(report, policy, lineage)
+    (checked,) = check(report, policy, case.kindred)
     inits = tuple(_standing(case, model) for model in case.models)
     return Preflight(
         base=case.base,
@@ -368,7 +370,7 @@ def _outlook(violations: tuple[Violation, ...], inits: tuple[InitStanding, ...],
     if any(violation.kind in _REFUSING for violation in violations):
         return Outlook.HELD_BACK
     untested = any(one.is_open for one in inits)
-    if violations or (policy.refuse_unknown and untested):
+    if violations or (policy.unknown is Ruling.REFUSE and untested):
         return Outlook.UNKNOWN
     return Outlook.NOTHING_KNOWN
 

@@ -12,6 +12,7 @@ the facts recorded until then.
 import getpass
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -75,6 +76,17 @@ class Registry(Judgement):
 
         found = home.find(where)
         return cls(Ledger.open(found.store_url), found, actor=actor or _login())
+
+    @cached_property
+    def policy(self) -> "Policy":
+        """The policy that its answers are given under unless told otherwise: the environment's, its own, or the default one.
+
+        Raises:
+            PolicyError: The file has no meaning.
+        """
+        from provenance.risk import Policy
+
+        return Policy.load(self.home.policy_file)
 
     def close(self) -> None:
         """Gives the database connections back."""
@@ -201,12 +213,11 @@ class Registry(Judgement):
     # --- asking --------------------------------------------------------------------------------------------------------
 
     def view(self, *, as_of: datetime | None = None, policy: "Policy | None" = None) -> "View":
-        """All that was known at a date (default: now), under a policy (default: the one that ships), to be asked anything."""
-        from provenance.risk import Policy
+        """All that was known at a date (default: now), under a policy (default: the registry's own), to be asked anything."""
         from provenance.view import View
 
         snapshot, head = self._ledger.look(as_of)
-        return View(snapshot, policy or Policy.load(), head.digest)
+        return View(snapshot, policy or self.policy, head.digest)
 
     def resolve(self, ref: Ref, kind: ArtifactKind | None = None) -> ArtifactId:
         """The artifact that a reference means now.

@@ -10,6 +10,7 @@ from provenance.artifacts import ArtifactId
 from provenance.errors import UnknownReferenceError
 from provenance.facts import Snapshot
 from provenance.lineage.graph import Lineage
+from provenance.lineage.kinship import Kindred
 from provenance.risk.engine import assess, explain, impact
 from provenance.risk.gate import check
 from provenance.risk.policy import Policy
@@ -146,7 +147,7 @@ def test_impact_takes_the_source_to_be_flagged_even_if_it_was_cleared() -> None:
 
 
 def gate(state: Snapshot, name: str, policy: Policy = POLICY) -> Check:
-    (answer,) = check(report_on(state, [name], policy), policy, Lineage.of(state))
+    (answer,) = check(report_on(state, [name], policy), policy, Kindred.of(Lineage.of(state)))
     return answer
 
 
@@ -202,7 +203,7 @@ def test_the_gate_refuses_what_is_unknown_contradicted_or_partial_unless_the_pol
     assert violations(gate(contradicted, "heir")) == [("contradiction", None)]
     assert ("partial", None) in violations(gate(partial, "numbers"))
     file = tmp_path / "lenient.toml"
-    file.write_text("[gate]\nrefuse_unknown = false\nrefuse_contradictions = false\nrefuse_partial = false\n")
+    file.write_text('[gate]\nunknown = "report"\ncontradictions = "report"\npartial = "ignore"\n')
     lenient = Policy.load(file)
     assert all(
         gate(state, name, lenient).passed

@@ -3,7 +3,7 @@
 from provenance.risk.changes import Change, changes, with_statuses
 from provenance.risk.engine import assess, explain, impact
 from provenance.risk.gate import check
-from provenance.risk.policy import Policy
+from provenance.risk.policy import Policy, Ruling
 from provenance.risk.report import (
     ArtifactRisks,
     Check,
@@ -27,6 +27,7 @@ __all__ = [
     "Policy",
     "RiskEntry",
     "RiskReport",
+    "Ruling",
     "Status",
     "Step",
     "Stopped",

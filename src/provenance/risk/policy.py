@@ -1,36 +1,28 @@
-"""The policy: how much each edge passes on, and what the gate lets through.
+"""The policy: how much each edge passes on, what the gate lets through, how long evidence counts, and where trust begins.
 
-A policy is a TOML file. The one that comes with the package, ``default_policy.toml``, says every key; another file says only what it
-wants otherwise. What holds is digested as canonical JSON, so that two reports can be told to have applied the same policy.
+A policy is a TOML file, see `provenance.risk.policy_file`; its keys stand in `provenance.risk.policy_keys`. What holds is digested as
+canonical JSON, so that two reports can be told to have applied the same policy.
 """
 
-import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from provenance.digests import digest_bytes
 from provenance.errors import PolicyError
 from provenance.facts import canonical_json
-from provenance.lineage.evidence_index import FOREVER, Lifetimes
+from provenance.lineage.evidence_index import Lifetimes
 from provenance.lineage.gaps import Trust
 from provenance.relations import RelationKind
+from provenance.risk import policy_file
+from provenance.risk.policy_file import DEFAULT_POLICY, Problem, Setting
+from provenance.risk.policy_keys import PRIORS, Init, Ruling
 from provenance.risk.report import Status
 from provenance.traits import Severity
 
-DEFAULT_POLICY = Path(__file__).with_name("default_policy.toml")
-
-
-class Init(StrEnum):
-    """How the initialisations of a trait's origin and of a student compare, as far as the score is concerned."""
-
-    SAME = "same"
-    DIVERGED = "diverged"
-    PARTIAL = "partial"
-    DIFFERENT = "different"
-    UNKNOWN = "unknown"
+__all__ = ["DEFAULT_POLICY", "Init", "Policy", "Ruling"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +35,13 @@ class Policy:
         prior: Factor of an exposure by how the teacher left its mark; under None where that is not known.
         init: What multiplies the prior.
         refuse: The statuses that hold an artifact back, by severity.
-        refuse_unknown: Whether gaps in the ancestry hold it back.
-        refuse_partial: Whether an incomplete answer does.
-        refuse_contradictions: Whether a weights relation in its ancestry that the weights contradict does.
-        trust: Where trust begins.
+        unknown: What the gate does about gaps in the ancestry.
+        partial: What it does about an incomplete answer.
+        contradictions: What it does about a weights relation in the ancestry that the weights contradict.
         lifetimes: How long what exonerates counts.
-        digest: BLAKE3 of all this as canonical JSON, the TOML's own keys.
+        trust: Where trust begins.
+        settings: All this by key, with where each value is from.
+        digest: BLAKE3 of the keys and values as canonical JSON.
     """
 
     weights: float
@@ -56,11 +49,12 @@ class Policy:
     prior: Mapping[RelationKind | None, float]
     init: Mapping[Init, float]
     refuse: Mapping[Severity, frozenset[Status]]
-    refuse_unknown: bool
-    refuse_partial: bool
-    refuse_contradictions: bool
-    trust: Trust
+    unknown: Ruling
+    partial: Ruling
+    contradictions: Ruling
     lifetimes: Lifetimes
+    trust: Trust
+    settings: tuple[Setting, ...] = field(repr=False, compare=False)
     digest: str
 
     @classmethod
@@ -68,136 +62,55 @@ class Policy:
         """Reads a policy file over the default policy; without a file, the default policy.
 
         Raises:
-            PolicyError: The file can't be read, is no TOML, holds an unknown key, or a value without meaning.
+            PolicyError: The file, or one that it extends, can't be read, is no TOML, holds an unknown key, or a value without meaning;
+                the message lists all of it.
         """
-        table = _checked(_read(DEFAULT_POLICY), _SCHEMA, DEFAULT_POLICY)
-        if path is not None:
-            table = _overlaid(table, _checked(_read(path), _SCHEMA, path))
-        exposure, gate, roots = table["exposure"], table["gate"], table["roots"]
+        reading = policy_file.read(path)
+        if reading.problems:
+            raise _error(str(path), reading.problems)
+        values: dict[str, Any] = {setting.key: setting.value for setting in reading.settings.values()}
         return cls(
-            weights=exposure["weights"],
-            any_init=frozenset(map(RelationKind, exposure["any_init"])),
-            prior={_PRIORS[key]: factor for key, factor in exposure["prior"].items()},
-            init={Init(key): factor for key, factor in exposure["init"].items()},
-            refuse={Severity(key): frozenset(map(Status, names)) for key, names in gate["refuse"].items()},
-            refuse_unknown=gate["refuse_unknown"],
-            refuse_partial=gate["refuse_partial"],
-            refuse_contradictions=gate["refuse_contradictions"],
-            trust=Trust(
-                trusted=tuple(roots["trusted"]),
-                scratch_needs_data=roots["from_scratch_without_data"] == "unknown",
+            weights=values["exposure.weights"],
+            any_init=frozenset(map(RelationKind, values["exposure.any_init"])),
+            prior={kind: values[f"exposure.prior.{key}"] for key, kind in PRIORS.items()},
+            init={init: values[f"exposure.init.{init}"] for init in Init},
+            refuse={
+                severity: frozenset(map(Status, values[f"gate.refuse.{severity}"])) for severity in Severity
+            },
+            unknown=Ruling(values["gate.unknown"]),
+            partial=Ruling(values["gate.partial"]),
+            contradictions=Ruling(values["gate.contradictions"]),
+            lifetimes=Lifetimes(
+                same_init=_lifetime(values["evidence.same_init_days"]),
+                canary=_lifetime(values["evidence.canary_days"]),
+                clearances=_lifetime(values["evidence.clearance_days"]),
             ),
-            lifetimes=FOREVER,
-            digest=str(digest_bytes(canonical_json(table).encode())),
+            trust=Trust(
+                trusted=tuple(values["roots.trusted"]),
+                scratch_needs_data=values["roots.from_scratch_without_data"] == "unknown",
+            ),
+            settings=tuple(reading.settings.values()),
+            digest=str(digest_bytes(canonical_json(values).encode())),
         )
 
+    def ruling(self, severity: Severity, status: Status) -> Ruling:
+        """What the gate does about a trait of some severity at some status.
 
-_Table: TypeAlias = dict[str, Any]
-_Reader: TypeAlias = Callable[[object], object]
-"""Returns a value in its one written form, or raises ValueError with what was expected."""
-_Schema: TypeAlias = "Mapping[str, _Reader | _Schema]"
-
-_PRIORS: Mapping[str, RelationKind | None] = {
-    "generated_by": RelationKind.GENERATED_BY,
-    "rewritten_by": RelationKind.REWRITTEN_BY,
-    "selected_by": RelationKind.SELECTED_BY,
-    "distilled_from": RelationKind.DISTILLED_FROM,
-    "unknown": None,
-}
-# What can be said of a trait; `unknown` and `clear` say that there is none.
-_REFUSABLE = tuple(status for status in Status if status not in {Status.UNKNOWN, Status.CLEAR})
+        What the policy does not refuse is let through, and said as long as nothing exonerates the artifact.
+        """
+        if status in self.refuse[severity]:
+            return Ruling.REFUSE
+        return Ruling.REPORT if status.rank <= Status.CARRIER.rank else Ruling.IGNORE
 
 
-def _factor(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
-        raise ValueError("a number in [0, 1]")
-    return float(value)
+def _lifetime(days: int) -> timedelta | None:
+    return timedelta(days=days) if days else None
 
 
-def _truth(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("true or false")  # noqa: TRY004 - readers speak of the value by ValueError
-    return value
-
-
-def _names(value: object) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise ValueError("a list of names")
-    return sorted(set(value))
-
-
-def _names_of(known: tuple[str, ...]) -> _Reader:
-    def read(value: object) -> list[str]:
-        names = _names(value)
-        if not set(names) <= set(known):
-            raise ValueError(f"a list of names out of {', '.join(known)}")
-        return names
-
-    return read
-
-
-def _one_of(*words: str) -> _Reader:
-    def read(value: object) -> object:
-        if value not in words:
-            raise ValueError(" or ".join(map(repr, words)))
-        return value
-
-    return read
-
-
-_SCHEMA: _Schema = {
-    "exposure": {
-        "weights": _factor,
-        "any_init": _names_of(tuple(key for key, kind in _PRIORS.items() if kind is not None)),
-        "prior": dict.fromkeys(_PRIORS, _factor),
-        "init": dict.fromkeys(Init, _factor),
-    },
-    "gate": {
-        "refuse_unknown": _truth,
-        "refuse_partial": _truth,
-        "refuse_contradictions": _truth,
-        "refuse": dict.fromkeys(Severity, _names_of(_REFUSABLE)),
-    },
-    "roots": {"trusted": _names, "from_scratch_without_data": _one_of("trust", "unknown")},
-}
-
-
-def _read(path: Path) -> _Table:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise PolicyError(f"cannot read the policy {path}: {error.strerror}") from error
-    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors.
-        raise PolicyError(f"the policy {path} is no TOML: {error}") from error
-
-
-def _checked(table: _Table, schema: _Schema, path: Path, prefix: str = "") -> _Table:
-    """The table in its one written form, once every key is known and every value has a meaning."""
-    checked: _Table = {}
-    for key, value in table.items():
-        name = f"{prefix}{key}"
-        expected = schema.get(key)
-        if expected is None:
-            raise PolicyError(
-                f"{path}: unknown key {name}", hint=f"Known here are: {', '.join(map(str, schema))}."
-            )
-        if isinstance(expected, Mapping):
-            if not isinstance(value, dict):
-                raise PolicyError(f"{path}: {name} has to be a table, not {value!r}")
-            checked[key] = _checked(value, expected, path, f"{name}.")
-        else:
-            try:
-                checked[key] = expected(value)
-            except ValueError as error:
-                raise PolicyError(f"{path}: {name} has to be {error}, not {value!r}") from error
-    return checked
-
-
-def _overlaid(below: _Table, above: _Table) -> _Table:
-    """The lower table with what the upper one says otherwise."""
-    return {
-        key: (_overlaid(value, above[key]) if isinstance(value, dict) else above[key])
-        if key in above
-        else value
-        for key, value in below.items()
-    }
+def _error(path: str, problems: list[Problem]) -> PolicyError:
+    """One error that lists all problems."""
+    hint = "`provenance policy show` lists every key, docs/policy.md says what each one means."
+    told = [str(problem) for problem in problems]
+    if len(told) == 1:
+        return PolicyError(told[0], hint=hint)
+    return PolicyError("\n".join((f"the policy {path} has {len(told)} problems:", *told)), hint=hint)

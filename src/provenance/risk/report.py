@@ -190,7 +190,7 @@ class Impact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Violation:
-    """Why a gate holds an artifact back.
+    """Why a gate holds an artifact back, or what it reports of one that it lets through.
 
     Args:
         kind: ``risk``, ``contradiction``, ``unknown`` or ``partial``.
@@ -219,6 +219,8 @@ class Check:
         policy_digest: Digest of the policy that was applied.
         passed: Whether nothing holds it back.
         violations: What does.
+        reported: What the policy lets through, and wants to be said.
+        roots: Where its ancestry ends and trust begins, in words.
     """
 
     artifact: ArtifactId
@@ -226,3 +228,5 @@ class Check:
     policy_digest: str
     passed: bool
     violations: tuple[Violation, ...]
+    reported: tuple[Violation, ...] = ()
+    roots: tuple[str, ...] = ()
