@@ -336,7 +336,7 @@ def _compare(
 def _answer(case: _Case, policy: Policy, method: Method, compared: tuple[str, ...]) -> Preflight:
     lineage = case.kindred.lineage
     report = assess(lineage.snapshot, lineage, policy, [case.student])
-    (checked,) = check(report, policy, case.kindred)
+    (checked,) = check(report, policy, lineage)
     inits = tuple(_standing(case, model) for model in case.models)
     return Preflight(
         base=case.base,

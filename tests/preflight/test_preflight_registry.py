@@ -12,7 +12,7 @@ from provenance.artifacts import ArtifactId
 from provenance.errors import ContentError
 from provenance.facts import Snapshot
 from provenance.holdings import Holdings
-from provenance.lineage import Kindred, Lineage
+from provenance.lineage import Lineage
 from provenance.preflight import Method, Outlook, Preflight, preflight
 from provenance.relations import RelationKind
 from provenance.risk import ArtifactRisks, Policy, Ruling, Status, assess, check
@@ -75,7 +75,7 @@ def test_it_answers_what_risks_and_check_say_of_the_student_once_it_is_there(
     state = snapshot(*lines, f"student finetuned_from {base}", f"student trained_on {rows}")
     report = assess(state, Lineage.of(state), POLICY, [model("student")])
     assert renamed(found.risks, model("student")) == str(report.artifacts[0])
-    (checked,) = check(report, POLICY, Kindred.of(Lineage.of(state)))
+    (checked,) = check(report, POLICY, Lineage.of(state))
     assert found.violations == checked.violations
 
 

@@ -10,7 +10,6 @@ from provenance.artifacts import ArtifactId
 from provenance.errors import UnknownReferenceError
 from provenance.facts import Snapshot
 from provenance.lineage.graph import Lineage
-from provenance.lineage.kinship import Kindred
 from provenance.risk.engine import assess, explain, impact
 from provenance.risk.gate import check
 from provenance.risk.policy import Policy
@@ -147,7 +146,7 @@ def test_impact_takes_the_source_to_be_flagged_even_if_it_was_cleared() -> None:
 
 
 def gate(state: Snapshot, name: str, policy: Policy = POLICY) -> Check:
-    (answer,) = check(report_on(state, [name], policy), policy, Kindred.of(Lineage.of(state)))
+    (answer,) = check(report_on(state, [name], policy), policy, Lineage.of(state))
     return answer
 
 

@@ -12,16 +12,16 @@ from provenance.risk.policy_keys import Ruling
 from provenance.risk.report import ArtifactRisks, Check, RiskReport, Violation
 
 
-def check(report: RiskReport, policy: Policy, kindred: Kindred) -> tuple[Check, ...]:
+def check(report: RiskReport, policy: Policy, lineage: Lineage) -> tuple[Check, ...]:
     """Judges each artifact of a report, in the report's order.
 
     Args:
         report: What the artifacts may have inherited.
         policy: The policy that the report was made with.
-        kindred: The lineage that it was made from.
+        lineage: The graph that it was made from.
     """
-    contradicted = _contradicted(kindred)
-    return tuple(_judged(risks, report, policy, kindred, contradicted) for risks in report.artifacts)
+    contradicted = _contradicted(Kindred.of(lineage, policy.lifetimes))
+    return tuple(_judged(risks, report, policy, lineage, contradicted) for risks in report.artifacts)
 
 
 def is_only_unknown(checks: tuple[Check, ...]) -> bool:
@@ -36,12 +36,12 @@ def _judged(
     risks: ArtifactRisks,
     report: RiskReport,
     policy: Policy,
-    kindred: Kindred,
+    lineage: Lineage,
     contradicted: dict[ArtifactId, tuple[Violation, ...]],
 ) -> Check:
     found = (
         *_risks(risks, policy),
-        *((policy.contradictions, one) for one in _contradictions(risks.artifact, kindred, contradicted)),
+        *((policy.contradictions, one) for one in _contradictions(risks.artifact, lineage, contradicted)),
         *((policy.unknown, Violation(kind="unknown", message=gap)) for gap in risks.unknown),
         *((policy.partial, _PARTIAL) for _ in range(report.partial)),
     )
@@ -100,10 +100,9 @@ def _denied(lineage: Lineage) -> Iterator[Link]:
 
 
 def _contradictions(
-    artifact: ArtifactId, kindred: Kindred, contradicted: dict[ArtifactId, tuple[Violation, ...]]
+    artifact: ArtifactId, lineage: Lineage, contradicted: dict[ArtifactId, tuple[Violation, ...]]
 ) -> Iterator[Violation]:
     """What is to be said of an artifact and its ancestors, in order of their names."""
     if contradicted:
-        line = kindred.lineage.line([artifact])
-        for member in sorted(contradicted.keys() & set(line), key=str):
+        for member in sorted(contradicted.keys() & lineage.line([artifact]), key=str):
             yield from contradicted[member]
