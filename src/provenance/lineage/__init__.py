@@ -4,9 +4,12 @@ from provenance.lineage.evidence_index import FOREVER, EvidenceIndex, Lifetimes,
 from provenance.lineage.exposures import Exposure
 from provenance.lineage.graph import Lineage, Relative
 from provenance.lineage.kinship import Kin, Kindred, Kinship, Member
+from provenance.lineage.meeting import CommonAncestor, common_ancestors
+from provenance.lineage.paths import paths
 
 __all__ = [
     "FOREVER",
+    "CommonAncestor",
     "EvidenceIndex",
     "Exposure",
     "Kin",
@@ -16,5 +19,7 @@ __all__ = [
     "Lineage",
     "Member",
     "Relative",
+    "common_ancestors",
     "is_stale",
+    "paths",
 ]
