@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from provenance.findings import Finding
+from provenance.findings import Finding, Flagging
 from provenance.risk import Change
 from provenance.traits import Flag
 
@@ -38,6 +38,33 @@ class FlagAnswer:
             reached=len(finding.reached),
             changed=finding.changed,
             recorded=finding.created and not dry_run,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlaggingAnswer:
+    """The answer to `flag --from`.
+
+    Args:
+        flags: Ids of the flags, in the order of the file.
+        created: How many of them are new; the others stood already.
+        changed: The artifacts whose status they changed, trait by trait, worst first.
+        recorded: Whether anything was recorded now: False for a dry run, and where all stood already.
+    """
+
+    flags: tuple[str, ...]
+    created: int
+    changed: tuple[Change, ...]
+    recorded: bool
+
+    @classmethod
+    def of(cls, flagging: Flagging, *, dry_run: bool) -> "FlaggingAnswer":
+        """What there is to say of many flags."""
+        return cls(
+            flags=tuple(one.id for one in flagging.recorded),
+            created=flagging.created,
+            changed=flagging.changed,
+            recorded=flagging.created > 0 and not dry_run,
         )
 
 

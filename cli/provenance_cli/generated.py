@@ -31,7 +31,7 @@ from provenance.status import RegistryStatus
 from provenance.store import Verification
 from provenance.traits import Trait
 from provenance.view import Description
-from provenance_cli.answers import FindingAnswer, FlagAnswer, ProjectionAnswer
+from provenance_cli.answers import FindingAnswer, FlagAnswer, FlaggingAnswer, ProjectionAnswer
 from provenance_cli.main import COMMANDS, provenance
 
 ANSWERS: Mapping[str, Any] = {
@@ -46,6 +46,7 @@ ANSWERS: Mapping[str, Any] = {
     "path": list[Link],
     "exposures": list[Exposure],
     "flag": FlagAnswer,
+    "flag-from": FlaggingAnswer,
     "withdraw": FindingAnswer,
     "clear": FindingAnswer,
     "block": FindingAnswer,

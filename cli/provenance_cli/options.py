@@ -3,13 +3,14 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from provenance.errors import ProvenanceError, UsageError
+from provenance.errors import ContentError, ProvenanceError, UsageError
+from provenance.moments import read_moment
 
 if TYPE_CHECKING:
     from provenance.registry import Registry
@@ -28,18 +29,9 @@ class Moment(click.ParamType[datetime]):
         if isinstance(value, datetime):
             return value
         try:
-            moment = _end_of_day(value) or datetime.fromisoformat(value)
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-        except (ValueError, OverflowError):  # the latter: a zone that leads out of the calendar
-            self.fail(f"{value!r} is no date; write 2026-11-22 or 2026-11-22T10:00:00Z.", param, ctx)
-
-
-def _end_of_day(value: str) -> datetime | None:
-    """The last microsecond of a bare date; None where a time stands beside it."""
-    try:
-        return datetime.combine(date.fromisoformat(value), time.max)
-    except ValueError:
-        return None
+            return read_moment(value)
+        except ContentError as error:
+            self.fail(f"{error.message}. {error.hint}", param, ctx)
 
 
 def registry_options(function: F) -> F:

@@ -1,9 +1,10 @@
 """How answers are printed: the report on stdout, everything for people on stderr."""
 
+import csv
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,11 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
     widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
     for line in lines:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def print_csv(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Prints a table as CSV; the values stand as they are."""
+    csv.writer(sys.stdout, lineterminator="\n").writerows([headers, *rows])
 
 
 def note(text: str) -> None:

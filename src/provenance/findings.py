@@ -1,24 +1,30 @@
 """Findings: what people record about traits, checked against what is recorded, and what each one changes downstream.
 
-Each function appends to a transaction and returns the record. Saying the same thing twice is one record, where that is what
+The functions that record append to a transaction and return the record. Saying the same thing twice is one record, where that is what
 was meant: an equal flag that still stands, a second withdrawal of one flag, an equal trait.
 """
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
-from provenance.artifacts import ArtifactId
+from provenance.artifacts import ArtifactId, Reference
+from provenance.effects import changed
 from provenance.errors import ConflictError, UnknownReferenceError, UsageError
 from provenance.evidence import Evidence
 from provenance.facts import Fact, Recorded, Snapshot
+from provenance.flag_rows import FlagRow
 from provenance.lineage import Lineage
-from provenance.risk import Change, Policy, assess, changes
+from provenance.references import choose, is_digest
+from provenance.request import at
+from provenance.risk import Change, Policy, impact
 from provenance.store import Transaction
 from provenance.traits import Block, Clearance, Flag, Trait, Withdrawal
 
 F = TypeVar("F", bound=Fact)
 _MOST_DIGITS = 15  # of a position that a ledger may ever reach
+_MOST_PARENTS = 5  # named in a hint; a merge may have a thousand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +44,21 @@ class Finding(Generic[F]):
     reached: tuple[ArtifactId, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flagging:
+    """Flags that were recorded together, and what came of them.
+
+    Args:
+        recorded: Their records, in the order asked for.
+        created: How many of them are new; the others stood already.
+        changed: The artifacts whose status they changed, trait by trait, worst first.
+    """
+
+    recorded: tuple[Recorded[Flag], ...]
+    created: int
+    changed: tuple[Change, ...]
+
+
 def add_trait(transaction: Transaction, trait: Trait) -> Recorded[Trait]:
     """Records a trait.
 
@@ -55,16 +76,58 @@ def add_trait(transaction: Transaction, trait: Trait) -> Recorded[Trait]:
     return known[0] if known else transaction.append(trait)
 
 
-def flag(transaction: Transaction, finding: Flag) -> Recorded[Flag]:
-    """Records that an artifact was found to have a trait."""
-    _require_trait(transaction, finding.trait)
-    same = [one for one in transaction.about("flag", [str(finding.artifact)]) if one.fact == finding]
-    standing = [one for one in same if not transaction.about("withdrawal", [one.id])]
-    return standing[-1] if standing else transaction.append(finding)
+def flag(transaction: Transaction, flags: Sequence[Flag]) -> tuple[Recorded[Flag], ...]:
+    """Records that artifacts were found to have traits.
+
+    Raises:
+        UnknownReferenceError: There is no such trait.
+        UsageError: A flag would have ended already.
+    """
+    require_traits(transaction, {one.trait for one in flags})
+    for one in flags:
+        require_future(one.expires_at, "flag")
+    wanted = set(flags)
+    found = transaction.about("flag", {str(one.artifact) for one in flags})
+    equal = [one for one in found if one.fact in wanted]
+    withdrawn = {one.fact.flag for one in transaction.about("withdrawal", [one.id for one in equal])}
+    standing = {one.fact: one for one in equal if one.id not in withdrawn}
+    for one in flags:
+        if one not in standing:
+            standing[one] = transaction.append(one)
+    return tuple(standing[one] for one in flags)
 
 
-def withdraw(transaction: Transaction, withdrawal: Withdrawal) -> Recorded[Withdrawal]:
-    """Takes a flag back.
+def flags_of(transaction: Transaction, rows: Sequence[FlagRow]) -> tuple[Flag, ...]:
+    """The flags that the rows of a file mean.
+
+    Raises:
+        ProvenanceError: One means none that could be recorded; the message begins with its place.
+    """
+    references = [Reference.parse(row.artifact).name for row in rows if not is_digest(row.artifact)]
+    named = transaction.named(references)
+    traits = {one.fact.name for one in transaction.about("trait", {row.trait for row in rows})}
+    flags = []
+    for row in rows:
+        with at(row.place):
+            if row.trait not in traits:
+                require_traits(transaction, {row.trait})
+            require_future(row.expires_at, "flag")
+            name = row.artifact if is_digest(row.artifact) else Reference.parse(row.artifact).name
+            flag = Flag(
+                artifact=choose(
+                    row.artifact, named.get(name) or transaction.find(row.artifact), transaction.names
+                ),
+                trait=row.trait,
+                evidence=row.evidence,
+                confidence=row.confidence,
+                expires_at=row.expires_at,
+            )
+        flags.append(flag)
+    return tuple(flags)
+
+
+def withdraw(transaction: Transaction, withdrawal: Withdrawal) -> tuple[Recorded[Withdrawal], Flag]:
+    """Takes a flag back; beside the record stands the flag.
 
     Raises:
         UnknownReferenceError: There is no such flag.
@@ -75,19 +138,24 @@ def withdraw(transaction: Transaction, withdrawal: Withdrawal) -> Recorded[Withd
         if digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS
         else None
     )
-    if found is None or found.id != withdrawal.flag:
-        standing = ", ".join(one.id for one in transaction.snapshot().standing_flags)
+    if found is None or found.id != withdrawal.flag or not isinstance(found.fact, Flag):
         raise UnknownReferenceError(
             f"there is no flag {withdrawal.flag!r}",
-            hint=f"Standing flags: {standing}." if standing else "No flag stands.",
+            hint="`provenance show REF` lists the flags on an artifact, `provenance risks --all` all that reach any.",
         )
     known = transaction.about("withdrawal", [withdrawal.flag])
-    return known[0] if known else transaction.append(withdrawal)
+    return known[0] if known else transaction.append(withdrawal), found.fact
 
 
 def clear(transaction: Transaction, clearance: Clearance) -> Recorded[Clearance]:
-    """Records a test that found an artifact free of a trait."""
-    _require_trait(transaction, clearance.trait)
+    """Records a test that found an artifact free of a trait.
+
+    Raises:
+        UnknownReferenceError: There is no such trait.
+        UsageError: The clearance would have ended already.
+    """
+    require_traits(transaction, {clearance.trait})
+    require_future(clearance.expires_at, "clearance")
     return transaction.append(clearance)
 
 
@@ -96,16 +164,18 @@ def block(transaction: Transaction, decision: Block) -> Recorded[Block]:
 
     Raises:
         ConflictError: There is no such edge.
+        UnknownReferenceError: There is no such trait.
+        UsageError: The block would have ended already.
     """
-    _require_trait(transaction, decision.trait)
-    if decision.expires_at <= datetime.now(UTC):
-        raise UsageError(f"the block would have ended already, at {decision.expires_at:%Y-%m-%d %H:%M} UTC")
+    require_traits(transaction, {decision.trait})
+    require_future(decision.expires_at, "block")
     edges = transaction.relations_of([decision.child])
     if not any(relation.parent == decision.parent for relation in edges):
-        parents = ", ".join(str(relation.parent) for relation in edges) or "none"
+        parents = [str(relation.parent) for relation in edges]
+        more = f" and {len(parents) - _MOST_PARENTS} more" if len(parents) > _MOST_PARENTS else ""
         raise ConflictError(
             f"no relation leads from {decision.parent} to {decision.child}",
-            hint=f"The recorded parents of {decision.child}: {parents}.",
+            hint=f"The recorded parents of {decision.child}: {', '.join(parents[:_MOST_PARENTS]) or 'none'}{more}.",
         )
     return transaction.append(decision)
 
@@ -123,35 +193,84 @@ def record(transaction: Transaction, evidence: Evidence) -> Recorded[Evidence]:
     return transaction.append(evidence)
 
 
-def _require_trait(transaction: Transaction, trait: str) -> None:
-    if not transaction.about("trait", [trait]):
-        known = ", ".join(transaction.snapshot().traits) or "none"
+def require_traits(transaction: Transaction, names: Collection[str]) -> None:
+    """Raises when one of some names stands for no trait.
+
+    Raises:
+        UnknownReferenceError: It does.
+    """
+    missing = sorted(set(names) - {one.fact.name for one in transaction.about("trait", names)})
+    if missing:
         raise UnknownReferenceError(
-            f"there is no trait {trait!r}",
-            hint=f"Make it with `provenance trait add {trait} --severity ...`. Known: {known}.",
+            f"there is no trait {missing[0]!r}",
+            hint=f"Make it with `provenance trait add {missing[0]} --severity ...`; `provenance trait ls` lists those there are.",
         )
 
 
-def effects(
-    before: Snapshot, after: Snapshot, recorded: Recorded[F], subject: ArtifactId | None
-) -> Finding[F]:
-    """What a finding changed, under the default policy.
+def require_future(expires_at: datetime | None, of: str) -> None:
+    """Raises when what is about to be recorded would have ended already.
+
+    Raises:
+        UsageError: It would.
+    """
+    if expires_at is not None and expires_at <= datetime.now(UTC):
+        raise UsageError(f"the {of} would have ended already, at {expires_at:%Y-%m-%d %H:%M} UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All that answers at and below the subjects of some findings rest on.
 
     Args:
-        before: What was known without it.
-        after: What is known with it.
-        recorded: The finding.
-        subject: The artifact at and below which it can change anything; None for anywhere.
+        before: Without what was appended.
+        after: With it; the same object where everything stood already.
     """
-    lineage, policy = Lineage.of(after), Policy.load()
-    below = [one.artifact for one in lineage.descendants(subject)] if subject else sorted(after.artifacts)
-    touched = [subject, *below] if subject else below
-    then = assess(before, Lineage.of(before), policy, touched)
-    now = assess(after, lineage, policy, touched)
-    reached = [one.artifact for one in now.artifacts if any(risk.flag == recorded.id for risk in one.risks)]
+
+    before: Snapshot
+    after: Snapshot
+
+    @classmethod
+    def of(
+        cls,
+        transaction: Transaction,
+        recorded: Sequence[Recorded[Fact]],
+        subjects: Iterable[ArtifactId],  # noqa: ARG003 - until Transaction.reading() is there
+    ) -> "Known":
+        """Fetches it, while the transaction is open: what the findings change is worked out when it no longer keeps others waiting."""
+        entries = transaction._head.entries  # noqa: SLF001 - until Transaction.reading() is there
+        whole = transaction.snapshot()
+        before = Snapshot(tuple(one for one in whole.facts if one.seq <= entries), whole.as_of)
+        fresh = dict.fromkeys(one for one in recorded if one.seq > entries)
+        return cls(before, Snapshot((*before.facts, *fresh), before.as_of) if fresh else before)
+
+
+def judge(
+    recorded: Recorded[F], known: Known, *, trait: str, subject: ArtifactId, policy: Policy
+) -> Finding[F]:
+    """What came of a finding about a trait, which can change something at and below its subject."""
+    reached: list[ArtifactId] = []
+    if isinstance(recorded.fact, Flag):
+        items = impact(known.after, Lineage.of(known.after), policy, subject, trait).items
+        reached = sorted(item.artifact for item in items)
     return Finding(
         recorded=recorded,
-        created=all(one.seq != recorded.seq for one in before.all(type(recorded.fact))),
-        changed=changes(then, now),
-        reached=tuple(one for one in reached if one != subject),
+        created=known.before is not known.after,
+        changed=changed(known.before, known.after, policy, trait, [subject]),
+        reached=tuple(reached),
+    )
+
+
+def judge_flags(recorded: Sequence[Recorded[Flag]], known: Known, policy: Policy) -> Flagging:
+    """What came of flags that were appended together."""
+    subjects: dict[str, set[ArtifactId]] = {}
+    for one in recorded:
+        subjects.setdefault(one.fact.trait, set()).add(one.fact.artifact)
+    return Flagging(
+        recorded=tuple(recorded),
+        created=len(known.after.facts) - len(known.before.facts),
+        changed=tuple(
+            change
+            for trait, some in sorted(subjects.items())
+            for change in changed(known.before, known.after, policy, trait, some)
+        ),
     )

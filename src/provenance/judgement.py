@@ -1,12 +1,13 @@
 """Judgement: what people find about traits and decide about them; the part of `provenance.registry.Registry` that flags.
 
-Each method records in one transaction, and says what that changes at and below its subject; what is checked first is `provenance.findings`.
+Each method records in one transaction, and says what that changes at and below its subject under the registry's policy. What is checked
+first is `provenance.findings`. With ``dry_run`` it answers the same and records nothing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from provenance.artifacts import ArtifactId
 from provenance.errors import UsageError
@@ -15,11 +16,15 @@ from provenance.facts import Fact, Recorded
 from provenance.traits import Block, Clearance, Flag, Severity, Trait, Withdrawal
 
 if TYPE_CHECKING:
-    from provenance.findings import Finding
+    from provenance.findings import Finding, Flagging
+    from provenance.flag_rows import FlagRow
     from provenance.probing import ByBank, ByResults, Entry, Probe
+    from provenance.risk import Policy
     from provenance.store import Transaction
 
 F = TypeVar("F", bound=Fact)
+_Appended: TypeAlias = "tuple[Recorded[F], str, ArtifactId]"
+"""A finding, the trait that it is about, and its subject."""
 
 
 class Judgement(Examination):
@@ -43,30 +48,90 @@ class Judgement(Examination):
             return findings.add_trait(transaction, trait)
 
     def flag(
-        self, ref: Ref, trait: str, *, evidence: str, confidence: float = 1.0, dry_run: bool = False
+        self,
+        ref: Ref,
+        trait: str,
+        *,
+        evidence: str,
+        confidence: float = 1.0,
+        expires_at: datetime | None = None,
+        dry_run: bool = False,
+        policy: "Policy | None" = None,
     ) -> "Finding[Flag]":
         """Records that an artifact was found to have a trait; all its descendants hear of it."""
         from provenance import findings
 
-        flag = Flag(artifact=self.resolve(ref), trait=trait, evidence=evidence, confidence=confidence)
-        return self._find(findings.flag, flag, flag.artifact, dry_run=dry_run)
+        flag = Flag(
+            artifact=self.resolve(ref),
+            trait=trait,
+            evidence=evidence,
+            confidence=confidence,
+            expires_at=expires_at,
+        )
 
-    def withdraw(self, flag: str, *, reason: str, dry_run: bool = False) -> "Finding[Withdrawal]":
+        def append(transaction: "Transaction") -> "_Appended[Flag]":
+            return findings.flag(transaction, [flag])[0], flag.trait, flag.artifact
+
+        return self._find(append, dry_run=dry_run, policy=policy)
+
+    def flag_many(
+        self, rows: "Sequence[FlagRow]", *, dry_run: bool = False, policy: "Policy | None" = None
+    ) -> "Flagging":
+        """Records many flags at once, all or none; `provenance.flag_rows.read` reads them from a file.
+
+        Raises:
+            ProvenanceError: One of them can't be recorded; the message begins with its place.
+        """
+        from provenance import findings
+
+        applied = policy or self.policy
+        with self._ledger.transaction(self.actor) as transaction:
+            recorded = findings.flag(transaction, findings.flags_of(transaction, rows))
+            known = findings.Known.of(transaction, recorded, {one.fact.artifact for one in recorded})
+            if dry_run:
+                transaction.discard()
+        return findings.judge_flags(recorded, known, applied)
+
+    def withdraw(
+        self, flag: str, *, reason: str, dry_run: bool = False, policy: "Policy | None" = None
+    ) -> "Finding[Withdrawal]":
         """Takes a flag back; what derived from it is gone, unless another source or route remains."""
         from provenance import findings
 
-        return self._find(findings.withdraw, Withdrawal(flag=flag, reason=reason), None, dry_run=dry_run)
+        withdrawal = Withdrawal(flag=flag, reason=reason)
+
+        def append(transaction: "Transaction") -> "_Appended[Withdrawal]":
+            recorded, taken = findings.withdraw(transaction, withdrawal)
+            return recorded, taken.trait, taken.artifact
+
+        return self._find(append, dry_run=dry_run, policy=policy)
 
     def clear(
-        self, ref: Ref, trait: str, *, evidence: str, stops_here: bool = False, dry_run: bool = False
+        self,
+        ref: Ref,
+        trait: str,
+        *,
+        evidence: str,
+        stops_here: bool = False,
+        expires_at: datetime | None = None,
+        dry_run: bool = False,
+        policy: "Policy | None" = None,
     ) -> "Finding[Clearance]":
-        """Records a test that found an artifact free of a trait."""
+        """Records a test that found an artifact free of a trait; its descendants hear the trait all the same, unless it ``stops_here``."""
         from provenance import findings
 
         clearance = Clearance(
-            artifact=self.resolve(ref), trait=trait, evidence=evidence, stops_here=stops_here
+            artifact=self.resolve(ref),
+            trait=trait,
+            evidence=evidence,
+            stops_here=stops_here,
+            expires_at=expires_at,
         )
-        return self._find(findings.clear, clearance, clearance.artifact, dry_run=dry_run)
+
+        def append(transaction: "Transaction") -> "_Appended[Clearance]":
+            return findings.clear(transaction, clearance), trait, clearance.artifact
+
+        return self._find(append, dry_run=dry_run, policy=policy)
 
     def block(
         self,
@@ -78,8 +143,9 @@ class Judgement(Examination):
         reason: str,
         expires_at: datetime,
         dry_run: bool = False,
+        policy: "Policy | None" = None,
     ) -> "Finding[Block]":
-        """Records that the edges from ``parent`` to ``child`` do not carry a trait, until a date."""
+        """Records that the edges from ``parent`` to ``child`` do not carry a trait, until a date; flags that come later included."""
         from provenance import findings
 
         block = Block(
@@ -90,7 +156,11 @@ class Judgement(Examination):
             reason=reason,
             expires_at=expires_at,
         )
-        return self._find(findings.block, block, block.child, dry_run=dry_run)
+
+        def append(transaction: "Transaction") -> "_Appended[Block]":
+            return findings.block(transaction, block), trait, block.child
+
+        return self._find(append, dry_run=dry_run, policy=policy)
 
     def probe(
         self,
@@ -113,20 +183,15 @@ class Judgement(Examination):
         return replace(found, recorded=write(subject, trait, evidence=found.evidence).recorded.id)
 
     def _find(
-        self,
-        append: "Callable[[Transaction, F], Recorded[F]]",
-        fact: F,
-        subject: ArtifactId | None,
-        *,
-        dry_run: bool,
+        self, append: "Callable[[Transaction], _Appended[F]]", *, dry_run: bool, policy: "Policy | None"
     ) -> "Finding[F]":
-        """Appends a finding, and says what it changes: at its subject and below, or anywhere."""
-        from provenance.findings import effects
+        """Appends a finding, and says what it changes."""
+        from provenance import findings
 
+        applied = policy or self.policy  # a wrong policy is an error before anything is recorded
         with self._ledger.transaction(self.actor) as transaction:
-            before = transaction.snapshot()
-            recorded = append(transaction, fact)
-            after = transaction.snapshot()
+            recorded, trait, subject = append(transaction)
+            known = findings.Known.of(transaction, [recorded], [subject])
             if dry_run:
                 transaction.discard()
-        return effects(before, after, recorded, subject)
+        return findings.judge(recorded, known, trait=trait, subject=subject, policy=applied)
