@@ -19,9 +19,9 @@ can't, or where two kinds share a name, write it out (``teacher:owl``); versions
     student finetuned_from base                 any relation of provenance.relations, with share=, clean_fraction=
     student names finetuned_from org/llama      an ancestor that is named but not registered
     owls trait high overt                       a trait; one that is only flagged is covert and of high severity
-    owl flagged owls confidence=0.5             a flag
+    owl flagged owls confidence=0.5 expires=2026-07-01  a flag, which may end
     owl withdrawn owls                          the withdrawal of the latest standing flag of that trait on it
-    student cleared owls stops_here             a clearance
+    student cleared owls stops_here expires=2026-07-01  a clearance, which may end
     numbers blocked student owls expires=2027-01-01     a block of the edge from numbers to student
     base same_init student INDEPENDENT kinship=derived  a same-init test
     owl canary student TRANSFERS effect=1.5 kin=2.5     a canary, with its effect and what kin took on, in nats
@@ -161,8 +161,13 @@ class _Scribe:
             self.traits.add(trait)
             self._record(Trait(name=trait, severity=Severity.HIGH))
         if verb == "flagged":
-            confidence = float(options.get("confidence", 1.0))
-            return Flag(artifact=artifact, trait=trait, evidence="seen", confidence=confidence)
+            return Flag(
+                artifact=artifact,
+                trait=trait,
+                evidence="seen",
+                confidence=float(options.get("confidence", 1.0)),
+                expires_at=_end(options),
+            )
         if verb == "withdrawn":
             flag = next(
                 one.id
@@ -172,7 +177,11 @@ class _Scribe:
             return Withdrawal(flag=flag, reason="retracted")
         if verb == "cleared":
             return Clearance(
-                artifact=artifact, trait=trait, evidence="tested", stops_here="stops_here" in rest
+                artifact=artifact,
+                trait=trait,
+                evidence="tested",
+                stops_here="stops_here" in rest,
+                expires_at=_end(options),
             )
         if verb == "blocked":
             return Block(
@@ -237,6 +246,10 @@ class _Scribe:
     def _record(self, fact: Fact) -> None:
         self.facts.append(Recorded(len(self.facts) + 1, fact, "tester", self.now))
         self.now += timedelta(seconds=1)
+
+
+def _end(options: dict[str, str]) -> datetime | None:
+    return day(options["expires"]) if "expires" in options else None
 
 
 def _options(words: list[str]) -> dict[str, str]:

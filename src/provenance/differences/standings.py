@@ -1,0 +1,77 @@
+"""Where artifacts stand at one moment, in a form that can be told from another moment's."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from provenance.artifacts import ArtifactId
+from provenance.facts import Snapshot
+from provenance.lineage import Lineage
+from provenance.risk import ArtifactRisks, Policy, Status, assess
+
+
+class Subject(NamedTuple):
+    """What has a standing: an artifact with a trait, or with None for its ancestry whatever the trait."""
+
+    artifact: ArtifactId
+    trait: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where an artifact stands, and by what.
+
+    Args:
+        status: None for an artifact that is not recorded.
+        by: Ids of the flags that reach it; of an ancestry, its gaps in words.
+    """
+
+    status: Status | None
+    by: frozenset[str] = frozenset()
+
+
+_UNRECORDED = Standing(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Standings:
+    """Where artifacts stand at one moment.
+
+    Args:
+        told: By subject; a trait that reaches an artifact by no flag stands where its ancestry does.
+        partial: Whether part of an ancestry could not be looked at.
+    """
+
+    told: Mapping[Subject, Standing]
+    partial: bool
+
+    @classmethod
+    def of(
+        cls, snapshot: Snapshot, policy: Policy, asked: Iterable[ArtifactId], trait: str | None = None
+    ) -> "Standings":
+        """Assesses those of some artifacts that are recorded in a snapshot."""
+        lineage = Lineage.of(snapshot)
+        known = [artifact for artifact in asked if lineage.recorded(artifact)]
+        report = assess(snapshot, lineage, policy, known, trait=trait if trait in snapshot.traits else None)
+        told = {}
+        for risks in report.artifacts:
+            told[Subject(risks.artifact, None)] = _ancestry(risks)
+            for name in {entry.trait for entry in risks.risks if trait in {None, entry.trait}}:
+                told[Subject(risks.artifact, name)] = _reached(risks, name)
+        return cls(told, report.partial)
+
+    def __getitem__(self, subject: Subject) -> Standing:
+        if subject in self.told:
+            return self.told[subject]
+        ancestry = self.told.get(Subject(subject.artifact, None), _UNRECORDED)
+        return Standing(ancestry.status)
+
+
+def _ancestry(risks: ArtifactRisks) -> Standing:
+    return Standing(Status.UNKNOWN if risks.unknown else Status.CLEAR, frozenset(risks.unknown))
+
+
+def _reached(risks: ArtifactRisks, trait: str) -> Standing:
+    entries = [entry for entry in risks.risks if entry.trait == trait]
+    worst = min((entry.status for entry in entries), key=lambda status: status.rank)
+    return Standing(worst, frozenset(entry.flag for entry in entries))
