@@ -16,7 +16,7 @@ from sqlalchemy import Column, Text
 from sqlmodel import Field, SQLModel
 
 from provenance.artifacts import Alias, Artifact, Location
-from provenance.errors import ContentError, LedgerError
+from provenance.errors import LedgerError, ProvenanceError
 from provenance.evidence import Evidence, TestKind, Verdict
 from provenance.facts import TYPE_NAMES, Fact, Recorded, canonical_json, from_json, to_json, utc_moment
 from provenance.relations import Relation, Resolution, Unresolved
@@ -284,7 +284,7 @@ def to_domain(seq: int, type_name: str, body: str, actor: str, recorded_at: str)
     """
     try:
         return Recorded(seq, from_json(type_name, body), actor, utc_moment(recorded_at))
-    except (ContentError, ValueError) as error:
+    except (ProvenanceError, ValueError) as error:
         raise LedgerError(
             f"fact {seq} of the ledger can't be read: {error}",
             hint="Run `provenance verify` to see what was changed.",
