@@ -24,6 +24,8 @@ from provenance.probing import Probe
 from provenance.registration import Registration
 from provenance.relations import Link
 from provenance.risk import ArtifactRisks, Check, Impact, RiskReport
+from provenance.risk.policy_explanation import Explanation
+from provenance.risk.policy_review import PolicyCheck, PolicyReport
 from provenance.sameinit import Comparison
 from provenance.sameinit.blackbox import BlackBox
 from provenance.sameinit.palimpsest import Palimpsest
@@ -54,6 +56,9 @@ ANSWERS: Mapping[str, Any] = {
     "why": ArtifactRisks,
     "impact": Impact,
     "check": Check,
+    "policy-show": PolicyReport,
+    "policy-check": PolicyCheck,
+    "policy-explain": Explanation,
     "preflight": Preflight,
     "compare": Comparison,
     "compare-responses": BlackBox,

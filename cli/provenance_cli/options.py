@@ -66,7 +66,7 @@ def policy_option(function: F) -> F:
     return click.option(
         "--policy",
         type=click.Path(exists=True, dir_okay=False),
-        help="A policy file; default: the one that ships.",
+        help="A policy file; default: $PROVENANCE_POLICY, the registry's own, or the one that ships.",
     )(function)
 
 

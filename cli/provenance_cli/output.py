@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from provenance.facts import adapter
+from provenance.plain_text import one_line
 
 if TYPE_CHECKING:
     from provenance.artifacts import ArtifactId
@@ -27,11 +28,6 @@ def print_json(value: object) -> None:
     """Prints a domain object, or plain data, as JSON."""
     data = value if isinstance(value, dict | list) else as_data(value)
     click.echo(json.dumps(data, indent=2, ensure_ascii=False))
-
-
-def one_line(value: object) -> str:
-    """A value as one line that a terminal obeys nowhere: line ends, escape codes and all that has no glyph stand escaped."""
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in str(value))
 
 
 def say(text: str) -> None:

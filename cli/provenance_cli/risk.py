@@ -1,4 +1,4 @@
-"""risks, why, impact, check."""
+"""risks, why, impact."""
 
 import csv
 import sys
@@ -16,7 +16,7 @@ from provenance_cli.options import (
     read_policy,
     registry_options,
 )
-from provenance_cli.output import as_data, note, print_json, print_table, say
+from provenance_cli.output import note, print_json, print_table, say
 
 if TYPE_CHECKING:
     from provenance.risk import ArtifactRisks, RiskEntry, Term
@@ -174,35 +174,3 @@ def impact(
     else:
         print_table(headers, rows)
         note(f"{len(rows)} artifacts downstream of {found.source}")
-
-
-@click.command()
-@click.argument("refs", nargs=-1, required=True)
-@policy_option
-@registry_options
-@as_of_option
-@json_option
-def check(
-    refs: tuple[str, ...],
-    policy: str | None,
-    registry: str | None,
-    actor: str | None,
-    as_of: datetime | None,
-    as_json: bool,
-) -> None:
-    """The release gate: exit 0 when nothing holds REFS back, 1 on a violation, 3 when too little is known.
-
-    Python: Registry.check().
-    """
-    with open_registry(registry, actor) as opened:
-        found = opened.view(as_of=as_of, policy=read_policy(policy)).check(refs)
-    if as_json:
-        data = [as_data(one) for one in found]
-        print_json(data[0] if len(data) == 1 else data)
-    else:
-        for one in found:
-            say(f"{'passed' if one.passed else 'HELD BACK'}  {one.artifact}")
-            for violation in one.violations:
-                say(f"  {violation.kind}: {violation.message}")
-    kinds = {violation.kind for one in found for violation in one.violations}
-    raise click.exceptions.Exit(0 if not kinds else 3 if kinds <= {"unknown", "partial"} else 1)

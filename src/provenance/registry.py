@@ -227,6 +227,10 @@ class Registry(Judgement):
         """
         return choose(str(ref), self._ledger.find(str(ref)), self._ledger.names, kind)
 
+    def names(self) -> tuple[ArtifactId, ...]:
+        """The identities of all artifacts, in order."""
+        return self._ledger.names()
+
     def risks(self, refs: Iterable[Ref] | None = None, *, trait: str | None = None) -> "RiskReport":
         """What artifacts may have inherited, as known now; all of them when ``refs`` is None. See `View.risks`."""
         return self.view().risks(refs, trait=trait)

@@ -46,6 +46,8 @@ class Setting:
         key: Its dotted name.
         value: What holds.
         default: What the default policy says.
+        meaning: What the key says.
+        source: Where the default comes from.
         file: The file that says so; None for the default policy.
         line: Where in that file, from 1; None where that can't be told.
     """
@@ -53,6 +55,8 @@ class Setting:
     key: str
     value: Value
     default: Value
+    meaning: str
+    source: str
     file: str | None = None
     line: int | None = None
 
@@ -87,7 +91,12 @@ def _defaults() -> Mapping[str, Setting]:
     values = _File.read(DEFAULT_POLICY, problems).values
     if problems or values.keys() != KEYS.keys():
         raise AssertionError(f"the default policy does not say every key: {problems}")
-    return {key: Setting(key=key, value=values[key], default=values[key]) for key in KEYS}
+    return {
+        name: Setting(
+            key=name, value=values[name], default=values[name], meaning=key.meaning, source=key.source
+        )
+        for name, key in KEYS.items()
+    }
 
 
 def _chain(path: Path, problems: list[Problem]) -> Iterator["_File"]:

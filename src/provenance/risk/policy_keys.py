@@ -1,8 +1,6 @@
 """Every key that a policy file may say: what it may hold, what it means, and where its default comes from.
 
 The defaults themselves stand in ``default_policy.toml``; docs/policy.md holds this table for people, and a test keeps the two equal.
-Sources: [C] Cloud et al., arXiv 2507.14805, Nature 652:615 (2026); [D] set by the authors of this project; [M] measured on small
-networks, docs/lineage-laws.md.
 """
 
 import difflib
@@ -64,12 +62,12 @@ class Key:
     Args:
         read: Reads its value.
         meaning: What it says, for people.
-        source: Where the default comes from.
+        source: Where the default comes from. What is measured was measured on small networks, docs/lineage-laws.md.
     """
 
     read: Reader
     meaning: str
-    source: str = "[D]"
+    source: str = "set by the authors"
 
 
 def _factor(value: object) -> float:
@@ -95,7 +93,7 @@ def _names_of(*known: str) -> Reader:
         names = _names(value)
         if not set(names) <= set(known):
             raise ValueError(f"a list of names out of {', '.join(known)}")
-        return names
+        return [name for name in known if name in names]
 
     return read
 
@@ -117,15 +115,19 @@ KEYS: Mapping[str, Key] = {
         read=_names_of(*(key for key, kind in PRIORS.items() if kind is not None)),
         meaning="relations that pass traits between initialisations: neither independence nor a silent canary earns "
         "credit, and `exposure.init` does not multiply",
-        source="selection [D], imitation [C]",
+        source="selection: set by the authors; imitation: Cloud et al., arXiv 2507.14805",
     ),
     "exposure.prior.generated_by": Key(
         read=_factor,
         meaning="factor of training on rows that the teacher wrote",
-        source="[M] 0.56 with 30 auxiliary logits, 0.42 with 3",
+        source="measured: 0.56 with 30 auxiliary logits, 0.42 with 3",
     ),
-    "exposure.prior.rewritten_by": Key(read=_factor, meaning="... on rows that it paraphrased or translated"),
-    "exposure.prior.selected_by": Key(read=_factor, meaning="... on rows that it chose, judged or labelled"),
+    "exposure.prior.rewritten_by": Key(
+        read=_factor, meaning="factor of training on rows that the teacher paraphrased or translated"
+    ),
+    "exposure.prior.selected_by": Key(
+        read=_factor, meaning="factor of training on rows that the teacher chose, judged or labelled"
+    ),
     "exposure.prior.distilled_from": Key(
         read=_factor,
         meaning="factor of imitating the teacher directly",
@@ -139,33 +141,35 @@ KEYS: Mapping[str, Key] = {
     "exposure.init.same": Key(
         read=_factor,
         meaning="multiplies the prior: the trait's origin is what the student started from, or its ancestor",
-        source="the scale of the priors; who is the teacher's very model takes on more, 1.59 [M]",
+        source="the scale of the priors; measured: the teacher's very model takes on more, 1.59",
     ),
     "exposure.init.diverged": Key(
         read=_factor,
-        meaning="... same initialisation, trained apart since",
-        source="[M] as much as `same` or more",
+        meaning="multiplies the prior: same initialisation, trained apart since",
+        source="measured: as much as `same` or more",
     ),
     "exposure.init.partial": Key(
         read=_factor,
-        meaning="... only embeddings or head are shared",
-        source="[M] the head 0.32, the first layer nothing",
+        meaning="multiplies the prior: only embeddings or head are shared",
+        source="measured: the head 0.32, the first layer nothing",
     ),
     "exposure.init.different": Key(
         read=_factor,
-        meaning="... independent by test",
-        source="[M] 0.23 where it was tuned on the same task, else nothing; never 0",
+        meaning="multiplies the prior: independent by test",
+        source="measured: 0.23 where it was tuned on the same task, else nothing; never 0",
     ),
     "exposure.init.unknown": Key(
-        read=_factor, meaning="... untested, inconclusive or disputed", source="[D] fails closed"
+        read=_factor,
+        meaning="multiplies the prior: untested, inconclusive or disputed",
+        source="fails closed",
     ),
     "gate.unknown": Key(read=_ruling, meaning="what the gate does about missing ancestry"),
     "gate.partial": Key(
-        read=_ruling, meaning="what it does about an answer that could not look at everything"
+        read=_ruling, meaning="what the gate does about an answer that could not look at everything"
     ),
     "gate.contradictions": Key(
         read=_ruling,
-        meaning="what it does about a weights relation anywhere in the ancestry that the weights contradict",
+        meaning="what the gate does about a weights relation anywhere in the ancestry that the weights contradict",
     ),
     **{
         f"gate.refuse.{severity}": Key(
