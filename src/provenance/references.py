@@ -21,7 +21,7 @@ def is_digest(text: str) -> bool:
 def choose(
     text: str,
     candidates: Iterable[Artifact],
-    names: Callable[[], Iterable[ArtifactId]],
+    near: Callable[[str], Iterable[ArtifactId]],
     kind: ArtifactKind | None = None,
 ) -> ArtifactId:
     """The one candidate that a reference means.
@@ -30,8 +30,8 @@ def choose(
 
     Args:
         text: The reference as typed.
-        candidates: Artifacts of that name, or whose digest begins so.
-        names: Everything that is registered, asked only for an error's hint.
+        candidates: Artifacts of that name, or those that it is another name of, or whose digest begins so.
+        near: Tells what a mistyped name may have meant, such as `Reading.names`; asked only for an error's hint.
         kind: The kind that is asked for; None for any.
 
     Raises:
@@ -55,15 +55,13 @@ def choose(
         raise UnknownReferenceError(f"{text!r} may mean {listing}", hint="Write kind:name@version in full.")
     if found:
         raise UnknownReferenceError(f"{text!r} is a {found[0].id.kind}, and a {kind} is asked for")
-    raise UnknownReferenceError(
-        f"no {kind or 'artifact'} {text!r} is registered", hint=_nearest(text, names())
-    )
+    raise UnknownReferenceError(f"no {kind or 'artifact'} {text!r} is registered", hint=_nearest(text, near))
 
 
-def _nearest(text: str, names: Iterable[ArtifactId]) -> str:
-    identities = {one.name: one for one in names}
+def _nearest(text: str, near: Callable[[str], Iterable[ArtifactId]]) -> str:
     wanted = text.partition(":")[2] if text.partition(":")[0] in set(ArtifactKind) else text
     wanted = wanted.rpartition("@")[0] or wanted
+    identities = {one.name: one for one in near(wanted)}
     nearest = difflib.get_close_matches(wanted, identities, n=3, cutoff=0.5)
     if not nearest:
         return "`provenance ls` lists what is recorded."

@@ -106,12 +106,12 @@ class View:
             UnknownReferenceError: None, or several; the message lists the nearest names.
         """
         if isinstance(ref, ArtifactId):
-            return choose(str(ref), self._by_name.get(ref.name, ()), lambda: self.snapshot.artifacts, kind)
+            return choose(str(ref), self._by_name.get(ref.name, ()), lambda _: self.snapshot.artifacts, kind)
         name = ref.partition(":")[2] if ref.partition(":")[0] in set(ArtifactKind) else ref
         found = self._by_name.get(name.rpartition("@")[0] or name, ())
         if not found and len(ref.rpartition(":")[2]) >= SHORTEST_PREFIX:
             found = tuple(one for some in self._by_name.values() for one in some if _has_digest(one, ref))
-        return choose(ref, found, lambda: self.snapshot.artifacts, kind)
+        return choose(ref, found, lambda _: self.snapshot.artifacts, kind)
 
     def show(self, ref: Ref) -> Description:
         """All that is recorded of one artifact."""

@@ -8,8 +8,10 @@
 - `sketches`: the sketches of registered weights, for comparing and searching without their files.
 """
 
-from provenance.store.ledger import Head, Ledger, Transaction
+from provenance.store.head import Head
+from provenance.store.ledger import Ledger, Transaction
 from provenance.store.projection import StoredProjection
+from provenance.store.reading import Reading
 from provenance.store.sketches import SketchIndex, StoredSketches
 from provenance.store.verification import Problem, Verification
 
@@ -17,6 +19,7 @@ __all__ = [
     "Head",
     "Ledger",
     "Problem",
+    "Reading",
     "SketchIndex",
     "StoredProjection",
     "StoredSketches",

@@ -6,29 +6,30 @@ nothing leaves no trace.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, insert, select
 
-from provenance.artifacts import Artifact, ArtifactId, Reference
+from provenance.artifacts import Artifact, ArtifactId
 from provenance.errors import ProvenanceError
 from provenance.evidence import Evidence
-from provenance.facts import TYPE_NAMES, Fact, Recorded, Snapshot, utc_moment, utc_text
-from provenance.references import SHORTEST_PREFIX, is_digest
+from provenance.facts import TYPE_NAMES, Fact, Recorded, Snapshot, utc_text
 from provenance.relations import WEIGHT_KINDS, Relation
 from provenance.store.database import connect, ensure_current, reading, writing
+from provenance.store.head import Head, read_head
 from provenance.store.projection import StoredProjection
+from provenance.store.reading import Reading
+from provenance.store.rows import FACTS, read_facts
 from provenance.store.sketches import StoredSketches
 from provenance.store.tables import (
     ARTIFACT,
     COMMIT,
     EVIDENCE,
     FACT,
-    GENESIS,
     RELATION,
     artifact_values,
     commit_digest,
@@ -37,30 +38,12 @@ from provenance.store.tables import (
     relation_values,
     says_kin,
     subject_of,
-    to_domain,
 )
 from provenance.store.verification import Verification, verify
 
 _CHUNK = 500  # bound parameters a statement: below every database's limit
 T = TypeVar("T")
 F = TypeVar("F", bound=Fact)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """The end of the chain; noted elsewhere, it proves later that nothing before it was changed.
-
-    Args:
-        number: Number of transactions.
-        entries: Number of facts.
-        digest: Digest of the last transaction.
-        recorded_at: When that was, aware, UTC; None for an empty ledger.
-    """
-
-    number: int
-    entries: int
-    digest: str
-    recorded_at: datetime | None
 
 
 class Ledger:
@@ -95,30 +78,30 @@ class Ledger:
     def head(self) -> Head:
         """The end of the chain."""
         with reading(self._engine) as connection:
-            return _head(connection)
+            return read_head(connection)
+
+    def at(self, as_of: datetime | None = None) -> Reading:
+        """Everything recorded up to ``as_of`` (default: now), to be read as far as it is needed."""
+        with reading(self._engine) as connection:
+            head = read_head(connection, as_of)
+        return Reading(partial(reading, self._engine), head, as_of or _now(head))
 
     def snapshot(self, as_of: datetime | None = None) -> Snapshot:
         """All facts recorded up to ``as_of`` (default: now)."""
-        return self.look(as_of)[0]
+        return self.at(as_of).snapshot()
 
     def look(self, as_of: datetime | None = None) -> tuple[Snapshot, Head]:
         """All facts recorded up to ``as_of`` (default: now), and the end of the chain that holds them."""
-        with reading(self._engine) as connection:
-            moment = as_of or _now(_head(connection))
-            return Snapshot(tuple(_facts(connection, moment)), moment), _head(connection, moment)
+        found = self.at(as_of)
+        return found.snapshot(), found.head
 
     def find(self, reference: str) -> tuple[Artifact, ...]:
-        """The artifacts that bear a reference's name; or else those whose content digest begins with it.
+        """The artifacts that a reference may mean now, see `Reading.find`."""
+        return self.at().find(reference)
 
-        None or several are the caller's to explain, see `provenance.references`.
-        """
-        with reading(self._engine) as connection:
-            return _find(connection, reference)
-
-    def names(self) -> tuple[ArtifactId, ...]:
-        """The identities of all artifacts, in order."""
-        with reading(self._engine) as connection:
-            return _names(connection)
+    def names(self, near: str | None = None) -> tuple[ArtifactId, ...]:
+        """The identities of all artifacts, or some that a mistyped name may have meant, see `Reading.names`."""
+        return self.at().names(near)
 
     def verify(self, expected_head: str | None = None) -> Verification:
         """Recomputes every digest and says what does not hold; see `provenance.store.verification`."""
@@ -153,7 +136,7 @@ class Transaction:
     def __init__(self, connection: Connection, actor: str) -> None:
         self._connection = connection
         self._actor = actor
-        self._head = _head(connection)
+        self._head = read_head(connection)
         self._moment = _now(self._head)
         self._appended: list[Recorded[Any]] = []
         self._positions: dict[ArtifactId, int] = {}
@@ -166,16 +149,20 @@ class Transaction:
             self._positions[fact.id] = recorded.seq
         return recorded
 
+    def reading(self) -> Reading:
+        """What is recorded already; not what was appended just now."""
+        return Reading(lambda: nullcontext(self._connection), self._head, self._moment)
+
     def snapshot(self) -> Snapshot:
         """Everything recorded, and everything appended so far."""
-        return Snapshot((*_facts(self._connection, self._moment), *self._appended), self._moment)
+        return Snapshot((*self.reading().snapshot().facts, *self._appended), self._moment)
 
     def artifacts(self, ids: Iterable[ArtifactId]) -> dict[ArtifactId, Artifact]:
         """Those of the artifacts that are recorded."""
         found: dict[ArtifactId, Artifact] = {}
         for chunk in _chunks(str(one) for one in ids):
-            query = _select_facts().join(ARTIFACT, ARTIFACT.c.seq == FACT.c.seq)
-            for recorded in _read(self._connection, query.where(ARTIFACT.c.key.in_(chunk))):
+            query = FACTS.join(ARTIFACT, ARTIFACT.c.seq == FACT.c.seq)
+            for recorded in read_facts(self._connection, query.where(ARTIFACT.c.key.in_(chunk))):
                 if isinstance(recorded.fact, Artifact):
                     found[recorded.fact.id] = recorded.fact
                     self._positions[recorded.fact.id] = recorded.seq
@@ -183,7 +170,7 @@ class Transaction:
 
     def find(self, reference: str) -> tuple[Artifact, ...]:
         """As `Ledger.find`, in this transaction; does not see what was appended just now."""
-        return _find(self._connection, reference)
+        return self.reading().find(reference)
 
     def named(self, names: Iterable[str]) -> dict[str, tuple[Artifact, ...]]:
         """All artifacts of any kind and version that bear some names, those appended just now included."""
@@ -196,18 +183,18 @@ class Transaction:
                 found[recorded.fact.id.name].append(recorded.fact)
         return {name: tuple(artifacts) for name, artifacts in found.items()}
 
-    def names(self) -> tuple[ArtifactId, ...]:
-        """The identities of all recorded artifacts, in order."""
-        return _names(self._connection)
+    def names(self, near: str | None = None) -> tuple[ArtifactId, ...]:
+        """As `Ledger.names`; does not see what was appended just now."""
+        return self.reading().names(near)
 
     def relations_of(self, children: Iterable[ArtifactId]) -> tuple[Relation, ...]:
         """The recorded relations of some children to their parents, in the order of the ledger."""
         child = ARTIFACT.alias("child")
         relations: list[Relation] = []
         for chunk in _chunks(str(one) for one in children):
-            query = _select_facts().join(RELATION, RELATION.c.seq == FACT.c.seq)
+            query = FACTS.join(RELATION, RELATION.c.seq == FACT.c.seq)
             query = query.join(child, child.c.seq == RELATION.c.child).where(child.c.key.in_(chunk))
-            found = _read(self._connection, query.order_by(FACT.c.seq))
+            found = read_facts(self._connection, query.order_by(FACT.c.seq))
             relations.extend(recorded.fact for recorded in found if isinstance(recorded.fact, Relation))
         return tuple(relations)
 
@@ -235,11 +222,9 @@ class Transaction:
         stored = [
             recorded
             for chunk in _chunks(sorted(wanted))
-            for recorded in _read(
+            for recorded in read_facts(
                 self._connection,
-                _select_facts()
-                .where(FACT.c.type == type_name, FACT.c.subject.in_(chunk))
-                .order_by(FACT.c.seq),
+                FACTS.where(FACT.c.type == type_name, FACT.c.subject.in_(chunk)).order_by(FACT.c.seq),
             )
         ]
         fresh = [
@@ -251,7 +236,7 @@ class Transaction:
 
     def get(self, seq: int) -> Recorded[Fact] | None:
         """The recorded fact at a position."""
-        return next(_read(self._connection, _select_facts().where(FACT.c.seq == seq)), None)
+        return next(read_facts(self._connection, FACTS.where(FACT.c.seq == seq)), None)
 
     def discard(self) -> None:
         """Forgets what was appended; a look at what would be."""
@@ -318,57 +303,15 @@ class Transaction:
         return joined
 
 
-def _find(connection: Connection, reference: str) -> tuple[Artifact, ...]:
-    found: list[Artifact] = []
-    if not is_digest(reference):
-        found = _artifacts(connection, ARTIFACT.c.name == Reference.parse(reference).name)
-    if not found and len(reference.rpartition(":")[2]) >= SHORTEST_PREFIX:
-        prefix = reference if is_digest(reference) else f"blake3:{reference}"
-        found = _artifacts(connection, ARTIFACT.c.digest.startswith(prefix, autoescape=True))
-    return tuple(found)
-
-
-def _names(connection: Connection) -> tuple[ArtifactId, ...]:
-    keys = connection.execute(select(ARTIFACT.c.key).order_by(ARTIFACT.c.key)).scalars()
-    return tuple(ArtifactId.parse(key) for key in keys)
-
-
 def _artifacts(connection: Connection, condition: Any) -> list[Artifact]:  # noqa: ANN401 - an SQL expression
-    query = _select_facts().join(ARTIFACT, ARTIFACT.c.seq == FACT.c.seq).where(condition)
-    found = (recorded.fact for recorded in _read(connection, query.order_by(FACT.c.seq)))
+    query = FACTS.join(ARTIFACT, ARTIFACT.c.seq == FACT.c.seq).where(condition)
+    found = (recorded.fact for recorded in read_facts(connection, query.order_by(FACT.c.seq)))
     return [fact for fact in found if isinstance(fact, Artifact)]
-
-
-def _select_facts() -> Any:  # noqa: ANN401 - SQLAlchemy's select of five columns
-    return select(FACT.c.seq, FACT.c.type, FACT.c.body, COMMIT.c.actor, COMMIT.c.recorded_at).join(
-        COMMIT, COMMIT.c.number == FACT.c.commit_number
-    )
-
-
-def _read(connection: Connection, query: Any) -> Iterator[Recorded[Fact]]:  # noqa: ANN401 - from _select_facts
-    return (to_domain(*row) for row in connection.execute(query))
-
-
-def _facts(connection: Connection, until: datetime) -> Iterator[Recorded[Fact]]:
-    query = _select_facts().where(COMMIT.c.recorded_at <= utc_text(until))
-    return _read(connection, query.order_by(FACT.c.seq))
 
 
 def _now(head: Head) -> datetime:
     """The present, and never before the last record, should the clock have been set back."""
     return max(datetime.now(UTC), head.recorded_at) if head.recorded_at else datetime.now(UTC)
-
-
-def _head(connection: Connection, until: datetime | None = None) -> Head:
-    query = select(COMMIT).order_by(COMMIT.c.number.desc()).limit(1)
-    if until is not None:
-        query = query.where(COMMIT.c.recorded_at <= utc_text(until))
-    row = connection.execute(query).one_or_none()
-    if row is None:
-        return Head(number=0, entries=0, digest=GENESIS, recorded_at=None)
-    return Head(
-        number=row.number, entries=row.last_seq, digest=row.digest, recorded_at=utc_moment(row.recorded_at)
-    )
 
 
 def _chunks(items: Iterable[T]) -> Iterator[Sequence[T]]:

@@ -1,0 +1,165 @@
+"""Excerpts: the facts that an answer about some artifacts rests on, and no others.
+
+What an artifact may have inherited, what is missing in its ancestry and whom of its line it is kin to depends on its ancestors and on
+what is recorded of these. One thing reaches further: a test that found two models to share an initialisation which no relation joins. It
+makes kin of two members of a line where each end of it is one of them or descends, by weights, from one; and it leaves an
+ancestry incomplete where one end is a member, unless the record explains it after all. So an excerpt holds such tests too, with their ends
+and what these have their weights from. Of tests whose ends a weights relation joins, it needs those within the line only: they join nothing
+that the relation does not.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, String, bindparam, cast, func, literal, select, union
+
+from provenance.artifacts import ArtifactId
+from provenance.evidence import TestKind
+from provenance.relations import WEIGHT_KINDS
+from provenance.store.rows import FACTS, listed, positions
+from provenance.store.tables import ARTIFACT, EVIDENCE, FACT, RELATION
+from provenance.store.walks import UNTIL, closure, recorded_as
+
+_ABOUT = ("unresolved", "resolution", "flag", "clearance", "block")
+"""Facts whose subject is one artifact, and which bear on what it may have inherited."""
+
+
+def _line_of(starts: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's select
+    return select(closure(starts, "line", up=True).c.seq)
+
+
+_LINE = _line_of(recorded_as("ids"))
+_LINE_OF_BELOW = _line_of(select(closure(recorded_as("ids"), "below", up=False).c.seq))
+
+
+def line(connection: Connection, until: int, ids: Iterable[ArtifactId], *, below: bool) -> set[int]:
+    """The positions of artifacts and of all their ancestors; with ``below``, of all their descendants and the ancestors of these."""
+    query = _LINE_OF_BELOW if below else _LINE
+    return set(connection.execute(query, {"ids": listed(map(str, ids)), "until": until}).scalars())
+
+
+_APART = select(EVIDENCE.c.parent, EVIDENCE.c.child).where(EVIDENCE.c.apart, EVIDENCE.c.seq <= UNTIL)
+
+
+def _weights_above_apart() -> Any:  # noqa: ANN401 - SQLAlchemy's select
+    apart = _APART.cte("apart")
+    ends = union(select(apart.c.parent.label("seq")), select(apart.c.child)).subquery()
+    above = closure(select(ends.c.seq), "above", up=True, filtered=True)
+    return (
+        select(RELATION.c.child, RELATION.c.parent)
+        .join(above, above.c.seq == RELATION.c.child)
+        .where(RELATION.c.kind.in_(sorted(WEIGHT_KINDS)), RELATION.c.seq <= UNTIL)
+    )
+
+
+_WEIGHTS_ABOVE_APART = _weights_above_apart()
+
+
+class Apart:
+    """The tests that join what the record does not, and the weights relations above their ends.
+
+    Args:
+        connection: Sees one state of the database.
+        until: The last position that the date asked for knows of.
+    """
+
+    def __init__(self, connection: Connection, until: int) -> None:
+        self._pairs = [tuple(row) for row in connection.execute(_APART, {"until": until})]
+        self._parents: dict[int, list[int]] = {}
+        self._children: dict[int, list[int]] = {}
+        if self._pairs:
+            values = {"until": until, "kinds": sorted(WEIGHT_KINDS)}
+            for child, parent in connection.execute(_WEIGHTS_ABOVE_APART, values):
+                self._parents.setdefault(child, []).append(parent)
+                self._children.setdefault(parent, []).append(child)
+
+    def joined_to(self, members: set[int]) -> set[int]:
+        """What these tests add to a line: the ends of those that bear on it, with all that these have their weights from."""
+        touched = _walk(members, self._children)
+        bearing = [pair for pair in self._pairs if touched.issuperset(pair) or not members.isdisjoint(pair)]
+        return _walk((end for pair in bearing for end in pair), self._parents) - members
+
+
+def _walk(starts: Iterable[int], steps: Mapping[int, Iterable[int]]) -> set[int]:
+    """Some positions and all that steps lead to from there."""
+    reached = set(starts)
+    frontier = list(reached)
+    while frontier:
+        frontier = list({end for one in frontier for end in steps.get(one, ())} - reached)
+        reached.update(frontier)
+    return reached
+
+
+def _withdrawals(flags: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's select
+    """The positions of the withdrawals among facts about flags, of which ``flags`` holds ``seq`` and ``type``."""
+    return (
+        select(FACT.c.seq)
+        .select_from(flags)
+        .join(FACT, FACT.c.subject == literal("flag-") + cast(flags.c.seq, String))
+        .where(flags.c.type == "flag", FACT.c.type == "withdrawal")
+    )
+
+
+def _facts_at(*wanted: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's select
+    """The facts at some positions, and all traits: they are few, and any may be asked about."""
+    found = union(*wanted, select(FACT.c.seq).where(FACT.c.type == "trait")).subquery()
+    facts = FACTS.join(found, found.c.seq == FACT.c.seq)
+    return facts.where(FACT.c.seq <= UNTIL).order_by(FACT.c.seq)
+
+
+def _resting_on() -> Any:  # noqa: ANN401 - SQLAlchemy's select
+    members = positions("members").cte("members")
+    within = select(members.c.seq)
+    subjects = (
+        select(FACT.c.seq, FACT.c.type)
+        .select_from(members)
+        .join(ARTIFACT, ARTIFACT.c.seq == members.c.seq)
+        .join(FACT, FACT.c.subject == ARTIFACT.c.key)
+        .where(FACT.c.type.in_(_ABOUT))
+        .cte("subjects")
+    )
+    canaries = (
+        select(EVIDENCE.c.seq, EVIDENCE.c.child)
+        .join(members, members.c.seq == EVIDENCE.c.parent)
+        .where(EVIDENCE.c.test == TestKind.CANARY.value, EVIDENCE.c.seq <= UNTIL)
+        .cte("canaries")
+    )
+    inner = (
+        select(edge.c.seq).join(members, members.c.seq == edge.c.child).where(edge.c.parent.in_(within))
+        for edge in (RELATION, EVIDENCE)
+    )
+    return _facts_at(
+        within,
+        *inner,
+        select(subjects.c.seq),
+        _withdrawals(subjects),
+        select(canaries.c.seq),
+        select(canaries.c.child),
+    )
+
+
+RESTING_ON = _resting_on()
+"""The facts of the excerpt whose artifacts stand at the listed positions ``members``."""
+
+
+def _about() -> Any:  # noqa: ANN401 - SQLAlchemy's select
+    shown = select(ARTIFACT.c.seq, ARTIFACT.c.key).where(ARTIFACT.c.key == bindparam("key")).cte("shown")
+    subjects = select(FACT.c.seq, FACT.c.type).join(shown, shown.c.key == FACT.c.subject).cte("subjects")
+    edges = (
+        select(edge.c.seq).join(shown, shown.c.seq == end)
+        for edge in (RELATION, EVIDENCE)
+        for end in (edge.c.child, edge.c.parent)
+    )
+    # An alias is found by its name alone; what it stands for is a part of its text.
+    named = FACT.c.type == "alias", func.replace(FACT.c.body, bindparam("meaning"), "") != FACT.c.body
+    return _facts_at(
+        select(shown.c.seq),
+        *edges,
+        select(subjects.c.seq),
+        _withdrawals(subjects),
+        select(FACT.c.seq).where(*named),
+    )
+
+
+ABOUT = _about()
+"""The facts about the artifact of the identity ``key``; ``meaning`` is what the text of an alias holds that stands for it."""

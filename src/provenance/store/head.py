@@ -1,0 +1,45 @@
+"""The head: where the ledger's chain ends, now or at a date."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, select
+
+from provenance.facts import utc_moment, utc_text
+from provenance.store.tables import COMMIT, GENESIS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The end of the chain; noted elsewhere, it proves later that nothing before it was changed.
+
+    Args:
+        number: Number of transactions.
+        entries: Number of facts.
+        digest: Digest of the last transaction.
+        recorded_at: When that was, aware, UTC; None for an empty ledger.
+    """
+
+    number: int
+    entries: int
+    digest: str
+    recorded_at: datetime | None
+
+    @property
+    def now(self) -> datetime:
+        """The present, and never before the last record, should the clock have been set back."""
+        present = datetime.now(UTC)
+        return present if self.recorded_at is None else max(present, self.recorded_at)
+
+
+def read_head(connection: Connection, as_of: datetime | None = None) -> Head:
+    """The end of the chain, as of a date (default: now)."""
+    query = select(COMMIT).order_by(COMMIT.c.number.desc()).limit(1)
+    if as_of is not None:
+        query = query.where(COMMIT.c.recorded_at <= utc_text(as_of))
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return Head(number=0, entries=0, digest=GENESIS, recorded_at=None)
+    return Head(
+        number=row.number, entries=row.last_seq, digest=row.digest, recorded_at=utc_moment(row.recorded_at)
+    )

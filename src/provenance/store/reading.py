@@ -1,0 +1,200 @@
+"""Reading: everything that was recorded up to a date, and as much of it as a question needs.
+
+A question about some artifacts is answered from an excerpt (`Reading.line`), a walk over the lineage from the lineage's own columns
+(`Reading.subtable`), a question about everything from all of these (`Reading.table`) and the findings beside it. Each method
+sends a fixed number of statements, whatever the size of the registry and of the answer.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import AbstractContextManager
+from datetime import datetime
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import Connection, bindparam
+
+from provenance.artifacts import Artifact, ArtifactId, ArtifactKind
+from provenance.facts import FACT_TYPES, Recorded, Snapshot, canonical_json
+from provenance.lineage_table import LineageTable
+from provenance.relations import RelationKind
+from provenance.store import catalogue, walks
+from provenance.store.excerpt import ABOUT, RESTING_ON, Apart, line
+from provenance.store.head import Head
+from provenance.store.rows import FACTS, listed, read_facts
+from provenance.store.tables import FACT
+from provenance.store.walks import UNTIL
+from provenance.traits import Flag, Trait
+
+_UP_TO = FACTS.where(FACT.c.seq <= UNTIL).order_by(FACT.c.seq)
+_OF_TYPES = _UP_TO.where(FACT.c.type.in_(bindparam("types", expanding=True)))
+_FINDINGS = tuple(sorted(FACT_TYPES.keys() - {"artifact", "relation", "location"}))
+
+
+class Reading:
+    """The ledger up to a date; made by `Ledger.at`, or by `Transaction.reading` for what is recorded already.
+
+    Args:
+        connect: Begins a transaction that sees one state of the database.
+        head: The end of the chain at that date.
+        moment: The date: what expires has expired by then. Aware, UTC.
+    """
+
+    def __init__(
+        self, connect: Callable[[], AbstractContextManager[Connection]], head: Head, moment: datetime
+    ) -> None:
+        self._connect = connect
+        self.head = head
+        self.moment = moment
+
+    # --- facts ---------------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """Everything."""
+        return self._facts(_UP_TO)
+
+    def findings(self) -> Snapshot:
+        """Every fact but the artifacts, their relations and their locations; what a `table` does not hold."""
+        return self._facts(_OF_TYPES, types=_FINDINGS)
+
+    def line(self, ids: Iterable[ArtifactId]) -> Snapshot:
+        """The excerpt for some artifacts: they, their ancestors, and every fact that their risks, gaps, kinship and exposures rest on.
+
+        What is asked of any of these artifacts has the same answer on the excerpt as on everything, see `provenance.store.excerpt`.
+        """
+        return self._excerpt(ids, below=False)
+
+    def below(self, ids: Iterable[ArtifactId]) -> Snapshot:
+        """The excerpt for some artifacts and all their descendants."""
+        return self._excerpt(ids, below=True)
+
+    def show(self, artifact: ArtifactId) -> Snapshot:
+        """One artifact, its relations to parents and children, and every fact about it; and all traits."""
+        key = str(artifact)
+        return self._facts(ABOUT, key=key, meaning=f'"artifact":{canonical_json(key)}')
+
+    def trait(self, name: str) -> Recorded[Trait] | None:
+        """The trait of a name."""
+        return self._traits.get(name)
+
+    def traits(self) -> tuple[Recorded[Trait], ...]:
+        """All traits, in the order of the ledger."""
+        return tuple(self._traits.values())
+
+    @cached_property
+    def _traits(self) -> Mapping[str, Recorded[Trait]]:
+        return self._facts(_OF_TYPES, types=("trait",)).traits
+
+    @cached_property
+    def _standing_flags(self) -> tuple[Recorded[Flag], ...]:
+        return self._facts(_OF_TYPES, types=("flag", "withdrawal")).standing_flags
+
+    @cached_property
+    def _apart(self) -> Apart:
+        with self._connect() as connection:
+            return Apart(connection, self.head.entries)
+
+    def _excerpt(self, ids: Iterable[ArtifactId], *, below: bool) -> Snapshot:
+        apart = self._apart
+        with self._connect() as connection:
+            members = line(connection, self.head.entries, ids, below=below)
+            members |= apart.joined_to(members)
+            return self._snapshot(connection, RESTING_ON, members=listed(sorted(members)))
+
+    def _facts(self, query: Any, **values: object) -> Snapshot:  # noqa: ANN401 - an SQL query
+        with self._connect() as connection:
+            return self._snapshot(connection, query, **values)
+
+    def _snapshot(self, connection: Connection, query: Any, **values: object) -> Snapshot:  # noqa: ANN401 - an SQL query
+        found = read_facts(connection, query, until=self.head.entries, **values)
+        return Snapshot(tuple(found), self.moment)
+
+    # --- the lineage in columns ----------------------------------------------------------------------------------------
+
+    def table(self) -> LineageTable:
+        """All artifacts and relations."""
+        with self._connect() as connection:
+            return walks.table(connection, self.head.entries)
+
+    def subtable(
+        self,
+        ids: Iterable[ArtifactId],
+        *,
+        up: bool,
+        relations: Collection[RelationKind] | None = None,
+        depth: int | None = None,
+    ) -> LineageTable:
+        """Some artifacts, all that lies above (or below) them, and the relations between these.
+
+        Args:
+            ids: Where to begin; what is not recorded is left out.
+            up: Whether to look at ancestors; else at descendants.
+            relations: Which relations to follow; None for all.
+            depth: How far to go, in relations; None for all the way.
+        """
+        with self._connect() as connection:
+            return walks.subtable(connection, self.head.entries, ids, up=up, relations=relations, depth=depth)
+
+    def between(self, upper: ArtifactId, lower: ArtifactId) -> LineageTable:
+        """What lies on the ways down from one artifact to another, both included; nothing where there is no way."""
+        return walks.part_below(self.subtable([lower], up=True), upper)
+
+    # --- the catalogue -------------------------------------------------------------------------------------------------
+
+    def find(self, reference: str) -> tuple[Artifact, ...]:
+        """The artifacts that bear a reference's name; else those that have it as an alias; else those whose digest begins with it.
+
+        None or several are the caller's to explain, see `provenance.references`.
+
+        Raises:
+            ContentError: The text can't be a reference.
+        """
+        with self._connect() as connection:
+            return catalogue.find(connection, self.head.entries, reference)
+
+    def names(self, near: str | None = None) -> tuple[ArtifactId, ...]:
+        """The identities of all artifacts, in order of their text; with ``near``, some that such a mistyped name may have meant."""
+        with self._connect() as connection:
+            return catalogue.names(connection, self.head.entries, near)
+
+    def page(
+        self,
+        *,
+        kinds: Collection[ArtifactKind] = (),
+        pattern: str = "*",
+        metadata: Mapping[str, str] = MappingProxyType({}),
+        flagged: str | None = None,
+        among: Collection[ArtifactId] | None = None,
+        after: ArtifactId | None = None,
+        limit: int | None = None,
+    ) -> tuple[Recorded[Artifact], ...]:
+        """Artifacts in order of their identities' text, some at a time.
+
+        Args:
+            kinds: Only of these kinds; empty for any.
+            pattern: Only those whose name matches; ``*`` stands for any characters and ``?`` for one.
+            metadata: Only those of which the registrant said these words, key to value.
+            flagged: Only those on which a flag of this trait stands.
+            among: Only these; None for any.
+            after: Only those that come after it; it need not be recorded.
+            limit: How many at most; None for all.
+        """
+        if flagged is not None:
+            standing = {one.fact.artifact for one in self._standing_flags if one.fact.trait == flagged}
+            among = standing if among is None else standing.intersection(among)
+        with self._connect() as connection:
+            return catalogue.page(
+                connection,
+                self.head.entries,
+                kinds=kinds,
+                pattern=pattern,
+                metadata=metadata,
+                among=among,
+                after=after,
+                limit=limit,
+            )
+
+    def counts(self) -> Mapping[str, int]:
+        """How many facts there are of each type, and artifacts of each kind; what there is none of is left out."""
+        with self._connect() as connection:
+            return catalogue.counts(connection, self.head.entries)

@@ -1,0 +1,174 @@
+"""Walks over the lineage in the database: one recursive query each, whatever their depth and size.
+
+Each looks at positions up to a date only, on every step of its way, so that a relation that was recorded later is not followed. What
+was reached before is not looked at again, so that cycles end.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Integer, and_, bindparam, literal, select
+
+from provenance.artifacts import ArtifactId
+from provenance.lineage_table import LineageTable
+from provenance.relations import RelationKind
+from provenance.store.rows import listed, texts
+from provenance.store.tables import ARTIFACT, RELATION
+
+UNTIL: Any = bindparam("until", type_=Integer)
+"""The last position that the date asked for knows of."""
+
+_NODES = select(ARTIFACT.c.seq, ARTIFACT.c.key, ARTIFACT.c.declared_root, ARTIFACT.c.digest)
+_EDGES = (RELATION.c.parent, RELATION.c.kind, RELATION.c.share, RELATION.c.clean_fraction)
+_KINDS = {kind.value: kind for kind in RelationKind}
+_PLACES = {kind: place for place, kind in enumerate(sorted(RelationKind))}
+
+
+def closure(starts: Any, name: str, *, up: bool, filtered: bool = False, bounded: bool = False) -> Any:  # noqa: ANN401 - SQLAlchemy's select and common table expression
+    """What some positions and all that lies above (or below) them are, as the column ``seq`` of a recursive query.
+
+    Args:
+        starts: Selects the positions where the walk begins.
+        name: What the query calls it.
+        up: Whether it leads to the parents; else to the children.
+        filtered: Whether it follows only the relations of the kinds in the parameter ``kinds``.
+        bounded: Whether it ends after so many relations as the parameter ``depth`` says; it has the column ``level`` then.
+    """
+    here, there = (RELATION.c.child, RELATION.c.parent) if up else (RELATION.c.parent, RELATION.c.child)
+    walk = (starts.add_columns(literal(0).label("level")) if bounded else starts).cte(name, recursive=True)
+    step = select(there, *([walk.c.level + 1] if bounded else ())).where(
+        here == walk.c.seq, RELATION.c.seq <= UNTIL
+    )
+    if filtered:
+        step = step.where(RELATION.c.kind.in_(bindparam("kinds", expanding=True)))
+    if bounded:
+        step = step.where(walk.c.level < bindparam("depth", type_=Integer))
+    return walk.union(step)
+
+
+def recorded_as(parameter: str) -> Any:  # noqa: ANN401 - SQLAlchemy's select
+    """The positions of the artifacts whose identities a listed parameter holds."""
+    return select(ARTIFACT.c.seq).where(ARTIFACT.c.key.in_(texts(parameter)), ARTIFACT.c.seq <= UNTIL)
+
+
+@cache
+def _subtable(*, up: bool, filtered: bool, bounded: bool) -> Any:  # noqa: ANN401 - SQLAlchemy's select
+    """Every artifact of a closure, once for each relation to a parent, and once where it has none."""
+    walk = closure(recorded_as("ids"), "walk", up=up, filtered=filtered, bounded=bounded)
+    reached = select(walk.c.seq).distinct().subquery() if bounded else walk
+    arrives = and_(RELATION.c.child == ARTIFACT.c.seq, RELATION.c.seq <= UNTIL)
+    if filtered:
+        arrives = and_(arrives, RELATION.c.kind.in_(bindparam("kinds", expanding=True)))
+    return (
+        _NODES.add_columns(*_EDGES)
+        .select_from(reached)
+        .join(ARTIFACT, ARTIFACT.c.seq == reached.c.seq)
+        .outerjoin(RELATION, arrives)
+    )
+
+
+def subtable(
+    connection: Connection,
+    until: int,
+    ids: Iterable[ArtifactId],
+    *,
+    up: bool,
+    relations: Collection[RelationKind] | None = None,
+    depth: int | None = None,
+) -> LineageTable:
+    """Artifacts, all that lies above (or below) them, and the relations between these, by one query.
+
+    Args:
+        connection: Sees one state of the database.
+        until: The last position that the date asked for knows of.
+        ids: Where to begin; what is not recorded by then is left out.
+        up: Whether to look at ancestors; else at descendants.
+        relations: Which relations to follow; None for all.
+        depth: How far to go, in relations; None for all the way.
+    """
+    query = _subtable(up=up, filtered=relations is not None, bounded=depth is not None)
+    values = {"ids": listed(map(str, ids)), "until": until}
+    if relations is not None:
+        values["kinds"] = [kind.value for kind in relations]
+    if depth is not None:
+        values["depth"] = depth
+    nodes, edges = {}, []
+    for seq, key, root, digest, *edge in connection.execute(query, values):
+        nodes[seq] = (seq, key, root, digest)
+        if edge[0] is not None:
+            edges.append((seq, *edge))
+    # Of what was reached downwards, a parent may lie outside.
+    return _in_columns(nodes.values(), (edge for edge in edges if edge[1] in nodes))
+
+
+def part_below(table: LineageTable, upper: ArtifactId) -> LineageTable:
+    """The part of a lineage that begins at one of its artifacts: that artifact, and all that descends from it there."""
+    children: dict[int, list[int]] = {}
+    for parent, child in zip(table.parents, table.children, strict=True):
+        children.setdefault(parent, []).append(child)
+    reached = {node for node, key in enumerate(table.keys) if key == str(upper)}
+    frontier = list(reached)
+    while frontier:
+        frontier = list({child for node in frontier for child in children.get(node, ())} - reached)
+        reached.update(frontier)
+    return _part(table, sorted(reached))
+
+
+def _part(table: LineageTable, nodes: Sequence[int]) -> LineageTable:
+    """Some nodes of a table, and the edges between them."""
+    place = {node: place for place, node in enumerate(nodes)}
+    edges = [
+        edge
+        for edge, (parent, child) in enumerate(zip(table.parents, table.children, strict=True))
+        if parent in place and child in place
+    ]
+    return LineageTable(
+        keys=[table.keys[node] for node in nodes],
+        recorded=[table.recorded[node] for node in nodes],
+        declared_roots=[table.declared_roots[node] for node in nodes],
+        digests=[table.digests[node] for node in nodes],
+        parents=[place[table.parents[edge]] for edge in edges],
+        children=[place[table.children[edge]] for edge in edges],
+        kinds=[table.kinds[edge] for edge in edges],
+        shares=[table.shares[edge] for edge in edges],
+        clean_fractions=[table.clean_fractions[edge] for edge in edges],
+    )
+
+
+_ALL_NODES = _NODES.where(ARTIFACT.c.seq <= UNTIL)
+_ALL_EDGES = select(RELATION.c.child, *_EDGES).where(RELATION.c.seq <= UNTIL)
+
+
+def table(connection: Connection, until: int) -> LineageTable:
+    """All artifacts and relations recorded up to a position."""
+    nodes = connection.execute(_ALL_NODES, {"until": until})
+    return _in_columns(nodes, connection.execute(_ALL_EDGES, {"until": until}))
+
+
+def _in_columns(nodes: Iterable[Any], edges: Iterable[Any]) -> LineageTable:
+    """Rows as columns, in the order of names.
+
+    Args:
+        nodes: Position, identity, whether it is a declared root, and content digest of each artifact.
+        edges: Positions of child and parent, kind, share and fraction of clean rows of each relation.
+    """
+    by_name = sorted(nodes, key=lambda row: row[1])
+    node = {row[0]: place for place, row in enumerate(by_name)}
+    size = len(by_name)
+    found = [
+        (node[parent] * size + node[child], _KINDS[kind], share, clean)
+        for child, parent, kind, share, clean in edges
+    ]
+    found.sort(key=lambda edge: (edge[0], _PLACES[edge[1]]))
+    return LineageTable(
+        keys=[row[1] for row in by_name],
+        recorded=[True] * size,
+        declared_roots=[bool(row[2]) for row in by_name],
+        digests=[row[3] for row in by_name],
+        parents=[edge[0] // size for edge in found],
+        children=[edge[0] % size for edge in found],
+        kinds=[edge[1] for edge in found],
+        shares=[edge[2] for edge in found],
+        clean_fractions=[edge[3] for edge in found],
+    )
