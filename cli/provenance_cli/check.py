@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from provenance import __version__
 from provenance.errors import UsageError
 from provenance_cli.options import (
     as_of_option,
@@ -55,9 +56,10 @@ def check(
     from provenance.risk.junit import junit as as_junit
     from provenance.risk.sarif import sarif as as_sarif
 
-    for place, render in ((junit, as_junit), (sarif, as_sarif)):
-        if place is not None:
-            _write(place, render(found))
+    if junit is not None:
+        _write(junit, as_junit(found))
+    if sarif is not None:
+        _write(sarif, as_sarif(found, version=__version__))
     if as_json:
         data = [as_data(one) for one in found]
         print_json(data[0] if len(data) == 1 else data)

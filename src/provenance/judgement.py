@@ -176,7 +176,9 @@ class Judgement(Examination):
         from provenance import probing
 
         holdings, subject = self._inspection.holdings, self.resolve(ref)
-        found = probing.probe(holdings, subject, trait, by, threshold=threshold, record=record, told=told)
+        found = probing.probe(
+            holdings, subject, trait, by, self.policy, threshold=threshold, record=record, told=told
+        )
         if record is None or not found.supports(record):
             return found
         write = self.flag if record is probing.Entry.FLAG else self.clear

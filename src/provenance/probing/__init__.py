@@ -25,6 +25,7 @@ from provenance.lineage import Lineage
 from provenance.probing.margins import DEFAULT_THRESHOLD, ByBank, Told, behind, by_bank
 from provenance.probing.report import Conclusion, Entry, Probe
 from provenance.probing.results import ByResults, by_results
+from provenance.risk import Policy
 
 __all__ = ["DEFAULT_THRESHOLD", "ByBank", "ByResults", "Conclusion", "Entry", "Probe", "probe"]
 
@@ -34,6 +35,7 @@ def probe(
     artifact: ArtifactId,
     trait: str,
     by: ByBank | ByResults,
+    policy: Policy,
     *,
     threshold: float | None = None,
     record: Entry | None = None,
@@ -46,6 +48,7 @@ def probe(
         artifact: A model, or a teacher: the model behind it is given its system prompt.
         trait: The trait's name in the registry; need not be recorded where the answer is not to be.
         by: How to measure.
+        policy: Says where what is measured against stands.
         threshold: The size of an effect that matters, above zero, in nats (default: `DEFAULT_THRESHOLD`) or in the metric's unit;
             of results that stand alone, the value itself that matters.
         record: What the answer is to be recorded as; what would keep it from that is said before anything is measured.
@@ -74,5 +77,5 @@ def probe(
     lineage = Lineage.of(holdings.snapshot)
     behind(lineage, artifact)
     if isinstance(by, ByResults):
-        return by_results(lineage, artifact, trait, by, threshold)
-    return by_bank(holdings, artifact, trait, by, threshold=threshold, told=told)
+        return by_results(lineage, artifact, trait, by, policy, threshold=threshold)
+    return by_bank(holdings, artifact, trait, by, policy, threshold=threshold, told=told)

@@ -9,18 +9,19 @@ FREE = frozenset({Status.CLEAR, Status.CLEARED, Status.UNLIKELY})
 """Where an artifact has to stand for another to be cleared by comparison with it."""
 
 
-def objection(lineage: Lineage, base: ArtifactId, trait: str) -> str:
+def objection(lineage: Lineage, base: ArtifactId, trait: str, policy: Policy) -> str:
     """Why to have no more of a trait than a base has is no clearance; empty where it is one.
 
     Args:
         lineage: What is recorded.
         base: What is measured against.
         trait: Name of a trait; of one that is not recorded nothing is known, and nothing is in the way.
+        policy: The policy to apply.
 
     Raises:
         UnknownReferenceError: The base is not recorded.
     """
-    standing = _standing(lineage, base, trait)
+    standing = _standing(lineage, base, trait, policy)
     if standing is None or standing in FREE:
         return ""
     return (
@@ -29,8 +30,8 @@ def objection(lineage: Lineage, base: ArtifactId, trait: str) -> str:
     )
 
 
-def _standing(lineage: Lineage, artifact: ArtifactId, trait: str) -> Status | None:
+def _standing(lineage: Lineage, artifact: ArtifactId, trait: str, policy: Policy) -> Status | None:
     snapshot: Snapshot = lineage.snapshot
     if trait not in snapshot.traits:
         return None
-    return assess(snapshot, lineage, Policy.load(), [artifact], trait=trait).artifacts[0].status
+    return assess(snapshot, lineage, policy, [artifact], trait=trait).artifacts[0].status

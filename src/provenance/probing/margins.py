@@ -11,6 +11,7 @@ from provenance.lineage import Lineage
 from provenance.probing.carriers import objection
 from provenance.probing.report import Conclusion, Probe, conclude
 from provenance.relations import WEIGHT_KINDS, RelationKind
+from provenance.risk import Policy
 
 if TYPE_CHECKING:
     from provenance.canary.probe import Subject
@@ -51,6 +52,7 @@ def by_bank(
     artifact: ArtifactId,
     trait: str,
     by: ByBank,
+    policy: Policy,
     *,
     threshold: float | None = None,
     told: Told | None = None,
@@ -60,7 +62,7 @@ def by_bank(
 
     bank = _bank(by, by.trait or trait)
     lineage = Lineage.of(holdings.snapshot)
-    model, base = behind(lineage, artifact), by.base or _base(lineage, artifact, trait)
+    model, base = behind(lineage, artifact), by.base or _base(lineage, artifact, trait, policy)
     if base == artifact:
         raise UsageError(
             f"{artifact} would be measured against itself", hint="Name another base with --base."
@@ -94,7 +96,7 @@ def by_bank(
         conclusion=conclusion,
         reason=reason,
         inputs=inputs,
-        objection=objection(lineage, base, trait),
+        objection=objection(lineage, base, trait, policy),
         result=found,
     )
 
@@ -139,7 +141,7 @@ def behind(lineage: Lineage, artifact: ArtifactId) -> ArtifactId:
     )
 
 
-def _base(lineage: Lineage, artifact: ArtifactId, trait: str) -> ArtifactId:
+def _base(lineage: Lineage, artifact: ArtifactId, trait: str, policy: Policy) -> ArtifactId:
     """What an artifact is measured against unless told otherwise, see `ByBank`; of a root with a system prompt, the model without it."""
     model = behind(lineage, artifact)
     line: list[ArtifactId] = []
@@ -148,7 +150,7 @@ def _base(lineage: Lineage, artifact: ArtifactId, trait: str) -> ArtifactId:
     if not line and not parents and model != artifact and _system(lineage, artifact):
         return model
     if line:
-        return next((one for one in line if not objection(lineage, one, trait)), line[0])
+        return next((one for one in line if not objection(lineage, one, trait, policy)), line[0])
     problem = (
         f"comes from several ({', '.join(map(str, parents))})"
         if parents

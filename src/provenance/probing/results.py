@@ -10,6 +10,7 @@ from provenance.evaluations.statistics import difference
 from provenance.lineage import Lineage
 from provenance.probing.carriers import objection
 from provenance.probing.report import Probe, conclude, turned
+from provenance.risk import Policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,13 @@ class ByResults:
 
 
 def by_results(
-    lineage: Lineage, artifact: ArtifactId, trait: str, by: ByResults, threshold: float | None
+    lineage: Lineage,
+    artifact: ArtifactId,
+    trait: str,
+    by: ByResults,
+    policy: Policy,
+    *,
+    threshold: float | None = None,
 ) -> Probe:
     """Reads a trait off result files; see `provenance.probing.probe`.
 
@@ -71,15 +78,15 @@ def by_results(
             role: str(one.digest)
             for role, one in zip(("results", "base results"), measurements, strict=False)
         },
-        objection=_objection(lineage, by, trait),
+        objection=_objection(lineage, by, trait, policy),
         measurements=measurements,
     )
 
 
-def _objection(lineage: Lineage, by: ByResults, trait: str) -> str:
+def _objection(lineage: Lineage, by: ByResults, trait: str, policy: Policy) -> str:
     """What speaks against a clearance; nothing does where the value stands alone."""
     if by.base_results is None:
         return ""
     if by.base is None:
         return f"which registered model {by.base_results} is of is not told, and it may have the trait; --base tells"
-    return objection(lineage, by.base, trait)
+    return objection(lineage, by.base, trait, policy)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from provenance import __version__
 from provenance.digests import digest_bytes
 from provenance.facts import canonical_json, utc_text
 from provenance.plain_text import one_line
@@ -72,11 +71,12 @@ _SCORES: Mapping[Severity, str] = {
 """Inside the four bands of GitHub's ``security-severity``."""
 
 
-def sarif(checks: Sequence[Check]) -> str:
+def sarif(checks: Sequence[Check], *, version: str) -> str:
     """The findings of a gate as SARIF.
 
     Args:
         checks: What the gate found; at least one.
+        version: Of this program.
     """
     found = [
         (check, one, held_back)
@@ -87,7 +87,7 @@ def sarif(checks: Sequence[Check]) -> str:
     rules = {_rule_id(one): _rule(one) for _, one, _ in found}
     places = {rule: place for place, rule in enumerate(rules)}
     run = {
-        "tool": {"driver": {"name": "provenance", "version": __version__, "rules": list(rules.values())}},
+        "tool": {"driver": {"name": "provenance", "version": version, "rules": list(rules.values())}},
         "results": [
             _result(check, one, places[_rule_id(one)], held_back=held_back) for check, one, held_back in found
         ],
