@@ -123,6 +123,13 @@ class EvidenceIndex:
         return frozenset(teacher for teacher, _ in self._canary)
 
     @cached_property
+    def independent_pairs(self) -> tuple[frozenset[ArtifactId], ...]:
+        """The pairs whose standing test found them to be independent."""
+        return tuple(
+            pair for pair, recorded in self._same_init.items() if recorded.fact.verdict is Verdict.INDEPENDENT
+        )
+
+    @cached_property
     def measured_kin(self) -> dict[ArtifactId, tuple[Recorded[Evidence], ...]]:
         """The standing tests of each model that found it to share its initialisation with another, oldest first."""
         kin: dict[ArtifactId, list[Recorded[Evidence]]] = {}

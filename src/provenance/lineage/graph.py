@@ -109,6 +109,11 @@ class Lineage:
         return self._by_child[self._first_above[node] : self._first_above[node + 1]]
 
     @cached_property
+    def verbs(self) -> bytes:
+        """The kind of each edge, as its place among the `RelationKind`."""
+        return bytes(map(_PLACES.__getitem__, self.table.kinds))
+
+    @cached_property
     def _known(self) -> list[ArtifactId | None]:
         return [None] * len(self.table.keys)
 
@@ -343,9 +348,12 @@ class Lineage:
             parent, child = table.keys[table.parents[edge]], table.keys[table.children[edge]]
             others = [graph.edges[parent, child]["relation"]] if graph.has_edge(parent, child) else []
             told = {"share": table.shares[edge], "clean_fraction": table.clean_fractions[edge]}
-            graph.add_edge(parent, child, relation=",".join([*others, kind.value]))
+            graph.add_edge(parent, child, relation=", ".join([*others, kind.value]))
             graph.edges[parent, child].update((name, said) for name, said in told.items() if said is not None)
         return graph
+
+
+_PLACES = {kind: place for place, kind in enumerate(RelationKind)}
 
 
 def _offsets(ends: Sequence[int], nodes: int) -> list[int]:

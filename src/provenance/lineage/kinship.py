@@ -136,6 +136,20 @@ class Kindred:
         found = self.evidence.same_init(relation.parent, relation.child)
         return found if found is not None and found.fact.verdict is Verdict.INDEPENDENT else None
 
+    @cached_property
+    def contradicted(self) -> frozenset[int]:
+        """The edges whose two ends hand on weights by record and were found to be independent."""
+        lineage = self.lineage
+        return frozenset(
+            edge
+            for pair in self.evidence.independent_pairs
+            for model in pair
+            if (node := lineage.find(model)) is not None
+            for edge in lineage.above(node)
+            if lineage.table.kinds[edge] in WEIGHT_KINDS
+            and lineage.artifact(lineage.table.parents[edge]) in pair - {model}
+        )
+
     def weight_parents(self, model: ArtifactId) -> tuple[Link, ...]:
         """The relations to the models that a model has its weights from, contradicted ones included."""
         return tuple(relation for relation in self.lineage.parents(model) if relation.kind in WEIGHT_KINDS)

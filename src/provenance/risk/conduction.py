@@ -1,12 +1,13 @@
 """The rules by which each relation carries a trait.
 
-What an edge does depends on the relation, on how the trait came to the parent (its `State`), and, where data meets a student, on
+What an edge does depends on the relation, on how the trait came to the parent (the `Manner`), and, where data meets a student, on
 what is known of the student and the trait's origin. docs/risk.md gives the rules with their reasons.
 """
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from provenance.artifacts import ArtifactId, ArtifactKind
@@ -19,39 +20,37 @@ from provenance.risk.compatibility import (
     InitFinding,
     Origin,
     compare_init,
-    embodiments,
     hear_canaries,
 )
 from provenance.risk.policy import Policy
 from provenance.risk.report import Status, Step, Term
 from provenance.traits import Trait
 
+SINGULAR = 255
+"""The sort of the edges that have to be asked one by one."""
 
-class State(NamedTuple):
-    """An artifact, and how the trait came to it.
+_STATUSES = tuple(Status)
+
+
+class Manner(NamedTuple):
+    """How a trait came to an artifact. Of two manners the smaller is the worse; the fields stand in the order in which they count.
 
     Args:
-        artifact: Which.
-        standing: Where it stands by this way of coming.
+        rank: Rank of the status where the artifact stands by this way of coming, 0 for the worst.
         disputed: Whether the way leads over a weights relation that the weights contradict.
-        how: Of a dataset, the relation that marked it; None where that is not known, and for models and teachers.
-        author: Of a dataset, who marked it, where canaries were run from there.
+        how: Of a dataset, the relation that marked it; empty where that is not known, and for models and teachers.
+        author: Of a dataset, the identity of who marked it, where canaries were run from there; else empty.
     """
 
-    artifact: ArtifactId
-    standing: Status
+    rank: int
     disputed: bool = False
-    how: RelationKind | None = None
-    author: ArtifactId | None = None
+    how: str = ""
+    author: str = ""
 
     @property
-    def order(self) -> tuple[int, bool, str, str]:
-        """Places the states of one artifact, worst first."""
-        return (RANK[self.standing], self.disputed, self.how or "", str(self.author or ""))
-
-
-RANK: Mapping[Status, int] = {status: status.rank for status in Status}
-"""0 for the worst status; looked up often."""
+    def standing(self) -> Status:
+        """Where the artifact stands."""
+        return _STATUSES[self.rank]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +58,76 @@ class Hop:
     """What one edge does to a trait.
 
     Args:
-        state: The child's state.
-        step: The edge as a witness path shows it.
+        manner: How the trait comes to the child.
         rule: The rule that decided the child's standing, in words.
+        edge: What the rule says of the edge.
     """
 
-    state: State
-    step: Step
+    manner: Manner
     rule: str
+    edge: "_Edge"
+
+    @property
+    def factor(self) -> float:
+        """What it multiplies the score by."""
+        return self.edge.factor
+
+    def step(self, link: Link) -> Step:
+        """The edge as a witness path shows it."""
+        edge = self.edge
+        return Step(
+            parent=link.parent,
+            relation=link.kind,
+            child=link.child,
+            factor=edge.factor,
+            terms=edge.terms,
+            verdict=edge.verdict,
+            evidence=edge.evidence,
+            basis=edge.basis,
+        )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Terrain:
+    """What every spread of one answer runs over, whatever its trait and origin.
+
+    Args:
+        kindred: Lineage, evidence and kinship.
+        policy: The factors.
+    """
+
+    kindred: Kindred
+    policy: Policy
+
+    @cached_property
+    def heard(self) -> frozenset[ArtifactId]:
+        """The authors of whom canaries tell: those that canaries were run from, and the teachers that such models embody."""
+        lineage, tested = self.kindred.lineage, self.kindred.evidence.canary_teachers
+        nodes = [node for teacher in tested if (node := lineage.find(teacher)) is not None]
+        embodied = (
+            lineage.artifact(lineage.table.children[edge])
+            for node in nodes
+            for edge in lineage.below(node)
+            if lineage.table.kinds[edge] is RelationKind.EMBODIED_BY
+        )
+        return tested.union(embodied)
+
+    @cached_property
+    def sorts(self) -> bytearray:
+        """What each edge does to a trait depends on: its kind of relation alone (a `Lineage.verbs`), or more than that (`SINGULAR`).
+
+        Singular are the edges where data meets a student, those that hand on a share of some rows, those that the weights contradict, and
+        those of an author of whom canaries tell.
+        """
+        lineage = self.kindred.lineage
+        sorts = bytearray(lineage.verbs.translate(_SORTS))
+        singular = [
+            *self.kindred.contradicted,
+            *(edge for author in self.heard for edge in lineage.below(lineage.node(author))),
+        ]
+        for edge in singular:
+            sorts[edge] = SINGULAR
+        return sorts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,14 +135,12 @@ class Conduction:
     """The spread of one trait from one origin, edge by edge.
 
     Args:
-        kindred: Lineage, evidence and kinship.
-        policy: The factors.
+        terrain: What it runs over.
         origin: Where the trait was found.
         trait: Which.
     """
 
-    kindred: Kindred
-    policy: Policy
+    terrain: Terrain
     origin: Origin
     trait: Trait
     _inits: dict[ArtifactId, InitFinding] = field(default_factory=dict, init=False, repr=False)
@@ -89,34 +148,31 @@ class Conduction:
         default_factory=dict, init=False, repr=False
     )
 
-    def start(self) -> State:
-        """The state of the origin: established, save for a dataset, of whose author nothing is known."""
-        is_dataset = self.origin.artifact.kind is ArtifactKind.DATASET
-        return State(self.origin.artifact, Status.CARRIER if is_dataset else Status.EXPOSED)
+    @property
+    def kindred(self) -> Kindred:
+        """Lineage, evidence and kinship."""
+        return self.terrain.kindred
 
-    def hop(self, state: State, relation: Link) -> Hop:
-        """What a relation makes of its child, given the state of its parent."""
-        edge = _RULES[relation.kind](self, state, relation)
+    @property
+    def policy(self) -> Policy:
+        """The factors."""
+        return self.terrain.policy
+
+    def start(self) -> Manner:
+        """How the trait came to the origin: established, save for a dataset, of whose author nothing is known."""
+        is_dataset = self.origin.artifact.kind is ArtifactKind.DATASET
+        return Manner((Status.CARRIER if is_dataset else Status.EXPOSED).rank)
+
+    def hop(self, manner: Manner, link: Link) -> Hop:
+        """What a relation does to a trait that came to its parent in some manner."""
+        edge = _RULES[link.kind](self, manner, link)
         standing, rule = edge.standing, edge.rule
-        disputed = state.disputed or edge.disputed
+        disputed = manner.disputed or edge.disputed
         if disputed and standing is Status.EXPOSED:
             standing = Status.SUSPECTED
             if not edge.disputed:
                 rule = f"{rule}; suspected only, since the way here is disputed"
-        return Hop(
-            state=State(relation.child, standing, disputed, edge.how, edge.author),
-            step=Step(
-                parent=relation.parent,
-                relation=relation.kind,
-                child=relation.child,
-                factor=edge.factor,
-                terms=edge.terms,
-                verdict=edge.verdict,
-                evidence=edge.evidence,
-                basis=edge.basis,
-            ),
-            rule=rule,
-        )
+        return Hop(manner=Manner(standing.rank, disputed, edge.how, edge.author), rule=rule, edge=edge)
 
     def init(self, student: ArtifactId) -> InitFinding:
         """How the student's initialisation compares to the origin's, worked out once."""
@@ -134,15 +190,15 @@ class Conduction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Edge:
-    """What a rule says of an edge; the fields are those of `State`, `Step` and `Hop`."""
+    """What a rule says of an edge; the fields are those of `Manner`, `Step` and `Hop`."""
 
     standing: Status
     basis: str
     rule: str
     terms: tuple[Term, ...] = ()
     disputed: bool = False
-    how: RelationKind | None = None
-    author: ArtifactId | None = None
+    how: str = ""
+    author: str = ""
     verdict: Verdict | None = None
     evidence: tuple[str, ...] = ()
 
@@ -152,80 +208,77 @@ class _Edge:
         return math.prod(term.value for term in self.terms)
 
 
-def _weights(conduction: Conduction, state: State, relation: Link) -> _Edge:
+def _weights(conduction: Conduction, manner: Manner, link: Link) -> _Edge:
     """Weights hand on the standing; a claim that the weights contradict goes on as suspected at worst."""
-    contradiction = conduction.kindred.contradiction(relation)
+    contradiction = conduction.kindred.contradiction(link)
     terms = (Term(name="exposure.weights", value=conduction.policy.weights),)
     if contradiction is None:
         return _Edge(
-            standing=state.standing,
+            standing=manner.standing,
             terms=terms,
             basis="weights, by record",
-            rule=f"has its weights from {relation.parent}, which is {state.standing}",
+            rule=f"has its weights from {link.parent}, which is {manner.standing}",
         )
     return _Edge(
-        standing=state.standing,
+        standing=manner.standing,
         terms=terms,
         basis="disputed: weights by record, independent by test",
-        rule=f"disputed: by record it has its weights from {relation.parent}, by test it has not",
+        rule=f"disputed: by record it has its weights from {link.parent}, by test it has not",
         disputed=True,
         verdict=contradiction.fact.verdict,
         evidence=(contradiction.id,),
     )
 
 
-def _embodied(_: Conduction, state: State, relation: Link) -> _Edge:
+def _embodied(_: Conduction, manner: Manner, link: Link) -> _Edge:
     """A teacher is its model, as it generated."""
     return _Edge(
-        standing=state.standing,
+        standing=manner.standing,
         basis="the teacher is this model",
-        rule=f"is embodied by {relation.parent}, which is {state.standing}",
+        rule=f"is embodied by {link.parent}, which is {manner.standing}",
     )
 
 
-def _marked(conduction: Conduction, _: State, relation: Link) -> _Edge:
+def _marked(conduction: Conduction, _: Manner, link: Link) -> _Edge:
     """A dataset always carries what its author has, and remembers by which relation."""
-    author = relation.parent
-    tested = conduction.kindred.evidence.canary_teachers
-    heard = author in tested or not tested.isdisjoint(embodiments(conduction.kindred, author))
+    author = link.parent
     return _Edge(
         standing=Status.CARRIER,
         basis="data always carries; filters and paraphrase earn no credit",
-        rule=f"{relation.kind} {author}",
-        how=relation.kind,
-        # Who it was matters further down only where a canary was run from there.
-        author=author if heard else None,
+        rule=f"{link.kind} {author}",
+        how=link.kind.value,
+        # Who it was matters further down only where canaries tell of it.
+        author=str(author) if author in conduction.terrain.heard else "",
     )
 
 
-def _derived(_: Conduction, state: State, relation: Link) -> _Edge:
+def _derived(_: Conduction, manner: Manner, link: Link) -> _Edge:
     """Derived data carries what its source does; the other rows of a mix count as clean."""
-    share = relation.share
+    share = link.share
     return _Edge(
         standing=Status.CARRIER,
         terms=() if share is None else (Term(name=f"{share:.0%} of the rows, squared", value=share**2),),
         basis="its rows" if share is None else f"{share:.0%} of the rows",
-        rule=f"derived from {relation.parent}",
-        how=state.how,
-        author=state.author,
+        rule=f"derived from {link.parent}",
+        how=manner.how,
+        author=manner.author,
     )
 
 
-def _read(conduction: Conduction, state: State, relation: Link) -> _Edge:
+def _read(conduction: Conduction, manner: Manner, link: Link) -> _Edge:
     """Training on a dataset that carries the trait."""
-    return _taught(conduction, relation, state.how, state.author)
+    how = RelationKind(manner.how) if manner.how else None
+    return _taught(conduction, link, how, ArtifactId.recorded(manner.author) if manner.author else None)
 
 
-def _imitated(conduction: Conduction, _: State, relation: Link) -> _Edge:
+def _imitated(conduction: Conduction, _: Manner, link: Link) -> _Edge:
     """Imitation of a teacher that has the trait."""
-    return _taught(conduction, relation, relation.kind, relation.parent)
+    return _taught(conduction, link, link.kind, link.parent)
 
 
-def _taught(
-    conduction: Conduction, relation: Link, how: RelationKind | None, author: ArtifactId | None
-) -> _Edge:
+def _taught(conduction: Conduction, link: Link, how: RelationKind | None, author: ArtifactId | None) -> _Edge:
     """A student stands where its own initialisation and the trait's origin put it, whatever lies between."""
-    clean = relation.clean_fraction
+    clean = link.clean_fraction
     diluted = (
         () if clean is None else (Term(name=f"{1 - clean:.0%} of the rows, squared", value=(1 - clean) ** 2),)
     )
@@ -236,8 +289,8 @@ def _taught(
             basis="overt: the trait's content is in the data",
             rule="an overt trait carries whatever the initialisation",
         )
-    init = conduction.init(relation.child)
-    canary = conduction.canary(author, relation.child)
+    init = conduction.init(link.child)
+    canary = conduction.canary(author, link.child)
     any_init = how in conduction.policy.any_init
     standing, rule = _standing(init.compatibility, canary, any_init=any_init)
     tests, basis, terms = init.tests, init.basis, _expected(conduction.policy, how, init)
@@ -282,7 +335,7 @@ def _measured(
     return (Term(name="measured share", value=canary.share, evidence=canary.test.id),), basis
 
 
-_RULES: Mapping[RelationKind, Callable[[Conduction, State, Link], _Edge]] = {
+_RULES: Mapping[RelationKind, Callable[[Conduction, Manner, Link], _Edge]] = {
     **dict.fromkeys(WEIGHT_KINDS, _weights),
     RelationKind.EMBODIED_BY: _embodied,
     **dict.fromkeys(GENERATING_KINDS, _marked),
@@ -290,6 +343,11 @@ _RULES: Mapping[RelationKind, Callable[[Conduction, State, Link], _Edge]] = {
     RelationKind.TRAINED_ON: _read,
     RelationKind.DISTILLED_FROM: _imitated,
 }
+
+_SORTS = bytes(
+    SINGULAR if kind.rule.diluted or kind is RelationKind.DERIVED_FROM else verb
+    for verb, kind in enumerate(RelationKind)
+).ljust(256, bytes([SINGULAR]))
 
 _Ruling = tuple[Status, str]
 _TRANSFERRED: _Ruling = (Status.EXPOSED, "a canary transferred")

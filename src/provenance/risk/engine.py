@@ -4,7 +4,7 @@ Nothing here is stored. Each answer is worked out from the facts recorded up to 
 date can be asked for. Only flags on the asked artifacts and their ancestors are spread, and only over those ancestors.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from provenance.artifacts import ArtifactId
@@ -14,19 +14,12 @@ from provenance.lineage.gaps import gaps, trust_roots
 from provenance.lineage.graph import Lineage
 from provenance.lineage.kinship import Kindred
 from provenance.risk.compatibility import Origin
-from provenance.risk.conduction import Conduction
+from provenance.risk.conduction import Conduction, Terrain
+from provenance.risk.decisions import UNDECIDED, Decisions
 from provenance.risk.policy import Policy
-from provenance.risk.propagation import Arrival, Barriers, Spread, spread
-from provenance.risk.report import (
-    ArtifactRisks,
-    Impact,
-    ImpactItem,
-    RiskEntry,
-    RiskReport,
-    Status,
-    Stopped,
-)
-from provenance.traits import Block, Clearance, Flag, Severity, Trait
+from provenance.risk.propagation import Spread, spread
+from provenance.risk.report import ArtifactRisks, Impact, ImpactItem, RiskEntry, RiskReport, Status, Stopped
+from provenance.traits import Flag, Severity, Trait
 
 
 def assess(
@@ -50,27 +43,18 @@ def assess(
         UnknownReferenceError: One of them, or the trait, is not recorded.
     """
     if trait is not None:
-        _trait(snapshot, trait)
+        named_trait(snapshot, trait)
     asked = tuple(dict.fromkeys(artifacts))
-    within = lineage.line(asked)
-    kindred = Kindred.of(lineage, policy.lifetimes)
-    flags = [
-        flag
-        for flag in snapshot.standing_flags
-        if flag.fact.artifact in within and trait in {None, flag.fact.trait}
-    ]
-    decisions = {name: _Decisions.of(snapshot, policy, name) for name in {flag.fact.trait for flag in flags}}
-    spreads = tuple(
-        _Source(flag, _trait(snapshot, flag.fact.trait), decisions[flag.fact.trait]).spread(
-            kindred, policy, within
-        )
-        for flag in flags
-    )
+    within = lineage.lines(map(lineage.node, asked))
+    terrain = Terrain(kindred=Kindred.of(lineage, policy.lifetimes), policy=policy)
+    above = [source for source in sources(snapshot, terrain, trait) if source.node in within]
+    below = _only(lineage, within) if above else lineage.below
+    flagged = tuple(Flagged(source, source.spread(terrain, below)) for source in above)
     return RiskReport(
         as_of=snapshot.as_of,
         policy_digest=policy.digest,
-        partial=not all(map(lineage.recorded, within)),
-        artifacts=tuple(_risks(kindred, policy, artifact, spreads) for artifact in asked),
+        partial=not all(lineage.table.recorded[node] for node in within),
+        artifacts=tuple(_risks(terrain, artifact, flagged) for artifact in asked),
     )
 
 
@@ -101,29 +85,42 @@ def impact(
         UnknownReferenceError: The source or the trait is not recorded.
     """
     if trait is None:
-        decisions, found = _NO_DECISIONS, _ANY_TRAIT
+        decisions, found = UNDECIDED, _ANY_TRAIT
     else:
-        decisions, found = _Decisions.of(snapshot, policy, trait, [source]), _trait(snapshot, trait)
-    kindred = Kindred.of(lineage, policy.lifetimes)
-    conduction = Conduction(kindred=kindred, policy=policy, origin=Origin.of(kindred, source), trait=found)
-    reached = spread(conduction, decisions.barriers())
-    items = [
-        ImpactItem(
-            artifact=artifact,
-            status=decisions.judge(arrival)[0],
-            score=arrival.score,
-            depth=arrival.depth,
-            via=arrival.before.artifact,
-        )
-        for artifact, arrival in reached.worst.items()
+        decisions = Decisions.of(snapshot, lineage, policy, trait, [source])
+        found = named_trait(snapshot, trait)
+    terrain = Terrain(kindred=Kindred.of(lineage, policy.lifetimes), policy=policy)
+    origin = Origin.of(terrain.kindred, source)
+    reached = spread(Conduction(terrain=terrain, origin=origin, trait=found), decisions.barriers)
+    downstream = [
+        (decisions.judge(node, manner, at_origin=False), arrival, node)
+        for node, (manner, arrival) in reached.worst.items()
         if arrival.before is not None
     ]
-    items.sort(key=lambda item: (item.status.rank, item.depth, -item.score, str(item.artifact)))
-    partial = not all(lineage.recorded(item.artifact) for item in items)
-    return Impact(source=source, trait=trait, partial=partial, items=tuple(items))
+    downstream.sort(key=lambda one: (one[0].rank, one[1].depth, one[1].loss, one[2]))
+    return Impact(
+        source=source,
+        trait=trait,
+        partial=not all(lineage.table.recorded[node] for _, _, node in downstream),
+        items=tuple(
+            ImpactItem(
+                artifact=lineage.artifact(node),
+                status=status,
+                score=-arrival.loss,
+                depth=arrival.depth,
+                via=lineage.artifact(lineage.table.parents[arrival.edge]),
+            )
+            for status, arrival, node in downstream
+        ),
+    )
 
 
-def _trait(snapshot: Snapshot, name: str) -> Trait:
+def named_trait(snapshot: Snapshot, name: str) -> Trait:
+    """The trait of this name.
+
+    Raises:
+        UnknownReferenceError: There is none.
+    """
     recorded = snapshot.traits.get(name)
     if recorded is None:
         raise UnknownReferenceError(
@@ -135,114 +132,57 @@ def _trait(snapshot: Snapshot, name: str) -> Trait:
 _ANY_TRAIT = Trait(name="any covert trait", severity=Severity.CRITICAL)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Decisions:
-    """The clearances and blocks of one trait.
-
-    Args:
-        clearances: By artifact.
-        blocks: By parent and child; standing ones only.
-    """
-
-    clearances: Mapping[ArtifactId, Recorded[Clearance]]
-    blocks: Mapping[tuple[ArtifactId, ArtifactId], Recorded[Block]]
-
-    @classmethod
-    def of(
-        cls, snapshot: Snapshot, policy: Policy, trait: str, flagged: Collection[ArtifactId] = ()
-    ) -> "_Decisions":
-        """Gathers them; those who are flagged themselves, or are taken to be, can't be cleared at the same time."""
-        blamed = {flag.fact.artifact for flag in snapshot.standing_flags if flag.fact.trait == trait}
-        blamed.update(flagged)
-        clearances: dict[ArtifactId, Recorded[Clearance]] = {}
-        for clearance in snapshot.standing_clearances:
-            artifact = clearance.fact.artifact
-            if policy.lifetimes.has_ended(clearance, snapshot.as_of):
-                continue
-            if clearance.fact.trait == trait and artifact not in blamed:
-                known = clearances.setdefault(artifact, clearance)
-                if clearance.fact.stops_here and not known.fact.stops_here:
-                    clearances[artifact] = clearance
-        blocks: dict[tuple[ArtifactId, ArtifactId], Recorded[Block]] = {}
-        for block in snapshot.standing_blocks:
-            if block.fact.trait == trait:
-                blocks.setdefault((block.fact.parent, block.fact.child), block)
-        return cls(clearances=clearances, blocks=blocks)
-
-    def barriers(self) -> Barriers:
-        """What stops the trait on its way."""
-        return Barriers(
-            edges={
-                edge: Stopped(
-                    parent=edge[0],
-                    child=edge[1],
-                    trait=block.fact.trait,
-                    by=block.id,
-                    reason=block.fact.reason,
-                )
-                for edge, block in self.blocks.items()
-            },
-            artifacts={
-                artifact: Stopped(
-                    parent=artifact,
-                    child=artifact,
-                    trait=clearance.fact.trait,
-                    by=clearance.id,
-                    reason=clearance.fact.evidence,
-                )
-                for artifact, clearance in self.clearances.items()
-                if clearance.fact.stops_here
-            },
-        )
-
-    def judge(self, arrival: Arrival) -> tuple[Status, str]:
-        """Where an artifact stands that a flag reaches, and by which rule, once its clearance is heard."""
-        if arrival.hop is None:
-            return Status.AFFECTED, "flagged itself"
-        standing, rule = arrival.state.standing, arrival.hop.rule
-        clearance = self.clearances.get(arrival.state.artifact)
-        if clearance is None:
-            return standing, rule
-        return Status.CLEARED, f"cleared by {clearance.id}; otherwise {standing}: {rule}"
-
-
-_NO_DECISIONS = _Decisions(clearances={}, blocks={})
-
-
 @dataclass(frozen=True, slots=True)
-class _Source:
-    """A standing flag with its trait and what was decided of that trait."""
+class Source:
+    """A standing flag with its node, its trait, and what was decided of that trait."""
 
     flag: Recorded[Flag]
+    node: int
     trait: Trait
-    decisions: _Decisions
+    decisions: Decisions
 
-    def spread(self, kindred: Kindred, policy: Policy, within: Collection[ArtifactId]) -> "_Flagged":
-        artifact = self.flag.fact.artifact
-        conduction = Conduction(
-            kindred=kindred, policy=policy, origin=Origin.of(kindred, artifact), trait=self.trait
-        )
-        return _Flagged(self, spread(conduction, self.decisions.barriers(), within))
+    def spread(self, terrain: Terrain, below: Callable[[int], Iterable[int]] | None = None) -> Spread:
+        """Everything that the flag reaches, over some edges or all."""
+        origin = Origin.of(terrain.kindred, self.flag.fact.artifact)
+        conduction = Conduction(terrain=terrain, origin=origin, trait=self.trait)
+        return spread(conduction, self.decisions.barriers, below)
+
+
+def sources(snapshot: Snapshot, terrain: Terrain, trait: str | None) -> Iterator[Source]:
+    """The standing flags of a trait, or of all, on what the lineage holds."""
+    lineage = terrain.kindred.lineage
+    decisions: dict[str, Decisions] = {}
+    for flag in snapshot.standing_flags:
+        name, node = flag.fact.trait, lineage.find(flag.fact.artifact)
+        if node is None or trait not in {None, name}:
+            continue
+        if name not in decisions:
+            decisions[name] = Decisions.of(snapshot, lineage, terrain.policy, name)
+        yield Source(flag, node, named_trait(snapshot, name), decisions[name])
 
 
 @dataclass(frozen=True, slots=True)
-class _Flagged:
+class Flagged:
     """A flag and everything that it reaches."""
 
-    source: _Source
+    source: Source
     reached: Spread
 
-    def entry(self, artifact: ArtifactId) -> RiskEntry | None:
-        flag, trait = self.source.flag, self.source.trait
-        arrival = self.reached.worst.get(artifact)
-        if arrival is None:
+    def entry(self, node: int) -> RiskEntry | None:
+        """What a node may have inherited from the flag; None where it does not reach it."""
+        if node not in self.reached.worst:
             return None
-        status, rule = self.source.decisions.judge(arrival)
+        manner, arrival = self.reached.worst[node]
+        flag, trait, decisions = self.source.flag, self.source.trait, self.source.decisions
+        hop, clearance = self.reached.hop(arrival), decisions.clearances.get(node)
+        rule = "flagged itself" if hop is None else hop.rule
+        if hop is not None and clearance is not None:
+            rule = f"cleared by {clearance.id}; otherwise {manner.standing}: {rule}"
         return RiskEntry(
             trait=trait.name,
             severity=trait.severity,
-            status=status,
-            score=arrival.score,
+            status=decisions.judge(node, manner, at_origin=hop is None),
+            score=-arrival.loss,
             flag=flag.id,
             origin=flag.fact.artifact,
             depth=arrival.depth,
@@ -251,22 +191,41 @@ class _Flagged:
         )
 
 
-def _risks(
-    kindred: Kindred, policy: Policy, artifact: ArtifactId, spreads: tuple[_Flagged, ...]
-) -> ArtifactRisks:
-    entries = [entry for flagged in spreads if (entry := flagged.entry(artifact)) is not None]
+def _only(lineage: Lineage, nodes: set[int]) -> Callable[[int], Sequence[int]]:
+    """The edges down from a node that end at some nodes, which are closed under ancestry."""
+    below: dict[int, list[int]] = {}
+    for node in nodes:
+        for edge in lineage.above(node):
+            below.setdefault(lineage.table.parents[edge], []).append(edge)
+    return lambda node: below.get(node, ())
+
+
+def _risks(terrain: Terrain, artifact: ArtifactId, flagged: tuple[Flagged, ...]) -> ArtifactRisks:
+    kindred, trust = terrain.kindred, terrain.policy.trust
+    node = kindred.lineage.node(artifact)
+    entries = [entry for one in flagged if (entry := one.entry(node)) is not None]
     entries.sort(
         key=lambda entry: (entry.status.rank, -entry.severity.rank, -entry.score, entry.depth, entry.flag)
     )
-    unknown = gaps(kindred, artifact, policy.trust)
+    unknown = gaps(kindred, artifact, trust)
     unreached = Status.UNKNOWN if unknown else Status.CLEAR
     return ArtifactRisks(
         artifact=artifact,
         status=entries[0].status if entries else unreached,
         risks=tuple(entries),
         unknown=unknown,
-        roots=trust_roots(kindred.lineage, artifact, policy.trust),
-        stopped=tuple(
-            dict.fromkeys(stop for flagged in spreads for stop in flagged.reached.stopped_before(artifact))
-        ),
+        roots=trust_roots(kindred.lineage, artifact, trust),
+        stopped=_stopped_above(kindred.lineage, artifact, flagged),
     )
+
+
+def _stopped_above(
+    lineage: Lineage, artifact: ArtifactId, flagged: tuple[Flagged, ...]
+) -> tuple[Stopped, ...]:
+    """The barriers that the traits ran into and behind which an artifact lies."""
+    stops = tuple(dict.fromkeys(stop for one in flagged for stop in one.reached.stops))
+    if not stops:
+        return ()
+    line = lineage.line([artifact])
+    # What stops at an artifact stops behind it.
+    return tuple(stop for stop in stops if stop.child in line and not stop.parent == stop.child == artifact)

@@ -1,47 +1,54 @@
 """The spread of one trait from one artifact over the lineage.
 
-A search over states, not over artifacts: what an artifact hands on depends on how the trait came to it (`conduction`). Every
-factor lies in [0, 1] and every edge adds to the depth, so Dijkstra's search finds for each state the route with the highest
-score, then the shortest, then the first by names read from the artifact back to the origin. There are finitely many states, so
-cycles end by themselves, and nothing recurses.
+A search over states, not over artifacts: what an artifact hands on depends on the manner in which the trait came to it
+(`conduction`). Every factor lies in [0, 1] and every edge adds to the depth, so Dijkstra's search finds for each state the route with the
+highest score, then the shortest, then the first by names read from the artifact back to the origin. There are finitely many
+states, so cycles end by themselves, and nothing recurses.
+
+The search goes in waves: all nodes that are reached in one manner, with one score, over one number of edges. Within a wave what an
+edge does is asked once for each sort of edge; only singular edges are asked one by one. Nodes and edges are those of `Lineage`, and
+smaller where their names come first.
 """
 
 import heapq
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple, TypeAlias
 
-from provenance.artifacts import ArtifactId
-from provenance.lineage.graph import Lineage
-from provenance.risk.conduction import RANK, Conduction, Hop, State
+from provenance.risk.conduction import SINGULAR, Conduction, Hop, Manner
 from provenance.risk.report import Step, Stopped
 
+_Way: TypeAlias = tuple[int, Manner]
+"""The last edge of a way, and the manner in which its parent had the trait."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """A state and the best way found to it.
+
+class Arrival(NamedTuple):
+    """The best way found to one state; of two the smaller is the better.
 
     Args:
-        state: Where the way ends.
-        score: Product of its factors.
+        loss: Product of its factors, negative.
         depth: Number of its edges.
-        before: The state before; None at the origin.
-        hop: The last edge; None at the origin.
+        edge: The last of them; `ORIGIN` at the origin.
+        before: The manner in which that edge's parent had the trait; None at the origin.
     """
 
-    state: State
-    score: float = 1.0
-    depth: int = 0
-    before: State | None = None
-    hop: Hop | None = None
+    loss: float
+    depth: int
+    edge: int
+    before: Manner | None
 
-    @property
-    def order(self) -> tuple[object, ...]:
-        """Places the ways to one state, best first."""
-        if self.before is None or self.hop is None:
-            return (-self.score, self.depth)
-        step = self.hop.step
-        return (-self.score, self.depth, str(step.parent), step.relation, self.before.order)
+
+class Wave(NamedTuple):
+    """All that is reached by equal ways: the better wave is the smaller."""
+
+    loss: float
+    depth: int
+    manner: Manner
+
+
+ORIGIN = -1
+"""Stands for the edge by which a trait came to its origin: there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +56,12 @@ class Barriers:
     """The recorded decisions that end routes of one trait.
 
     Args:
-        edges: The blocks by parent and child.
-        artifacts: The clearances that stop at their artifact.
+        edges: The blocks, by edge.
+        nodes: The clearances that stop at their artifact, by node.
     """
 
-    edges: Mapping[tuple[ArtifactId, ArtifactId], Stopped]
-    artifacts: Mapping[ArtifactId, Stopped]
+    edges: Mapping[int, Stopped]
+    nodes: Mapping[int, Stopped]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -62,101 +69,126 @@ class Spread:
     """Everything that a trait reaches from one origin.
 
     Args:
-        lineage: The graph.
-        arrivals: By state, the origin's first.
+        conduction: The rules that it followed.
+        arrivals: By manner and node.
         stops: The barriers that it ran into.
-        within: What was looked at; None for everything.
     """
 
-    lineage: Lineage
-    arrivals: Mapping[State, Arrival]
+    conduction: Conduction
+    arrivals: Mapping[Manner, Mapping[int, Arrival]]
     stops: tuple[Stopped, ...]
-    within: Collection[ArtifactId] | None
+    _told: dict[_Way, tuple[Hop, Step]] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
-    def worst(self) -> Mapping[ArtifactId, Arrival]:
-        """The worst arrival at each artifact: the worst standing, then the best way to it."""
-        worst: dict[ArtifactId, Arrival] = {}
-        for state, arrival in self.arrivals.items():
-            other = worst.get(state.artifact)
-            if other is None or _badness(arrival) < _badness(other):
-                worst[state.artifact] = arrival
+    def worst(self) -> Mapping[int, tuple[Manner, Arrival]]:
+        """How the trait came to each node: the worst standing, and of the ways to that the best."""
+        worst: dict[int, tuple[Manner, Arrival]] = {}
+        for manner, reached in self.arrivals.items():
+            for node, arrival in reached.items():
+                other = worst.get(node)
+                if other is None or (manner.rank, arrival, manner) < (other[0].rank, other[1], other[0]):
+                    worst[node] = (manner, arrival)
         return worst
 
+    def hop(self, arrival: Arrival) -> Hop | None:
+        """What the last edge of a way did; None at the origin."""
+        return None if arrival.before is None else self._taken(arrival.edge, arrival.before)[0]
+
     def route(self, arrival: Arrival) -> tuple[Step, ...]:
-        """The way of an arrival, from the origin."""
-        steps = []
-        while arrival.before is not None and arrival.hop is not None:
-            steps.append(arrival.hop.step)
-            arrival = self.arrivals[arrival.before]
+        """A way, from the origin."""
+        parents, steps = self.conduction.kindred.lineage.table.parents, []
+        while arrival.before is not None:
+            steps.append(self._taken(arrival.edge, arrival.before)[1])
+            arrival = self.arrivals[arrival.before][parents[arrival.edge]]
         return tuple(reversed(steps))
 
-    def stopped_before(self, artifact: ArtifactId) -> Iterator[Stopped]:
-        """The barriers that stand between the origin and an artifact."""
-        return (stop for stop, shadow in self._shadows if artifact in shadow)
-
-    @cached_property
-    def _shadows(self) -> tuple[tuple[Stopped, frozenset[ArtifactId]], ...]:
-        """The barriers, each with all that an open way would have led to."""
-        shadows = []
-        for stop in self.stops:
-            below = {relative.artifact for relative in self.lineage.descendants(stop.child)}
-            if stop.parent != stop.child:
-                below.add(stop.child)
-            shadows.append((stop, frozenset(below)))
-        return tuple(shadows)
+    def _taken(self, edge: int, before: Manner) -> tuple[Hop, Step]:
+        """What an edge did, and its step in words; worked out once, since many ways share their first steps."""
+        if (edge, before) not in self._told:
+            link = self.conduction.kindred.lineage.link(edge)
+            hop = self.conduction.hop(before, link)
+            self._told[edge, before] = (hop, hop.step(link))
+        return self._told[edge, before]
 
 
 def spread(
-    conduction: Conduction, barriers: Barriers, within: Collection[ArtifactId] | None = None
+    conduction: Conduction, barriers: Barriers, below: Callable[[int], Iterable[int]] | None = None
 ) -> Spread:
     """Spreads a trait from its origin.
 
     Args:
         conduction: The rules.
         barriers: What stops it.
-        within: The artifacts to look at, closed under ancestry; None for all.
+        below: The edges to follow down from a node; None for all.
     """
-    lineage = conduction.kindred.lineage
-    start = Arrival(state=conduction.start())
-    arrivals = {start.state: start}
-    # The running number keeps the queue from comparing states.
-    queue: list[tuple[float, int, int, State]] = [(-start.score, start.depth, 0, start.state)]
-    pushed = 0
-    settled: set[State] = set()
+    lineage, sorts = conduction.kindred.lineage, conduction.terrain.sorts
+    children, follow = lineage.table.children, below or lineage.below
+    search = _Search(conduction)
     stops: dict[Stopped, None] = {}
-    while queue:
-        state = heapq.heappop(queue)[-1]
-        if state in settled:
-            continue
-        settled.add(state)
-        if state.artifact in barriers.artifacts:
-            stops[barriers.artifacts[state.artifact]] = None
-            continue
-        for relation in lineage.children(state.artifact):
-            if within is not None and relation.child not in within:
+    for wave, nodes in search.waves():
+        ahead: dict[int, tuple[dict[int, _Way], Mapping[int, Arrival]]] = {}
+        for node in nodes:
+            if node in barriers.nodes:
+                stops[barriers.nodes[node]] = None
                 continue
-            if (edge := (relation.parent, relation.child)) in barriers.edges:
-                stops[barriers.edges[edge]] = None
-                continue
-            arrival = _onward(arrivals[state], conduction.hop(state, relation))
-            known = arrivals.get(arrival.state)
-            if known is None or arrival.order < known.order:
-                arrivals[arrival.state] = arrival
-                pushed += 1
-                heapq.heappush(queue, (-arrival.score, arrival.depth, pushed, arrival.state))
-    return Spread(lineage=lineage, arrivals=arrivals, stops=tuple(stops), within=within)
+            for edge in follow(node):
+                if edge in barriers.edges:
+                    stops[barriers.edges[edge]] = None
+                    continue
+                sort = sorts[edge]
+                if sort not in ahead or sort == SINGULAR:
+                    ahead[sort] = search.ahead(wave, edge, sort)
+                ways, settled = ahead[sort]
+                child = children[edge]
+                if child not in settled:
+                    way = (edge, wave.manner)
+                    known = ways.get(child)
+                    if known is None or way < known:
+                        ways[child] = way
+    return Spread(conduction=conduction, arrivals=search.arrivals, stops=tuple(stops))
 
 
-def _onward(arrival: Arrival, hop: Hop) -> Arrival:
-    return Arrival(
-        state=hop.state,
-        score=arrival.score * hop.step.factor,
-        depth=arrival.depth + 1,
-        before=arrival.state,
-        hop=hop,
-    )
+class _Search:
+    """What has been reached, and the waves that are still to come.
 
+    Args:
+        conduction: The rules.
+    """
 
-def _badness(arrival: Arrival) -> tuple[object, ...]:
-    return (RANK[arrival.state.standing], arrival.order, arrival.state.order)
+    def __init__(self, conduction: Conduction) -> None:
+        self.arrivals: dict[Manner, dict[int, Arrival]] = {}
+        self._conduction = conduction
+        self._lineage = conduction.kindred.lineage
+        self._hops: dict[tuple[Manner, int], Hop] = {}
+        self._coming: dict[Wave, dict[int, _Way]] = {}
+        self._queue: list[Wave] = []
+
+    def waves(self) -> Iterator[tuple[Wave, Iterable[int]]]:
+        """Each wave with the nodes that it is the first to reach in its manner, the best wave first."""
+        origin = self._lineage.node(self._conduction.origin.artifact)
+        start = self._conduction.start()
+        self.arrivals[start] = {origin: Arrival(-1.0, 0, ORIGIN, None)}
+        yield Wave(-1.0, 0, start), (origin,)
+        while self._queue:
+            wave = heapq.heappop(self._queue)
+            settled = self.arrivals[wave.manner]
+            fresh = {
+                node: Arrival(wave.loss, wave.depth, edge, before)
+                for node, (edge, before) in self._coming.pop(wave).items()
+                if node not in settled
+            }
+            settled.update(fresh)
+            yield wave, fresh
+
+    def ahead(self, wave: Wave, edge: int, sort: int) -> tuple[dict[int, _Way], Mapping[int, Arrival]]:
+        """The wave to which an edge leads on: the ways by which it comes to its nodes, and what was reached before in its manner."""
+        hop = None if sort == SINGULAR else self._hops.get((wave.manner, sort))
+        if hop is None:
+            hop = self._conduction.hop(wave.manner, self._lineage.link(edge))
+            if sort != SINGULAR:
+                self._hops[wave.manner, sort] = hop
+        next_ = Wave(wave.loss * hop.factor, wave.depth + 1, hop.manner)
+        if next_ not in self._coming:
+            self._coming[next_] = {}
+            heapq.heappush(self._queue, next_)
+        return self._coming[next_], self.arrivals.setdefault(hop.manner, {})
