@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from provenance.findings import Finding, Flagging
-from provenance.risk import Change
+from provenance.risk import Change, Impact
 from provenance.traits import Flag
 
 
@@ -81,6 +81,28 @@ class FindingAnswer:
     id: str
     changed: tuple[Change, ...]
     recorded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImpactAnswer(Impact):
+    """The answer to `impact`.
+
+    Args:
+        total: How many artifacts there are downstream; more than items where only the first were asked for.
+    """
+
+    total: int
+
+    @classmethod
+    def of(cls, impact: Impact, limit: int | None) -> "ImpactAnswer":
+        """An answer, or the beginning of it."""
+        return cls(
+            source=impact.source,
+            trait=impact.trait,
+            partial=impact.partial,
+            items=impact.items[:limit],
+            total=len(impact.items),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ from provenance.preflight import Preflight
 from provenance.probing import Probe
 from provenance.registration import Registration
 from provenance.relations import Link
-from provenance.risk import ArtifactRisks, Check, Impact, RiskReport
+from provenance.risk import ArtifactRisks, Check, RiskReport
 from provenance.risk.policy_explanation import Explanation
 from provenance.risk.policy_review import PolicyCheck, PolicyReport
 from provenance.sameinit import Comparison
@@ -33,7 +33,8 @@ from provenance.status import RegistryStatus
 from provenance.store import Verification
 from provenance.traits import Trait
 from provenance.view import Description
-from provenance_cli.answers import FindingAnswer, FlagAnswer, FlaggingAnswer, ProjectionAnswer
+from provenance.watching import Event
+from provenance_cli.answers import FindingAnswer, FlagAnswer, FlaggingAnswer, ImpactAnswer, ProjectionAnswer
 from provenance_cli.main import COMMANDS, provenance
 
 ANSWERS: Mapping[str, Any] = {
@@ -54,7 +55,8 @@ ANSWERS: Mapping[str, Any] = {
     "block": FindingAnswer,
     "risks": RiskReport,
     "why": ArtifactRisks,
-    "impact": Impact,
+    "impact": ImpactAnswer,
+    "impact-notify": Event,
     "check": Check,
     "policy-show": PolicyReport,
     "policy-check": PolicyCheck,

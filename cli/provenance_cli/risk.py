@@ -1,7 +1,5 @@
 """risks, why, impact."""
 
-import csv
-import sys
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -140,37 +138,3 @@ def _print_route(found: "ArtifactRisks", risk: "RiskEntry") -> None:
 def _term(term: "Term") -> str:
     source = "" if term.evidence is None else f" by {term.evidence}"
     return f"{term.value:.2f} ({term.name}{source})"
-
-
-@click.command()
-@click.argument("ref")
-@click.option(
-    "--trait", metavar="T", help="A trait: its flags as they stand, or as if REF were flagged with it."
-)
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
-@policy_option
-@registry_options
-@as_of_option
-@json_option
-def impact(
-    ref: str,
-    trait: str | None,
-    as_csv: bool,
-    policy: str | None,
-    registry: str | None,
-    actor: str | None,
-    as_of: datetime | None,
-    as_json: bool,
-) -> None:
-    """List what is downstream of REF, worst first: whom to recall. Python: View.impact()."""
-    with open_registry(registry, actor) as opened:
-        found = opened.view(as_of=as_of, policy=read_policy(policy)).impact(ref, trait)
-    headers = ("artifact", "status", "score", "depth", "via")
-    rows = [(one.artifact, one.status, f"{one.score:.2f}", one.depth, one.via) for one in found.items]
-    if as_json:
-        print_json(found)
-    elif as_csv:
-        csv.writer(sys.stdout).writerows([headers, *rows])
-    else:
-        print_table(headers, rows)
-        note(f"{len(rows)} artifacts downstream of {found.source}")

@@ -201,10 +201,15 @@ def require_traits(transaction: Transaction, names: Collection[str]) -> None:
     """
     missing = sorted(set(names) - {one.fact.name for one in transaction.about("trait", names)})
     if missing:
-        raise UnknownReferenceError(
-            f"there is no trait {missing[0]!r}",
-            hint=f"Make it with `provenance trait add {missing[0]} --severity ...`; `provenance trait ls` lists those there are.",
-        )
+        raise no_trait(missing[0])
+
+
+def no_trait(name: str) -> UnknownReferenceError:
+    """The error that says that a name stands for no trait."""
+    return UnknownReferenceError(
+        f"there is no trait {name!r}",
+        hint=f"Make it with `provenance trait add {name} --severity ...`; `provenance trait ls` lists those there are.",
+    )
 
 
 def require_future(expires_at: datetime | None, of: str) -> None:
@@ -234,13 +239,12 @@ class Known:
         cls,
         transaction: Transaction,
         recorded: Sequence[Recorded[Fact]],
-        subjects: Iterable[ArtifactId],  # noqa: ARG003 - until Transaction.reading() is there
+        subjects: Iterable[ArtifactId],
     ) -> "Known":
         """Fetches it, while the transaction is open: what the findings change is worked out when it no longer keeps others waiting."""
-        entries = transaction._head.entries  # noqa: SLF001 - until Transaction.reading() is there
-        whole = transaction.snapshot()
-        before = Snapshot(tuple(one for one in whole.facts if one.seq <= entries), whole.as_of)
-        fresh = dict.fromkeys(one for one in recorded if one.seq > entries)
+        reading = transaction.reading()
+        before = reading.below(subjects)
+        fresh = dict.fromkeys(one for one in recorded if one.seq > reading.head.entries)
         return cls(before, Snapshot((*before.facts, *fresh), before.as_of) if fresh else before)
 
 

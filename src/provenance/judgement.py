@@ -1,10 +1,10 @@
-"""Judgement: what people find about traits and decide about them; the part of `provenance.registry.Registry` that flags.
+"""Judgement: what people find about traits and decide about them, and who hears of it; the part of `provenance.registry.Registry` that flags.
 
-Each method records in one transaction, and says what that changes at and below its subject under the registry's policy. What is checked
-first is `provenance.findings`. With ``dry_run`` it answers the same and records nothing.
+A method that records does so in one transaction, and says what that changes at and below its subject under the registry's policy. What
+is checked first is `provenance.findings`. With ``dry_run`` it answers the same and records nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from provenance.probing import ByBank, ByResults, Entry, Probe
     from provenance.risk import Policy
     from provenance.store import Transaction
+    from provenance.watching import Event, Mark, Patience, Watch
 
 F = TypeVar("F", bound=Fact)
 _Appended: TypeAlias = "tuple[Recorded[F], str, ArtifactId]"
@@ -28,7 +29,7 @@ _Appended: TypeAlias = "tuple[Recorded[F], str, ArtifactId]"
 
 
 class Judgement(Examination):
-    """The findings that a registry records."""
+    """The findings that a registry records and tells of."""
 
     def add_trait(
         self, name: str, *, severity: Severity | str, description: str = "", overt: bool = False
@@ -197,3 +198,68 @@ class Judgement(Examination):
             if dry_run:
                 transaction.discard()
         return findings.judge(recorded, known, trait=trait, subject=subject, policy=applied)
+
+    # --- watching ------------------------------------------------------------------------------------------------------
+
+    def watch(
+        self,
+        refs: Iterable[Ref] = (),
+        *,
+        trait: str | None = None,
+        after: "Mark | int" = 0,
+        policy: "Policy | None" = None,
+    ) -> "Iterator[Event]":
+        """What happened to flags since a position in the ledger, in order; each event says where to go on after it, see `provenance.watching`.
+
+        Args:
+            refs: Only what happens to these and to all below them; none for everything.
+            trait: Only this trait; None for any.
+            after: A position in the ledger (0: from the beginning), or the ``mark`` of an event.
+            policy: The policy that applies; default: the registry's own.
+        """
+        watch = self._watch(refs, trait, policy)
+        return watch.events(watch.at(after) if isinstance(after, int) else after)
+
+    def notify(
+        self,
+        target: str,
+        refs: Iterable[Ref] = (),
+        *,
+        trait: str | None = None,
+        start: int | None = None,
+        every: float | None = None,
+        policy: "Policy | None" = None,
+        patience: "Patience | None" = None,
+    ) -> "Iterator[Event]":
+        """Tells a receiver what happens to flags, each event at least once, from where it stopped; yields those that it took.
+
+        Args:
+            target: A URL that takes JSON by POST, or a command that reads it from its standard input.
+            refs: As in `watch`.
+            trait: As in `watch`.
+            start: After which position to begin where this target was never told; default: after all that is recorded by now.
+            every: Look again after so many seconds, for ever; None to end when all is told.
+            policy: As in `watch`.
+            patience: How long a receiver is asked that does not say yes.
+
+        Raises:
+            ConflictError: Another process tells this target the same.
+            DeliveryError: The receiver does not say yes; what it did not take is told the next time.
+        """
+        from provenance.watching import Patience, Teller, key_of, receiver
+
+        watch = self._watch(refs, trait, policy)
+        memory = self._ledger.watch(key_of(target, watch))
+        teller = Teller(
+            watch=watch, receiver=receiver(target), memory=memory, patience=patience or Patience()
+        )
+        return teller.tell(watch.now() if start is None else watch.at(start), every=every)
+
+    def _watch(self, refs: Iterable[Ref], trait: str | None, policy: "Policy | None") -> "Watch":
+        from provenance.findings import no_trait
+        from provenance.watching import Watch
+
+        if trait is not None and self._ledger.at().trait(trait) is None:
+            raise no_trait(trait)
+        artifacts = frozenset(self.resolve(ref) for ref in refs)
+        return Watch(ledger=self._ledger, policy=policy or self.policy, artifacts=artifacts, trait=trait)
