@@ -1,19 +1,34 @@
-"""ls, show, ancestors, descendants, roots, path, exposures, family."""
+"""ls, show, ancestors, descendants, roots, path, common, exposures, family."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from provenance.artifacts import ArtifactKind
+from provenance.errors import UsageError
 from provenance.relations import RelationKind
-from provenance_cli.options import as_of_option, json_option, open_registry, registry_options
-from provenance_cli.output import as_data, note, print_json, print_table, say, size
+from provenance_cli.listing import Columns, Listing, listing_options
+from provenance_cli.options import (
+    as_of_option,
+    json_option,
+    key_values,
+    open_registry,
+    read_statuses,
+    registry_options,
+)
+from provenance_cli.output import as_data, note, print_csv, print_json, say, size
 
 if TYPE_CHECKING:
-    from provenance.lineage import Member, Relative
+    from provenance.artifacts import Artifact, ArtifactId
+    from provenance.facts import Recorded
+    from provenance.lineage import CommonAncestor, Exposure, Member, Relative
+    from provenance.relations import Link
+    from provenance.view import Description
+
+_MOST_CHILDREN = 20  # shown of one artifact; a base model has thousands
+_MOST_PATHS = 100
 
 _kinds_option = click.option(
     "--kind",
@@ -22,44 +37,83 @@ _kinds_option = click.option(
     type=click.Choice([kind.value for kind in ArtifactKind]),
     help="Only of this kind.",
 )
+_relations_option = click.option(
+    "--relation",
+    "relations",
+    multiple=True,
+    type=click.Choice([kind.value for kind in RelationKind]),
+    metavar="KIND",
+    help="Follow only this relation.",
+)
+
+
+def _kinds(words: tuple[str, ...]) -> set[ArtifactKind] | None:
+    return {ArtifactKind(word) for word in words} or None
+
+
+def _relations(words: tuple[str, ...]) -> set[RelationKind] | None:
+    return {RelationKind(word) for word in words} or None
+
+
+# --- what is recorded --------------------------------------------------------------------------------------------------
+
+
+def _artifact_row(recorded: "Recorded[Artifact]", whole: bool) -> tuple[object, ...]:
+    content = recorded.fact.content
+    what: tuple[object, ...] = ("", "", "")
+    if content:
+        bytes_ = content.size_bytes if whole else size(content.size_bytes)
+        what = (content.format, bytes_, content.digest if whole else content.digest.short)
+    moment = recorded.recorded_at.isoformat() if whole else f"{recorded.recorded_at:%Y-%m-%d %H:%M}"
+    return (recorded.fact.id, *what, moment, recorded.actor)
+
+
+_ARTIFACTS: "Columns[Recorded[Artifact]]" = Columns(
+    headers=("artifact", "format", "size", "digest", "registered", "by"),
+    row=_artifact_row,
+    key=lambda one: one.fact.id,
+    data=lambda one: {
+        **as_data(one.fact),
+        "actor": one.actor,
+        "registered_at": as_data(one.recorded_at),
+    },
+)
 
 
 @click.command()
 @click.argument("pattern", default="*")
 @_kinds_option
+@click.option("--meta", "metadata", multiple=True, metavar="K=V", help="Only with this word; several must all be there.")
+@click.option(
+    "--trait", metavar="T", help="Only what is flagged with this trait; with --status, where it stands with it."
+)
+@click.option("--status", "statuses", multiple=True, metavar="S", help="Only of this status by inherited risk.")
+@listing_options
 @registry_options
 @as_of_option
-@json_option
 def ls(
     pattern: str,
     kinds: tuple[str, ...],
+    metadata: tuple[str, ...],
+    trait: str | None,
+    statuses: tuple[str, ...],
+    listing: Listing,
     registry: str | None,
     actor: str | None,
     as_of: datetime | None,
-    as_json: bool,
 ) -> None:
-    """List what is recorded; PATTERN is a name with * and ?. Python: View.snapshot."""
+    """List what is recorded, in order of names; PATTERN is a name with * and ?. Python: View.artifacts()."""
     with open_registry(registry, actor) as opened:
-        snapshot = opened.view(as_of=as_of).snapshot
-    found = [
-        recorded
-        for artifact, recorded in sorted(snapshot.artifacts.items())
-        if fnmatchcase(artifact.name, pattern) and (not kinds or artifact.kind.value in kinds)
-    ]
-    if as_json:
-        print_json(
-            [
-                {**as_data(one.fact), "actor": one.actor, "registered_at": as_data(one.recorded_at)}
-                for one in found
-            ]
+        found = opened.view(as_of=as_of).artifacts(
+            pattern,
+            kinds=_kinds(kinds) or (),
+            metadata=key_values(metadata, "--meta"),
+            trait=trait,
+            statuses=read_statuses(statuses),
+            after=listing.after,
+            limit=listing.sought,
         )
-        return
-    rows = []
-    for recorded in found:
-        content = recorded.fact.content
-        what = (content.format, size(content.size_bytes), content.digest.short) if content else ("", "", "")
-        rows.append((recorded.fact.id, *what, f"{recorded.recorded_at:%Y-%m-%d %H:%M}", recorded.actor))
-    print_table(("artifact", "format", "size", "digest", "registered", "by"), rows)
+    listing.print(found, _ARTIFACTS)
 
 
 @click.command()
@@ -68,7 +122,7 @@ def ls(
 @as_of_option
 @json_option
 def show(ref: str, registry: str | None, actor: str | None, as_of: datetime | None, as_json: bool) -> None:
-    """Show one artifact: content, parents, children, flags, evidence. Python: View.show()."""
+    """Show one artifact: content, names, parents, children, findings, evidence. Python: View.show()."""
     with open_registry(registry, actor) as opened:
         found = opened.view(as_of=as_of).show(ref)
     if as_json:
@@ -80,67 +134,78 @@ def show(ref: str, registry: str | None, actor: str | None, as_of: datetime | No
         rows = f", {content.rows} rows" if content.rows is not None else ""
         say(f"  content   {content.format}, {content.files} files, {size(content.size_bytes)}{rows}")
         say(f"  digest    {content.digest}")
-    lines = [("location", found.location)] if found.location else []
+    for name, text in (*_recorded_of(found), *_found_of(found)):
+        say(f"  {name:<9} {text}")
+
+
+def _recorded_of(found: "Description") -> list[tuple[str, object]]:
+    """What was said of an artifact when it was registered, and where it stands in the lineage."""
+    lines: list[tuple[str, object]] = [("location", found.location)] if found.location else []
+    lines += [("alias", name) for name in found.aliases]
     lines += [("root", "its ancestry begins here, as declared")] if found.artifact.declared_root else []
     if generation := found.artifact.generation:
         lines += [("prompt", generation.system_prompt or "none")]
         lines += [("sampling", f"{key}={value}") for key, value in generation.sampling.items()]
     lines += [("meta", f"{key}={value}") for key, value in found.artifact.metadata.items()]
     lines += [("parent", f"{relation.kind} {relation.parent}") for relation in found.parents]
-    lines += [("child", f"{relation.child} {relation.kind}") for relation in found.children]
-    lines += [("missing", gap) for gap in found.gaps]
+    lines += [("child", f"{relation.child} {relation.kind}") for relation in found.children[:_MOST_CHILDREN]]
+    if (more := len(found.children) - _MOST_CHILDREN) > 0:
+        lines += [("child", f"{more} more: provenance descendants {found.artifact.id} --depth 1")]
+    return lines
+
+
+def _found_of(found: "Description") -> list[tuple[str, object]]:
+    """What is missing, and what people and tests found."""
+    lines: list[tuple[str, object]] = [("missing", gap) for gap in found.gaps]
     lines += [(one.id, f"{one.fact.trait}: {one.fact.evidence}") for one in found.flags]
-    for one in found.evidence:
-        evidence = one.fact
-        lines += [
-            (one.id, f"{evidence.test} {evidence.parent} -> {evidence.child}: {evidence.verdict.value}")
-        ]
-    for name, text in lines:
-        say(f"  {name:<9} {text}")
+    lines += [(one.id, f"{one.fact.trait}: {one.fact.evidence}") for one in found.clearances]
+    lines += [
+        (one.id, f"{one.fact.parent} -> {one.fact.child}, {one.fact.trait}: {one.fact.reason}")
+        for one in found.blocks
+    ]
+    lines += [
+        (one.id, f"{one.fact.test} {one.fact.parent} -> {one.fact.child}: {one.fact.verdict.value}")
+        for one in found.evidence
+    ]
+    return lines
+
+
+# --- walks -------------------------------------------------------------------------------------------------------------
+
+_RELATIVES: "Columns[Relative]" = Columns(
+    headers=("depth", "artifact", "by"),
+    row=lambda one, _whole: (one.depth, one.artifact, one.via),
+    key=lambda one: one.artifact,
+)
 
 
 def _relatives_command(name: str, summary: str) -> click.Command:
     """`ancestors` and `descendants` are one command in two directions."""
 
-    @click.command(name, help=f"{summary} Python: Lineage.{name}().")
+    @click.command(name, help=f"{summary} Python: View.{name}().")
     @click.argument("ref")
     @click.option("--depth", type=click.IntRange(min=1), help="No further than this many relations.")
     @_kinds_option
-    @click.option(
-        "--relation",
-        "relations",
-        multiple=True,
-        type=click.Choice([kind.value for kind in RelationKind]),
-        metavar="KIND",
-        help="Follow only this relation.",
-    )
+    @_relations_option
+    @listing_options
     @registry_options
     @as_of_option
-    @json_option
     def command(
         ref: str,
         depth: int | None,
         kinds: tuple[str, ...],
         relations: tuple[str, ...],
+        listing: Listing,
         registry: str | None,
         actor: str | None,
         as_of: datetime | None,
-        as_json: bool,
     ) -> None:
         with open_registry(registry, actor) as opened:
             view = opened.view(as_of=as_of)
-        artifact = view.resolve(ref)
-        walk: Callable[..., tuple[Relative, ...]] = getattr(view.lineage, name)
-        found = walk(
-            artifact,
-            depth=depth,
-            kinds={ArtifactKind(kind) for kind in kinds} or None,
-            relations={RelationKind(kind) for kind in relations} or None,
-        )
-        if as_json:
-            print_json([as_data(one) for one in found])
-            return
-        print_table(("depth", "artifact", "by"), [(one.depth, one.artifact, one.via) for one in found])
+            artifact = view.resolve(ref)
+            walk: Callable[..., tuple[Relative, ...]] = getattr(view, name)
+            found = walk(artifact, depth=depth, kinds=_kinds(kinds), relations=_relations(relations))
+            listing.print(listing.rest(found, _RELATIVES, view.resolve), _RELATIVES)
         note(f"{len(found)} {name} of {artifact}")
 
     return command
@@ -149,40 +214,191 @@ def _relatives_command(name: str, summary: str) -> click.Command:
 ancestors = _relatives_command("ancestors", "List what REF comes from, nearest first.")
 descendants = _relatives_command("descendants", "List what comes from REF, nearest first.")
 
-
-def _listing_command(
-    name: str, summary: str, headers: tuple[str, ...], row: Callable[[Any], tuple[object, ...]]
-) -> click.Command:
-    """Commands that ask one question of one artifact's lineage and list the answers."""
-
-    @click.command(name, help=summary)
-    @click.argument("ref")
-    @registry_options
-    @as_of_option
-    @json_option
-    def command(
-        ref: str, registry: str | None, actor: str | None, as_of: datetime | None, as_json: bool
-    ) -> None:
-        with open_registry(registry, actor) as opened:
-            found = getattr(opened.view(as_of=as_of), name)(ref)
-        if as_json:
-            print_json([as_data(one) for one in found])
-            return
-        print_table(headers, [row(one) for one in found])
-
-    return command
-
-
-roots = _listing_command(
-    "roots", "List where the ancestry of REF begins. Python: View.roots().", ("root",), lambda one: (one,)
+_ROOTS: "Columns[ArtifactId]" = Columns(
+    headers=("root",), row=lambda one, _whole: (one,), key=lambda one: one
 )
-family = _listing_command(
-    "family",
-    "List the models that share an initialisation with REF, and say whether a record or a test makes them kin, and how "
-    "close: `same` are a model, its ancestors and its descendants, and copies of these; `diverged` were trained apart. Python: View.family().",
-    ("model", "kinship", "through", "by"),
-    lambda one: (one.artifact, one.kinship, one.through, _why_kin(one)),
+
+
+@click.command()
+@click.argument("ref")
+@_kinds_option
+@_relations_option
+@listing_options
+@registry_options
+@as_of_option
+def roots(
+    ref: str,
+    kinds: tuple[str, ...],
+    relations: tuple[str, ...],
+    listing: Listing,
+    registry: str | None,
+    actor: str | None,
+    as_of: datetime | None,
+) -> None:
+    """List where the ancestry of REF begins. Python: View.roots()."""
+    with open_registry(registry, actor) as opened:
+        view = opened.view(as_of=as_of)
+        found = view.roots(ref, kinds=_kinds(kinds), relations=_relations(relations))
+        listing.print(listing.rest(found, _ROOTS, view.resolve), _ROOTS)
+
+
+_COMMON: "Columns[CommonAncestor]" = Columns(
+    headers=("artifact", "depths", "lowest"),
+    row=lambda one, _whole: (one.artifact, " ".join(map(str, one.depths)), "yes" if one.lowest else "no"),
+    key=lambda one: one.artifact,
 )
+
+
+@click.command()
+@click.argument("refs", nargs=-1, required=True)
+@_kinds_option
+@click.option("--lowest", is_flag=True, help="Only those from which no other common ancestor descends.")
+@listing_options
+@registry_options
+@as_of_option
+def common(
+    refs: tuple[str, ...],
+    kinds: tuple[str, ...],
+    lowest: bool,
+    listing: Listing,
+    registry: str | None,
+    actor: str | None,
+    as_of: datetime | None,
+) -> None:
+    """List what all of REFS come from, nearest first; an artifact counts as its own ancestor. Python: View.common()."""
+    with open_registry(registry, actor) as opened:
+        view = opened.view(as_of=as_of)
+        wanted = _kinds(kinds)
+        found = [
+            one
+            for one in view.common(refs)
+            if (one.lowest or not lowest) and (wanted is None or one.artifact.kind in wanted)
+        ]
+        listing.print(listing.rest(found, _COMMON, view.resolve), _COMMON)
+
+
+# --- paths -------------------------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.argument("ancestor")
+@click.argument("descendant")
+@click.option("--all", "everything", is_flag=True, help="Every simple path, shortest first.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help=f"With --all, at most so many; default: {_MOST_PATHS}.",
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@registry_options
+@as_of_option
+@json_option
+def path(
+    ancestor: str,
+    descendant: str,
+    everything: bool,
+    limit: int | None,
+    as_csv: bool,
+    registry: str | None,
+    actor: str | None,
+    as_of: datetime | None,
+    as_json: bool,
+) -> None:
+    """Show the shortest path from ANCESTOR down to DESCENDANT, or all. Python: View.path(), View.paths()."""
+    if limit is not None and not everything:
+        raise UsageError("--limit says how many of --all")
+    if as_csv and as_json:
+        raise UsageError("say --csv or --json, not both")
+    most = (limit or _MOST_PATHS) if everything else 1
+    with open_registry(registry, actor) as opened:
+        view = opened.view(as_of=as_of)
+        upper, lower = view.resolve(ancestor), view.resolve(descendant)
+        if everything:
+            found = view.paths(upper, lower, limit=most + 1)
+        else:
+            shortest = view.path(upper, lower)
+            found = () if shortest is None else (shortest,)
+    shown = found[:most]
+    if as_json:
+        data = [[as_data(link) for link in way] for way in shown]
+        print_json(data if everything else (data or [[]])[0])
+    elif as_csv:
+        print_csv(("path", "step", "parent", "relation", "child"), _path_rows(shown))
+    else:
+        _print_paths(upper, shown)
+    if not found:
+        note(f"no path leads from {upper} to {lower}")
+    if len(found) > most:
+        note(f"more than {most} paths lead there: --limit N shows more")
+    raise click.exceptions.Exit(0 if found else 3)
+
+
+def _path_rows(ways: "Sequence[tuple[Link, ...]]") -> list[tuple[object, ...]]:
+    return [
+        (number, step, link.parent, link.kind, link.child)
+        for number, way in enumerate(ways, 1)
+        for step, link in enumerate(way, 1)
+    ]
+
+
+def _print_paths(upper: "ArtifactId", ways: "Sequence[tuple[Link, ...]]") -> None:
+    for way in ways:
+        say(str(upper))
+        for link in way:
+            say(f"  -> {link.child}  ({link.kind})")
+
+
+# --- exposures and families --------------------------------------------------------------------------------------------
+
+_EXPOSED = ("teacher", "how", "student", "through")
+
+
+def _exposure_row(one: "Exposure", _whole: bool) -> tuple[object, ...]:
+    return (one.teacher, one.how, one.student, ", ".join(map(str, one.datasets)) or "directly")
+
+
+_TEACHERS: "Columns[Exposure]" = Columns(
+    headers=_EXPOSED, row=_exposure_row, key=lambda one: one.teacher
+)
+_STUDENTS: "Columns[Exposure]" = Columns(
+    headers=_EXPOSED, row=_exposure_row, key=lambda one: one.student
+)
+
+
+@click.command()
+@click.argument("ref")
+@click.option(
+    "--as",
+    "role",
+    type=click.Choice(["student", "teacher"]),
+    help="Which end REF is; default: a model is a student, a teacher a teacher. Of a model as teacher: whom the teachers that "
+    "embody it reached; of a teacher as student: whose hand was in its models.",
+)
+@listing_options
+@registry_options
+@as_of_option
+def exposures(
+    ref: str,
+    role: str | None,
+    listing: Listing,
+    registry: str | None,
+    actor: str | None,
+    as_of: datetime | None,
+) -> None:
+    """List the teachers whose hand was in what REF was trained on, or the students that REF reached.
+
+    --after names one of those teachers, or students. Python: View.exposures().
+    """
+    from provenance.lineage_view import Role
+
+    with open_registry(registry, actor) as opened:
+        view = opened.view(as_of=as_of)
+        artifact = view.resolve(ref)
+        found = view.exposures(artifact, role=None if role is None else Role(role))
+        reached = role == "teacher" or (role is None and artifact.kind is ArtifactKind.TEACHER)
+        columns = _STUDENTS if reached else _TEACHERS
+        listing.print(listing.rest(found, columns, view.resolve), columns)
 
 
 def _why_kin(member: "Member") -> str:
@@ -193,40 +409,27 @@ def _why_kin(member: "Member") -> str:
     return f"{member.evidence} ({member.measured or 'kin'}{p})"
 
 
-exposures = _listing_command(
-    "exposures",
-    "List the teachers whose hand was in what REF was trained on, or the students that REF reached. "
-    "Python: View.exposures().",
-    ("teacher", "how", "student", "through"),
-    lambda one: (one.teacher, one.how, one.student, ", ".join(map(str, one.datasets)) or "directly"),
+_MEMBERS: "Columns[Member]" = Columns(
+    headers=("model", "kinship", "through", "by"),
+    row=lambda one, _whole: (one.artifact, one.kinship, one.through, _why_kin(one)),
+    key=lambda one: one.artifact,
 )
 
 
 @click.command()
-@click.argument("ancestor")
-@click.argument("descendant")
+@click.argument("ref")
+@listing_options
 @registry_options
 @as_of_option
-@json_option
-def path(
-    ancestor: str,
-    descendant: str,
-    registry: str | None,
-    actor: str | None,
-    as_of: datetime | None,
-    as_json: bool,
+def family(
+    ref: str, listing: Listing, registry: str | None, actor: str | None, as_of: datetime | None
 ) -> None:
-    """Show the shortest path from ANCESTOR down to DESCENDANT. Python: Lineage.path()."""
+    """List the models that share an initialisation with REF, and say whether a record or a test makes them kin.
+
+    And how close: `same` are a model, its ancestors and its descendants, and copies of these; `diverged` were trained
+    apart. Python: View.family().
+    """
     with open_registry(registry, actor) as opened:
         view = opened.view(as_of=as_of)
-    upper, lower = view.resolve(ancestor), view.resolve(descendant)
-    found = view.lineage.path(upper, lower)
-    if as_json:
-        print_json([as_data(one) for one in found or ()])
-    elif found is None:
-        note(f"no path leads from {upper} to {lower}")
-    else:
-        say(str(upper))
-        for relation in found:
-            say(f"  -> {relation.child}  ({relation.kind})")
-    raise click.exceptions.Exit(0 if found is not None else 3)
+        found = view.family(ref)
+        listing.print(listing.rest(found, _MEMBERS, view.resolve), _MEMBERS)

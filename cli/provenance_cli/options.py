@@ -14,7 +14,7 @@ from provenance.moments import read_moment
 
 if TYPE_CHECKING:
     from provenance.registry import Registry
-    from provenance.risk import Policy
+    from provenance.risk import Policy, Status
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -109,6 +109,19 @@ def read_policy(path: str | None) -> "Policy | None":
     from provenance.risk import Policy
 
     return Policy.load(Path(path)) if path else None
+
+
+def read_statuses(words: tuple[str, ...]) -> "frozenset[Status]":
+    """The statuses that some words name.
+
+    Raises:
+        UsageError: There is no such status.
+    """
+    from provenance.risk import Status
+
+    if wrong := [word for word in words if word not in set(Status)]:
+        raise UsageError(f"there is no status {wrong[0]!r}", hint=f"Statuses: {', '.join(Status)}.")
+    return frozenset(map(Status, words))
 
 
 def read_text(value: str) -> str:

@@ -45,6 +45,10 @@ def status(registry: str | None, actor: str | None, as_json: bool) -> None:
     say(f"registry  {found.registry}")
     say(f"ledger    {found.entries} facts in {found.transactions} transactions, head {found.head}")
     say("holds     " + ", ".join(f"{count} {name}" for name, count in found.counts.items()))
+    if found.tests_owed is None:
+        say("audit     not counted in a registry of this size: `provenance audit --dry-run` does")
+        say("mlflow    not counted in a registry of this size: `provenance mlflow status` does")
+        return
     say(f"audit     {found.tests_owed} tests owed")
     if found.unsketched:
         say(

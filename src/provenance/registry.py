@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from provenance.registration import Registration
     from provenance.request import Parent, Request
     from provenance.risk import ArtifactRisks, Check, Policy, RiskReport
-    from provenance.status import RegistryStatus
+    from provenance.status import Owed, RegistryStatus
     from provenance.store import Head, Ledger
     from provenance.view import View
 
@@ -216,8 +216,7 @@ class Registry(Judgement):
         """All that was known at a date (default: now), under a policy (default: the registry's own), to be asked anything."""
         from provenance.view import View
 
-        snapshot, head = self._ledger.look(as_of)
-        return View(snapshot, policy or self.policy, head.digest)
+        return View(self._ledger.at(as_of), policy or self.policy)
 
     def resolve(self, ref: Ref, kind: ArtifactKind | None = None) -> ArtifactId:
         """The artifact that a reference means now.
@@ -248,20 +247,29 @@ class Registry(Judgement):
         return self._ledger.head()
 
     def status(self) -> "RegistryStatus":
-        """How the registry stands: what it holds, what is owed, what MLflow was not told yet."""
-        from provenance import audit
-        from provenance.holdings import Holdings
-        from provenance.status import RegistryStatus
+        """How the registry stands: what it holds and, unless it is large, what is owed; see `provenance.status`."""
+        from provenance.status import WORKED_OUT_UP_TO, RegistryStatus
 
-        view, head = self.view(), self.head()
+        view = self.view()
+        head = view.reading.head
         return RegistryStatus.of(
-            view.snapshot,
+            view.reading.counts(),
             name=self.home.name,
             head=head,
-            tests_owed=len(audit.plan(view.kindred, view.snapshot.artifacts)),
             mlflow=self.home.mlflow_name,
+            owed=self._owed(view) if head.entries <= WORKED_OUT_UP_TO else None,
+        )
+
+    def _owed(self, view: "View") -> "Owed":
+        """What is owed, for which the whole registry is looked at."""
+        from provenance import audit
+        from provenance.holdings import Holdings
+        from provenance.status import Owed
+
+        return Owed(
+            tests=len(audit.plan(view.kindred, view.snapshot.artifacts)),
             unsketched=len(Holdings(view.snapshot, self._ledger.sketches()).unsketched),
-            mlflow_pending=self.mlflow_pending() if self.home.mlflow_uri else 0,
+            mlflow=self.mlflow_pending() if self.home.mlflow_uri else 0,
         )
 
     # --- MLflow --------------------------------------------------------------------------------------------------------

@@ -1,15 +1,37 @@
-"""How a registry stands, in one look."""
+"""How a registry stands, in one look.
 
-from collections import Counter
+What it holds is counted by the database. What is owed to it has to be worked out from all that it holds, so that is done for small
+registries only, where it takes a moment.
+"""
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from provenance.artifacts import ArtifactKind
-from provenance.facts import TYPE_NAMES, Snapshot
+from provenance.facts import FACT_TYPES
 from provenance.store import Head
 
-_PLURAL = {"evidence": "tests", "unresolved": "unresolved names"}
+WORKED_OUT_UP_TO = 20_000
+"""Facts in the largest registry of which it is worked out what is owed: about a second's work."""
+
+_PLURAL = {"alias": "aliases", "evidence": "tests", "unresolved": "unresolved names"}
+_UNCOUNTED = frozenset({"artifact", "location"})  # artifacts are counted by kind, and places are no news
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """What a registry still owes.
+
+    Args:
+        tests: Tests that edges still lack.
+        unsketched: Models that were registered with their files, and of which no sketch is kept: nothing finds their kin.
+        mlflow: Objects which MLflow was not told of in their present state.
+    """
+
+    tests: int
+    unsketched: int
+    mlflow: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +45,10 @@ class RegistryStatus:
         head: Digest of the last one.
         recorded_at: When that was, aware, UTC.
         counts: How many of each kind of artifact and each type of fact.
-        tests_owed: Tests that edges still lack.
-        unsketched: Models that were registered with their files, and of which no sketch is kept: nothing finds their kin.
+        tests_owed: Tests that edges still lack; None where that was not worked out, see `WORKED_OUT_UP_TO`.
+        unsketched: Models that were registered with their files, and of which no sketch is kept; None as above.
         mlflow: The MLflow that it is projected to.
-        mlflow_pending: Objects which that was not told of in their present state.
+        mlflow_pending: Objects which that was not told of in their present state; None as above.
     """
 
     registry: str
@@ -35,37 +57,35 @@ class RegistryStatus:
     head: str
     recorded_at: datetime | None
     counts: Mapping[str, int] = field(hash=False)
-    tests_owed: int
-    unsketched: int
+    tests_owed: int | None
+    unsketched: int | None
     mlflow: str | None
-    mlflow_pending: int
+    mlflow_pending: int | None
 
     @classmethod
     def of(
-        cls,
-        snapshot: Snapshot,
-        *,
-        name: str,
-        head: Head,
-        tests_owed: int,
-        unsketched: int,
-        mlflow: str | None,
-        mlflow_pending: int,
+        cls, counts: Mapping[str, int], *, name: str, head: Head, mlflow: str | None, owed: Owed | None
     ) -> "RegistryStatus":
-        """Counts what a snapshot holds."""
-        kinds = Counter(artifact.kind for artifact in snapshot.artifacts)
-        types = Counter(TYPE_NAMES[type(recorded.fact)] for recorded in snapshot.facts)
-        del types["artifact"], types["location"]
-        counts = {f"{kind}s": kinds[kind] for kind in ArtifactKind}
+        """Says what is held and owed.
+
+        Args:
+            counts: How many there are of each kind of artifact and type of fact, as `provenance.store.Reading.counts` tells.
+            name: Where the registry is.
+            head: The end of its chain.
+            mlflow: The MLflow that it is projected to.
+            owed: What is owed, where that was worked out.
+        """
+        kinds = {f"{kind}s": counts.get(kind, 0) for kind in ArtifactKind}
+        types = sorted(FACT_TYPES.keys() - _UNCOUNTED)
         return cls(
             registry=name,
             entries=head.entries,
             transactions=head.number,
             head=head.digest,
             recorded_at=head.recorded_at,
-            counts=counts | {_PLURAL.get(name, f"{name}s"): types[name] for name in sorted(types)},
-            tests_owed=tests_owed,
-            unsketched=unsketched,
+            counts=kinds | {_PLURAL.get(one, f"{one}s"): counts[one] for one in types if counts.get(one)},
+            tests_owed=None if owed is None else owed.tests,
+            unsketched=None if owed is None else owed.unsketched,
             mlflow=mlflow,
-            mlflow_pending=mlflow_pending,
+            mlflow_pending=None if owed is None else owed.mlflow,
         )

@@ -4,22 +4,25 @@
     view.risks(["student"])
 
 Two views of the same date under the same policy give the same answers, whatever was recorded since.
+
+A question about some artifacts reads an excerpt of the ledger, see `provenance.lineage_view`. Only what is asked of the whole registry
+(`View.survey`, `View.snapshot`, `View.lineage`, `View.kindred`) reads the whole, when it is asked for.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provenance.artifacts import Artifact, ArtifactId, ArtifactKind
-from provenance.errors import ContentError, UnknownReferenceError
+from provenance.artifacts import Alias, Artifact, ArtifactId, ArtifactKind
+from provenance.errors import ContentError, UnknownReferenceError, UsageError
 from provenance.evidence import Evidence
 from provenance.facts import Recorded, Snapshot
-from provenance.lineage import Exposure, Kindred, Lineage, Member
+from provenance.lineage import Kindred, Lineage
 from provenance.lineage.gaps import gaps
-from provenance.references import SHORTEST_PREFIX, choose
+from provenance.lineage_view import LineageView, Ref, in_full
 from provenance.relations import Relation
 from provenance.risk import (
     ArtifactRisks,
@@ -27,18 +30,21 @@ from provenance.risk import (
     Impact,
     Policy,
     RiskReport,
+    Status,
     assess,
     check,
     explain,
     impact,
 )
-from provenance.traits import Flag
+from provenance.traits import Block, Clearance, Flag
 
 if TYPE_CHECKING:
-    from provenance.render import Picture
+    import networkx as nx
 
-Ref = str | ArtifactId
-"""An artifact, as typed (``name``, ``kind:name@version``, beginning of a digest) or as known."""
+    from provenance.render import Picture
+    from provenance.risk import Survey
+
+_CHUNK = 500  # artifacts that are looked up together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +56,13 @@ class Description:
         actor: Who registered it.
         registered_at: When, aware, UTC.
         location: Where its content was last seen.
+        aliases: Its other names, in the order in which they were recorded.
         parents: The relations to its parents.
         children: The relations to its children.
         gaps: What is missing in its ancestry, in words.
         flags: The standing flags on it.
+        clearances: Its clearances that have not expired.
+        blocks: The standing blocks of the edges to it and from it.
         evidence: The tests it was part of.
     """
 
@@ -61,77 +70,156 @@ class Description:
     actor: str
     registered_at: datetime
     location: str | None
+    aliases: tuple[str, ...]
     parents: tuple[Relation, ...]
     children: tuple[Relation, ...]
     gaps: tuple[str, ...]
     flags: tuple[Recorded[Flag], ...]
+    clearances: tuple[Recorded[Clearance], ...]
+    blocks: tuple[Recorded[Block], ...]
     evidence: tuple[Recorded[Evidence], ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskPage(RiskReport):
+    """The answer to `risks`: of artifacts that were named, or a page of all.
+
+    Args:
+        counts: Of all artifacts of the registry, how many stand where; None where only named ones were looked at.
+        next: The last artifact of this page, where others follow: they come after it.
+    """
+
+    counts: Mapping[Status, int] | None = field(default=None, hash=False)
+    next: ArtifactId | None = None
+
+    @classmethod
+    def of(
+        cls,
+        report: RiskReport,
+        *,
+        counts: Mapping[Status, int] | None = None,
+        follow: ArtifactId | None = None,
+    ) -> "RiskPage":
+        """A report as a page."""
+        told = {one.name: getattr(report, one.name) for one in fields(RiskReport)}
+        return cls(**told, counts=counts, next=follow)
+
+
 @dataclass(frozen=True)
-class View:
+class View(LineageView):
     """All that was known at a date, under a policy.
 
     Args:
-        snapshot: The facts.
+        reading: The ledger up to that date.
         policy: The policy.
-        head: Digest of the ledger's last transaction, for footers.
     """
 
-    snapshot: Snapshot
-    policy: Policy
-    head: str
+    @property
+    def head(self) -> str:
+        """Digest of the ledger's last transaction at that date, for footers."""
+        return self.reading.head.digest
+
+    # --- the whole -----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        """Every fact."""
+        return self.reading.snapshot()
 
     @cached_property
     def lineage(self) -> Lineage:
-        """The graph of artifacts and relations."""
+        """The graph of all artifacts and relations."""
         return Lineage.of(self.snapshot)
 
     @cached_property
     def kindred(self) -> Kindred:
-        """Kinship by weights."""
+        """Kinship by weights among all of them."""
         return Kindred.of(self.lineage, self.policy.lifetimes)
 
     @cached_property
-    def _by_name(self) -> Mapping[str, tuple[Artifact, ...]]:
-        named: dict[str, list[Artifact]] = {}
-        for recorded in self.snapshot.artifacts.values():
-            named.setdefault(recorded.fact.id.name, []).append(recorded.fact)
-        return {name: tuple(found) for name, found in named.items()}
+    def _columns(self) -> Lineage:
+        """The graph of all artifacts and relations, without reading their facts one by one."""
+        return Lineage.over(self.reading.table(), self.reading.findings())
 
-    def resolve(self, ref: Ref, kind: ArtifactKind | None = None) -> ArtifactId:
-        """The artifact that a reference means at this date.
+    def survey(self, trait: str | None = None) -> "Survey":
+        """Where every artifact stands with one trait, or with any; see `provenance.risk.survey`.
 
         Raises:
-            UnknownReferenceError: None, or several; the message lists the nearest names.
+            UnknownReferenceError: There is no such trait.
         """
-        if isinstance(ref, ArtifactId):
-            return choose(str(ref), self._by_name.get(ref.name, ()), lambda _: self.snapshot.artifacts, kind)
-        name = ref.partition(":")[2] if ref.partition(":")[0] in set(ArtifactKind) else ref
-        found = self._by_name.get(name.rpartition("@")[0] or name, ())
-        if not found and len(ref.rpartition(":")[2]) >= SHORTEST_PREFIX:
-            found = tuple(one for some in self._by_name.values() for one in some if _has_digest(one, ref))
-        return choose(ref, found, lambda _: self.snapshot.artifacts, kind)
+        from provenance.risk import survey
+
+        self._require_trait(trait)
+        return survey(self._columns, self.policy, trait=trait)
+
+    # --- finding -------------------------------------------------------------------------------------------------------
+
+    def artifacts(
+        self,
+        pattern: str = "*",
+        *,
+        kinds: Collection[ArtifactKind] = (),
+        metadata: Mapping[str, str] | None = None,
+        trait: str | None = None,
+        statuses: Collection[Status] = (),
+        after: Ref | None = None,
+        limit: int | None = None,
+    ) -> tuple[Recorded[Artifact], ...]:
+        """What is recorded, in order of identity as text.
+
+        Args:
+            pattern: Of names, with ``*`` and ``?``.
+            kinds: Of these kinds; any where there are none.
+            metadata: With these words.
+            trait: Flagged with this trait; where statuses are asked for, the trait to which they apply.
+            statuses: With one of these statuses, for which the whole registry is surveyed; any where there are none.
+            after: From behind this one on.
+            limit: At most so many.
+
+        Raises:
+            UnknownReferenceError: There is no such trait, or nothing to begin behind.
+        """
+        self._require_trait(trait)
+        start = None if after is None else in_full(after) or self.resolve(after)
+        if not statuses:
+            return self.reading.page(
+                kinds=kinds, pattern=pattern, metadata=metadata or {}, flagged=trait, after=start, limit=limit
+            )
+        standing = self.survey(trait).artifacts(statuses=statuses, after=start)
+        found: list[Recorded[Artifact]] = []
+        for first in range(0, len(standing), _CHUNK):
+            among = standing[first : first + _CHUNK]
+            found += self.reading.page(kinds=kinds, pattern=pattern, metadata=metadata or {}, among=among)
+            if limit is not None and len(found) >= limit:
+                break
+        return tuple(found[:limit])
 
     def show(self, ref: Ref) -> Description:
         """All that is recorded of one artifact."""
         artifact = self.resolve(ref)
-        recorded = self.snapshot.artifacts[artifact]
+        known = self.reading.show(artifact)
+        kindred = Kindred.of(self._above([artifact]), self.policy.lifetimes)
+        relations = {one.fact.key: one.fact for one in known.all(Relation)}
+        in_order = sorted(relations.values(), key=lambda one: (str(one.parent), str(one.child), one.kind))
+        recorded = known.artifacts[artifact]
         return Description(
             artifact=recorded.fact,
             actor=recorded.actor,
             registered_at=recorded.recorded_at,
-            location=self.snapshot.locations.get(artifact),
-            parents=self._relations(lambda one: one.child == artifact),
-            children=self._relations(lambda one: one.parent == artifact),
-            gaps=gaps(self.kindred, artifact, self.policy.trust),
-            flags=tuple(one for one in self.snapshot.standing_flags if one.fact.artifact == artifact),
-            evidence=tuple(one for one in self.snapshot.all(Evidence) if artifact in one.fact.pair),
+            location=known.locations.get(artifact),
+            aliases=tuple(
+                dict.fromkeys(one.fact.name for one in known.all(Alias) if one.fact.artifact == artifact)
+            ),
+            parents=tuple(one for one in in_order if one.child == artifact),
+            children=tuple(one for one in in_order if one.parent == artifact),
+            gaps=gaps(kindred, artifact, self.policy.trust),
+            flags=tuple(one for one in known.standing_flags if one.fact.artifact == artifact),
+            clearances=tuple(one for one in known.standing_clearances if one.fact.artifact == artifact),
+            blocks=tuple(
+                one for one in known.standing_blocks if artifact in {one.fact.parent, one.fact.child}
+            ),
+            evidence=tuple(one for one in known.all(Evidence) if artifact in one.fact.pair),
         )
-
-    def _relations(self, wanted: Callable[[Relation], bool]) -> tuple[Relation, ...]:
-        found = {one.fact.key: one.fact for one in self.snapshot.all(Relation) if wanted(one.fact)}
-        return tuple(sorted(found.values(), key=lambda edge: (str(edge.parent), str(edge.child), edge.kind)))
 
     def location(self, ref: Ref) -> Path:
         """Where an artifact's content was last seen.
@@ -140,7 +228,7 @@ class View:
             ContentError: It has none, or it is no longer there.
         """
         artifact = self.resolve(ref)
-        path = self.snapshot.locations.get(artifact)
+        path = self.reading.show(artifact).locations.get(artifact)
         if path is None or not Path(path).exists():
             where = f"was last seen in {path}" if path else "was registered by name only"
             raise ContentError(
@@ -149,39 +237,102 @@ class View:
             )
         return Path(path)
 
-    def roots(self, ref: Ref) -> tuple[ArtifactId, ...]:
-        """Where an artifact's ancestry begins."""
-        return self.lineage.roots(self.resolve(ref))
+    # --- lineage -------------------------------------------------------------------------------------------------------
 
-    def exposures(self, ref: Ref) -> tuple[Exposure, ...]:
-        """Whose hand was in what a model was trained on; or whom a teacher or dataset reached."""
-        return self.lineage.exposures(self.resolve(ref))
+    def graph(
+        self, refs: Iterable[Ref] | None = None, *, direction: str = "both", depth: int | None = None
+    ) -> "nx.DiGraph[str]":
+        """The lineage for networkx and for what reads its files: nodes are identities as text, edges run from parent to child.
 
-    def family(self, ref: Ref) -> tuple[Member, ...]:
-        """The models that share an initialisation with one, by record or by test, each with what makes it kin."""
-        return self.kindred.family(self.resolve(ref, ArtifactKind.MODEL))
+        Nodes have what `Lineage.digraph` gives them, and ``status``, the artifact's worst over all traits. Every attribute is text,
+        a number or a truth value, so that `networkx.write_graphml` and `networkx.node_link_data` take the graph.
+
+        Args:
+            refs: The artifacts to begin with; None for the whole registry.
+            direction: Which way to go from them: ``up``, ``down`` or ``both``.
+            depth: At most so many relations away; None for all the way.
+
+        Raises:
+            UnknownReferenceError: An artifact is not recorded.
+            UsageError: There is no such direction, or the depth is negative.
+        """
+        if refs is None:
+            return self._with_statuses(self._columns)
+        lineage, _, within = self._around(refs, direction, depth)
+        return self._with_statuses(lineage).subgraph(map(str, within)).copy()
+
+    def _with_statuses(self, lineage: Lineage) -> "nx.DiGraph[str]":
+        from provenance.risk import survey
+
+        graph, found = lineage.digraph.copy(), survey(lineage, self.policy)
+        for status in Status:
+            for artifact in found.artifacts(statuses=[status]):
+                graph.nodes[str(artifact)]["status"] = status.value
+        return graph
+
+    # --- risk ----------------------------------------------------------------------------------------------------------
 
     def risks(self, refs: Iterable[Ref] | None = None, *, trait: str | None = None) -> RiskReport:
-        """What artifacts (all of them when ``refs`` is None) may have inherited of one trait, or of any."""
-        if trait is not None:
-            self._require_trait(trait)
-        wanted = sorted(self.snapshot.artifacts) if refs is None else [self.resolve(ref) for ref in refs]
-        return assess(self.snapshot, self.lineage, self.policy, wanted, trait=trait)
+        """What artifacts (all of them when ``refs`` is None) may have inherited of one trait, or of any.
+
+        Raises:
+            UnknownReferenceError: One of them, or the trait, is not recorded.
+        """
+        self._require_trait(trait)
+        if refs is None:
+            return assess(
+                self.snapshot, self.lineage, self.policy, sorted(self.snapshot.artifacts), trait=trait
+            )
+        wanted = self.resolve_all(refs)
+        lineage = self._above(wanted)
+        return assess(lineage.snapshot, lineage, self.policy, wanted, trait=trait)
+
+    def risk_page(
+        self,
+        *,
+        trait: str | None = None,
+        statuses: Collection[Status] = (),
+        after: Ref | None = None,
+        limit: int | None = None,
+    ) -> RiskPage:
+        """A page of what all artifacts may have inherited, in order of names, and how many stand where.
+
+        Args:
+            trait: Only this trait.
+            statuses: Only artifacts of one of these statuses; any where there are none.
+            after: From behind this one on.
+            limit: At most so many.
+
+        Raises:
+            UnknownReferenceError: There is no such trait, or nothing to begin behind.
+        """
+        found = self.survey(trait)
+        start = None if after is None else in_full(after) or self.resolve(after)
+        more = None if limit is None else limit + 1
+        listed = found.artifacts(statuses=statuses, after=start, limit=more)
+        page = listed[:limit]
+        follow = page[-1] if page and len(page) < len(listed) else None
+        return RiskPage.of(found.report(page), counts=found.counts, follow=follow)
 
     def why(self, ref: Ref, trait: str) -> ArtifactRisks:
         """Where an artifact stands with one trait, with the witness paths."""
         self._require_trait(trait)
-        return explain(self.snapshot, self.lineage, self.policy, self.resolve(ref), trait)
+        artifact = self.resolve(ref)
+        lineage = self._above([artifact])
+        return explain(lineage.snapshot, lineage, self.policy, artifact, trait)
 
     def impact(self, ref: Ref, trait: str | None = None) -> Impact:
         """What is downstream of an artifact, and where it would stand were the artifact flagged."""
-        if trait is not None:
-            self._require_trait(trait)
-        return impact(self.snapshot, self.lineage, self.policy, self.resolve(ref), trait)
+        self._require_trait(trait)
+        artifact = self.resolve(ref)
+        lineage = self._below([artifact])
+        return impact(lineage.snapshot, lineage, self.policy, artifact, trait)
 
     def check(self, refs: Iterable[Ref]) -> tuple[Check, ...]:
         """The release gate: whether anything holds each artifact back."""
-        return check(self.risks(refs), self.policy, self.lineage)
+        wanted = self.resolve_all(refs)
+        lineage = self._above(wanted)
+        return check(assess(lineage.snapshot, lineage, self.policy, wanted), self.policy, lineage)
 
     def picture(
         self,
@@ -194,26 +345,38 @@ class View:
         """The diagram of the lineage around some artifacts; see `provenance.render`."""
         from provenance.render import Direction, picture
 
-        if trait is not None:
-            self._require_trait(trait)
+        self._require_trait(trait)
+        lineage, asked, within = self._around(refs, direction, depth)
+        tested = (one.fact.pair for one in lineage.snapshot.all(Evidence))
+        drawn = within.union(*(pair for pair in tested if not pair.isdisjoint(within)))
+        recorded = sorted(filter(lineage.recorded, drawn), key=str)
         return picture(
-            self.snapshot,
-            self.lineage,
-            self.risks(),
-            [self.resolve(ref) for ref in refs],
+            lineage.snapshot,
+            lineage,
+            assess(lineage.snapshot, lineage, self.policy, recorded),
+            asked,
             direction=Direction(direction),
             depth=depth,
             trait=trait,
             head=self.head,
         )
 
-    def _require_trait(self, trait: str) -> None:
-        if trait not in self.snapshot.traits:
-            known = ", ".join(self.snapshot.traits) or "none"
+    # --- excerpts ------------------------------------------------------------------------------------------------------
+
+    def _around(
+        self, refs: Iterable[Ref], direction: str, depth: int | None
+    ) -> tuple[Lineage, tuple[ArtifactId, ...], frozenset[ArtifactId]]:
+        """An excerpt around some artifacts, these, and what of it lies in a direction and not too far."""
+        from provenance.render import Direction, selected
+
+        if direction not in set(Direction):
+            raise UsageError(f"there is no direction {direction!r}", hint=f"Directions: {', '.join(Direction)}.")
+        asked = self.resolve_all(refs)
+        lineage = self._above(asked) if direction == Direction.UP else self._below(asked)
+        within = selected(lineage, asked, direction=Direction(direction), depth=depth)
+        return lineage, asked, frozenset(within)
+
+    def _require_trait(self, trait: str | None) -> None:
+        if trait is not None and self.reading.trait(trait) is None:
+            known = ", ".join(one.fact.name for one in self.reading.traits()) or "none"
             raise UnknownReferenceError(f"there is no trait {trait!r}", hint=f"Known traits: {known}.")
-
-
-def _has_digest(artifact: Artifact, prefix: str) -> bool:
-    if artifact.content is None:
-        return False
-    return str(artifact.content.digest).startswith(prefix if ":" in prefix else f"blake3:{prefix}")

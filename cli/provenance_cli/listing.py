@@ -1,0 +1,130 @@
+"""Lists: how much of one is printed, and in which of three forms."""
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import click
+
+from provenance.errors import UsageError
+from provenance_cli.output import as_data, note, print_csv, print_json, print_table
+
+if TYPE_CHECKING:
+    from provenance.artifacts import ArtifactId
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns(Generic[T]):
+    """How the members of a list are printed.
+
+    Args:
+        headers: Names of the columns.
+        row: What stands in them; told whether it is for CSV, where values stand whole.
+        key: The artifact that ``--after`` names. Members of one artifact stand together, and on one page.
+        data: A member as plain data.
+    """
+
+    headers: tuple[str, ...]
+    row: Callable[[T, bool], tuple[object, ...]]
+    key: "Callable[[T], ArtifactId]"
+    data: Callable[[T], Any] = as_data
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What was asked of a list.
+
+    Args:
+        limit: At most so many members.
+        after: Those behind this one.
+        as_csv: Whether to print CSV.
+        as_json: Whether to print JSON.
+    """
+
+    limit: int | None
+    after: str | None
+    as_csv: bool
+    as_json: bool
+
+    def __post_init__(self) -> None:
+        if self.as_csv and self.as_json:
+            raise UsageError("say --csv or --json, not both")
+
+    @property
+    def sought(self) -> int | None:
+        """How many members to look for: one more than are printed tells whether any follow."""
+        return None if self.limit is None else self.limit + 1
+
+    def rest(
+        self, found: Sequence[T], columns: Columns[T], resolve: "Callable[[str], ArtifactId]"
+    ) -> Sequence[T]:
+        """The members of a whole list from behind ``--after`` on.
+
+        Raises:
+            UnknownReferenceError: ``--after`` means no artifact.
+            UsageError: It means one that the list does not hold.
+        """
+        if self.after is None:
+            return found
+        last = resolve(self.after)
+        places = [place for place, one in enumerate(found) if columns.key(one) == last]
+        if not places:
+            raise UsageError(f"{last} is not in this list, so nothing comes after it")
+        return found[places[-1] + 1 :]
+
+    def print(self, found: Sequence[T], columns: Columns[T]) -> None:
+        """Prints as many members as were asked for, and tells people how to go on where more follow."""
+        stop = len(found) if self.limit is None else min(self.limit, len(found))
+        while 0 < stop < len(found) and columns.key(found[stop]) == columns.key(found[stop - 1]):
+            stop += 1
+        page = found[:stop]
+        if self.as_json:
+            print_json([columns.data(one) for one in page])
+        else:
+            self.print_rows(columns.headers, [columns.row(one, self.as_csv) for one in page])
+        if stop < len(found):
+            self.tell_of_more(columns.key(found[stop - 1]))
+
+    def print_rows(self, headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Prints CSV where that was asked for, and a table elsewhere."""
+        if self.as_csv:
+            print_csv(headers, rows)
+        else:
+            print_table(headers, rows)
+
+    def tell_of_more(self, last: "ArtifactId") -> None:
+        """Tells people how to go on behind the last member of a page."""
+        note(f"more follow: --after {last}")
+
+
+def listing_options(function: F) -> F:
+    """Adds ``--limit``, ``--after``, ``--csv`` and ``--json``, and hands them over as ``listing``."""
+
+    @functools.wraps(function)
+    def packed(
+        *args: Any,  # noqa: ANN401 - whatever the command takes
+        limit: int | None,
+        after: str | None,
+        as_csv: bool,
+        as_json: bool,
+        **others: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        listing = Listing(limit=limit, after=after, as_csv=as_csv, as_json=as_json)
+        return function(*args, listing=listing, **others)
+
+    found: Any = packed
+    for option in reversed(_OPTIONS):
+        found = option(found)
+    return found
+
+
+_OPTIONS = (
+    click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many; default: all."),
+    click.option("--after", metavar="REF", help="Go on behind this one: the last of the page before."),
+    click.option("--csv", "as_csv", is_flag=True, help="Print CSV."),
+    click.option("--json", "as_json", is_flag=True, help="Print JSON; its schema is in schemas/."),
+)
