@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
-from provenance import __version__
 from provenance.errors import DeliveryError, UsageError
 
 WEBHOOK_SECONDS = 10.0
@@ -60,7 +59,7 @@ class Webhook:
         """Posts the document. Redirects are not followed: they may lead to somebody else."""
         headers = {
             "Content-Type": "application/json",
-            "User-Agent": f"provenance/{__version__}",
+            "User-Agent": "provenance",
             "Idempotency-Key": event,
         }
         if self.authorization is not None:
