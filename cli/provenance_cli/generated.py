@@ -15,6 +15,7 @@ from provenance.artifacts import ArtifactId
 from provenance.audit import AuditReport, Task
 from provenance.canary import CanaryResult, ScreenResult, SelfTest
 from provenance.canary.matrix import TransferMatrix
+from provenance.differences import Diff, RegistryDiff
 from provenance.discovery import SearchReport
 from provenance.facts import FACT_TYPES, adapter
 from provenance.lineage import Exposure, Member, Relative
@@ -57,6 +58,8 @@ ANSWERS: Mapping[str, Any] = {
     "why": ArtifactRisks,
     "impact": ImpactAnswer,
     "impact-notify": Event,
+    "diff": Diff,
+    "diff-with": RegistryDiff,
     "check": Check,
     "policy-show": PolicyReport,
     "policy-check": PolicyCheck,

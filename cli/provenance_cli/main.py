@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "risks": ("risk", "Say what artifacts may have inherited."),
     "why": ("risk", "Print the witness path of a risk, edge by edge."),
     "impact": ("impact", "List what is downstream of an artifact, or tell of what changes there."),
+    "diff": ("diff", "Say what stands otherwise than at a date, or elsewhere, and why."),
     "check": ("check", "The release gate: fail when anything holds an artifact back."),
     "policy": ("policy", "Show, check and explain what edges pass on and what the gate refuses."),
     "preflight": ("preflight", "Tell before a training what the student would inherit."),

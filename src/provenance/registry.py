@@ -26,6 +26,7 @@ from provenance.references import choose
 from provenance.relations import WEIGHT_KINDS, RelationKind
 
 if TYPE_CHECKING:
+    from provenance.differences import Diff, RegistryDiff
     from provenance.intake import ContentProgress
     from provenance.mlflow_link.sync import SyncReport
     from provenance.registration import Registration
@@ -241,6 +242,51 @@ class Registry(Judgement):
     def check(self, refs: Iterable[Ref]) -> "tuple[Check, ...]":
         """The release gate, as known now. See `View.check`."""
         return self.view().check(refs)
+
+    def diff(
+        self,
+        refs: Iterable[Ref] | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        trait: str | None = None,
+        policy: "Policy | None" = None,
+        policy_before: "Policy | None" = None,
+    ) -> "Diff":
+        """Which standings changed between two dates, or under another policy, and by which record; see `provenance.differences`.
+
+        Args:
+            refs: Which artifacts; None for all.
+            since: The earlier date; None for the later one, to compare policies.
+            until: The later date; None for now.
+            trait: Only this trait.
+            policy: The policy from ``since`` on; None for the registry's own.
+            policy_before: The policy at ``since``; None for the same.
+        """
+        from provenance.differences import between_dates
+
+        now = self.view(as_of=until, policy=policy)
+        then = self.view(as_of=since or now.reading.moment)
+        asked = None if refs is None else [now.resolve(ref) for ref in refs]
+        before = policy_before or now.policy
+        return between_dates(then.reading, now.reading, before, now.policy, asked=asked, trait=trait)
+
+    def diff_with(
+        self,
+        other: "Registry",
+        refs: Iterable[Ref] | None = None,
+        *,
+        as_of: datetime | None = None,
+        trait: str | None = None,
+        policy: "Policy | None" = None,
+    ) -> "RegistryDiff":
+        """What differs between this registry and another, under one policy (default: this one's own); see `provenance.differences`."""
+        from provenance.differences import between_registries
+
+        here = self.view(as_of=as_of, policy=policy)
+        there = other.view(as_of=here.reading.moment)
+        asked = None if refs is None else [here.resolve(ref) for ref in refs]
+        return between_registries(here.reading, there.reading, here.policy, asked=asked, trait=trait)
 
     def head(self) -> "Head":
         """The end of the ledger's chain."""

@@ -1,6 +1,29 @@
 """Differences: which standings are not what they were or what they are elsewhere, and which records made them so."""
 
+from provenance.differences.between_dates import between_dates
+from provenance.differences.between_registries import between_registries
 from provenance.differences.in_time import History
-from provenance.differences.report import Cause, Diff, Difference, How, Turn
+from provenance.differences.report import (
+    Cause,
+    Diff,
+    Difference,
+    Divergence,
+    How,
+    Match,
+    RegistryDiff,
+    Turn,
+)
 
-__all__ = ["Cause", "Diff", "Difference", "History", "How", "Turn"]
+__all__ = [
+    "Cause",
+    "Diff",
+    "Difference",
+    "Divergence",
+    "History",
+    "How",
+    "Match",
+    "RegistryDiff",
+    "Turn",
+    "between_dates",
+    "between_registries",
+]

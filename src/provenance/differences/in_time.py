@@ -74,14 +74,14 @@ class History:
         last = len(self._stops) - 1
         then, now = self._standings(0), self._standings(last)
         places = tuple(_turning_points(last, self._told, MOST_STOPS))
-        moved = _moved(then, now)
+        subjects = moved(then, now)
         for place in places:
-            moved |= _moved(self._standings(place - 1), self._standings(place))
-        turns: dict[Subject, list[Turn]] = {subject: [] for subject in moved}
+            subjects |= moved(self._standings(place - 1), self._standings(place))
+        turns: dict[Subject, list[Turn]] = {subject: [] for subject in subjects}
         for place in places:
-            for subject, turn in self._turns(place, moved):
+            for subject, turn in self._turns(place, subjects):
                 turns[subject].append(turn)
-        found = (difference(subject, then, now, turns[subject]) for subject in moved)
+        found = (difference(subject, then, now, turns[subject]) for subject in subjects)
         return Diff(
             since=self.since,
             until=self.excerpt.as_of,
@@ -219,7 +219,7 @@ def order(one: Difference) -> tuple[object, ...]:
     return (rank, str(one.artifact), one.trait or "")
 
 
-def _moved(before: Standings, after: Standings) -> dict[Subject, None]:
+def moved(before: Standings, after: Standings) -> dict[Subject, None]:
     """What does not stand where it stood."""
     subjects = dict.fromkeys((*before.told, *after.told))
     return {subject: None for subject in subjects if before[subject] != after[subject]}

@@ -99,3 +99,68 @@ class Diff:
     policy_digest: str
     partial: bool
     differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """An artifact of one registry and what it is in another.
+
+    Args:
+        here: Its identity in the one.
+        there: Its identity in the other.
+        by_content: Whether the names differ and the content is the same; else the identities are equal.
+    """
+
+    here: ArtifactId
+    there: ArtifactId
+    by_content: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Divergence:
+    """A standing that is another in another registry.
+
+    Args:
+        artifact: Whose.
+        trait: With which trait; None for its ancestry, as in `Difference`.
+        here: The status in the one registry.
+        there: The status in the other.
+        facts_here: What only the one knows of the artifact and of all that its standing rests on.
+        facts_there: What only the other knows.
+        attributed: Whether these facts were looked for.
+    """
+
+    artifact: Match
+    trait: str | None
+    here: Status
+    there: Status
+    facts_here: tuple[Cause, ...] = ()
+    facts_there: tuple[Cause, ...] = ()
+    attributed: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryDiff:
+    """The answer to `diff` of two registries.
+
+    Args:
+        as_of: The date asked for, aware, UTC.
+        policy_digest: Digest of the policy that was applied to both.
+        partial: Whether something could not be looked at.
+        only_here: Artifacts that the other does not know, by identity or by content.
+        only_there: Artifacts that the one does not know.
+        renamed: Artifacts that bear other names in the other.
+        facts_here: What only the one says of the artifacts and of all that their standings rest on.
+        facts_there: What only the other says.
+        divergences: The standings that are others there, the worst first.
+    """
+
+    as_of: datetime
+    policy_digest: str
+    partial: bool
+    only_here: tuple[ArtifactId, ...]
+    only_there: tuple[ArtifactId, ...]
+    renamed: tuple[Match, ...]
+    facts_here: tuple[Cause, ...]
+    facts_there: tuple[Cause, ...]
+    divergences: tuple[Divergence, ...]

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from provenance.artifacts import ArtifactId
+from provenance.errors import UnknownReferenceError
 from provenance.facts import Snapshot
 from provenance.lineage import Lineage
 from provenance.risk import ArtifactRisks, Policy, Status, assess
+
+if TYPE_CHECKING:
+    from provenance.store import Reading
 
 
 class Subject(NamedTuple):
@@ -75,3 +79,14 @@ def _reached(risks: ArtifactRisks, trait: str) -> Standing:
     entries = [entry for entry in risks.risks if entry.trait == trait]
     worst = min((entry.status for entry in entries), key=lambda status: status.rank)
     return Standing(worst, frozenset(entry.flag for entry in entries))
+
+
+def require_trait(reading: "Reading", trait: str | None) -> None:
+    """Sees to it that a trait that is asked about is recorded.
+
+    Raises:
+        UnknownReferenceError: It is not.
+    """
+    if trait is not None and reading.trait(trait) is None:
+        known = ", ".join(one.fact.name for one in reading.traits()) or "none"
+        raise UnknownReferenceError(f"there is no trait {trait!r}", hint=f"Known traits: {known}.")
