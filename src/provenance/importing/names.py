@@ -1,0 +1,170 @@
+"""Which artifact a name of a foreign graph means.
+
+In this order: what a list of renames says; the artifact that bears the name; the one that has it as an alias; and the one whose name
+differs by case only, as hubs take no notice of case. Of several such spellings, the one that the file describes stands; where it
+describes more than one, they are taken for what they look like, artifacts of their own, and that is told.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+
+from provenance.artifacts import DEFAULT_VERSION, ArtifactKind, check_name
+from provenance.errors import ContentError
+from provenance.importing.known import SEVERAL, Known
+from provenance.interop import ForeignGraph
+from provenance.interop.graph import NO_NAME
+from provenance.relations import RULES
+
+
+class UnusableNameError(ContentError):
+    """A name that no recorded artifact can be meant by."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason, self.detail = reason, detail
+
+
+class Names:
+    """The names of a foreign graph, and the artifacts that they mean.
+
+    A node is a number: of a recorded artifact that in `Known.keys`, of a new one the next.
+
+    Args:
+        graph: What the files say.
+        known: What the registry holds.
+        renames: Old name to new.
+
+    Attributes:
+        ids: Identity of each node.
+        aliases: Names by which the graph calls a node, and that are none of the artifact's recorded names.
+        clashes: What is odd about the names, a sentence each.
+    """
+
+    def __init__(self, graph: ForeignGraph, known: Known, renames: Mapping[str, str]) -> None:
+        self._known, self._renames = known, renames
+        self.ids = list(known.keys)
+        self.aliases: dict[int, list[str]] = {}
+        self.clashes: dict[str, None] = {}
+        self._nodes: dict[ArtifactKind, dict[str, int | UnusableNameError]] = {
+            kind: {} for kind in ArtifactKind
+        }
+        self._described: dict[ArtifactKind, set[str]] = {kind: set() for kind in ArtifactKind}
+        self._spellings: dict[ArtifactKind, dict[str, tuple[str, ...]]] = {kind: {} for kind in ArtifactKind}
+        self._exact: dict[str, int] = {}
+        self._look_at(graph)
+
+    def _look_at(self, graph: ForeignGraph) -> None:
+        """Notes every name, and which are described."""
+        self._renamed = {
+            kind: {old: new for old, new in self._renames.items() if self._is_renamed(kind, old)}
+            for kind in ArtifactKind
+        }
+        mentioned: dict[ArtifactKind, dict[str, None]] = {kind: {} for kind in ArtifactKind}
+        for node in graph.nodes:
+            mentioned[node.kind][node.name] = None
+        for row in (*graph.edges, *graph.missing):
+            mentioned[RULES[row.kind].child][row.child] = None
+        for kind, names in mentioned.items():
+            renamed = self._renamed[kind]
+            self._described[kind] = {renamed.get(name, name) for name in names}
+        for edge in graph.edges:
+            kind = RULES[edge.kind].parent
+            mentioned[kind][edge.parent] = None
+            if kind is ArtifactKind.TEACHER:
+                mentioned[ArtifactKind.MODEL][edge.parent] = None
+        for kind, names in mentioned.items():
+            renamed, spellings = self._renamed[kind], self._spellings[kind]
+            for name in names:
+                spelling = renamed.get(name, name)
+                folded = spelling.casefold()
+                before = spellings.setdefault(folded, (spelling,))
+                if spelling not in before:
+                    spellings[folded] = (*before, spelling)
+
+    def _is_renamed(self, kind: ArtifactKind, old: str) -> bool:
+        """Whether a rename is heeded: not where an artifact bears the old name itself."""
+        bearer = self._known.meant(kind, old)
+        if bearer is None or self._known.is_alias(kind, old):
+            return True
+        self.clashes[
+            f"{old!r} was renamed to {self._renames[old]!r}, and is registered as an artifact of its own"
+        ] = None
+        return False
+
+    def is_described(self, kind: ArtifactKind, name: str) -> bool:
+        """Whether the files tell of an artifact more than that it is somebody's parent."""
+        return self._renamed[kind].get(name, name) in self._described[kind]
+
+    def node(self, kind: ArtifactKind, name: str) -> int:
+        """The node that a name means; a new one where nothing is known by it.
+
+        Raises:
+            UnusableNameError: No artifact can bear the name, or several recorded ones do.
+        """
+        found = self._nodes[kind].get(name)
+        if found is None:
+            try:
+                found = self._find(kind, name)
+            except UnusableNameError as error:
+                found = error
+            self._nodes[kind][name] = found
+        if isinstance(found, UnusableNameError):
+            raise found
+        return found
+
+    def exact(self, key: str) -> int:
+        """The node of an identity, as the plain teacher of a model has it; a new one where it is not recorded."""
+        node = self._known.nodes.get(key, self._exact.get(key))
+        if node is None:
+            node = self._exact[key] = len(self.ids)
+            self.ids.append(key)
+        return node
+
+    def _find(self, kind: ArtifactKind, name: str) -> int:
+        spelling = self._renamed[kind].get(name, name)
+        node = self._known.meant(kind, spelling)
+        if node == SEVERAL:
+            raise UnusableNameError("a name that several versions bear", f"{kind}:{spelling}")
+        if node is None:
+            standing = self._standing(kind, spelling)
+            node = self._add(kind, spelling) if standing == spelling else self.node(kind, standing)
+        if self.ids[node] != f"{kind}:{name}@{DEFAULT_VERSION}":
+            self._add_alias(kind, name, node)
+        return node
+
+    def _standing(self, kind: ArtifactKind, spelling: str) -> str:
+        """The spelling that stands for all that differ from one by case only."""
+        spellings = self._spellings[kind].get(spelling.casefold(), (spelling,))
+        described = [one for one in spellings if one in self._described[kind]]
+        if len(described) > 1:
+            listing = ", ".join(map(repr, sorted(described)))
+            self.clashes[
+                f"{listing} differ by case only, and are each described: taken for artifacts of their own"
+            ] = None
+            return spelling
+        if described and described[0] != spelling:
+            return described[0]
+        return min(self._known.spellings(kind, spelling) or described or spellings)
+
+    def _add(self, kind: ArtifactKind, name: str) -> int:
+        try:
+            check_name(name)
+        except ContentError as error:
+            raise UnusableNameError(NO_NAME, error.message) from error
+        self.ids.append(f"{kind}:{name}@{DEFAULT_VERSION}")
+        return len(self.ids) - 1
+
+    def _add_alias(self, kind: ArtifactKind, name: str, node: int) -> None:
+        """Notes another name of a node, unless it is recorded, or none that anything could have."""
+        if not self._known.is_alias(kind, name) and self._known.meant(kind, name) is None:
+            with suppress(ContentError):
+                self.aliases.setdefault(node, []).append(check_name(name, "alias"))
+
+    def add_renamed(self) -> None:
+        """Notes the old names of all artifacts that a list of renames tells of, whether or not the graph calls them by it."""
+        nodes = {key.rpartition("@")[0]: node for node, key in enumerate(self.ids)}
+        for kind, renamed in self._renamed.items():
+            for old, new in renamed.items():
+                node = nodes.get(f"{kind}:{new}")
+                if node is not None and old not in self._nodes[kind]:
+                    self._add_alias(kind, old, node)
