@@ -43,8 +43,8 @@ def relation_text(relation: Relation) -> str:
     """
     return (
         f'{{"child":{quoted(str(relation.child))},"clean_fraction":{_number_text(relation.clean_fraction)},'
-        f'"declared_by":"{relation.declared_by.value}","filters":[{",".join(map(quoted, relation.filters))}],'
-        f'"kind":"{relation.kind.value}","metadata":{_words_text(relation.metadata)},'
+        f'"declared_by":"{relation.declared_by}","filters":[{",".join(map(quoted, relation.filters))}],'
+        f'"kind":"{relation.kind}","metadata":{_words_text(relation.metadata)},'
         f'"parent":{quoted(str(relation.parent))},"share":{_number_text(relation.share)}}}'
     )
 
@@ -64,7 +64,7 @@ def _generation_text(generation: Generation) -> str:
 
 
 def _words_text(words: Mapping[str, str]) -> str:
-    if not words:
+    if not words:  # as of most
         return "{}"
     return f"{{{','.join(f'{quoted(name)}:{quoted(word)}' for name, word in sorted(words.items()))}}}"
 

@@ -92,7 +92,7 @@ def test_a_clock_set_back_never_puts_a_record_before_the_last_one(
         def now(cls, tz: object = None) -> datetime:  # type: ignore[override]
             return datetime(2020, 1, 1, tzinfo=UTC if tz is UTC else None)
 
-    monkeypatch.setattr("provenance.store.ledger.datetime", Yesterday)
+    monkeypatch.setattr("provenance.store.head.datetime", Yesterday)
     last = ledger.head().recorded_at
     with ledger.transaction("ada") as transaction:
         transaction.append(Withdrawal(flag="flag-5", reason="no"))

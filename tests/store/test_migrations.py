@@ -20,14 +20,15 @@ from provenance.evidence import Evidence, TestKind, Verdict
 from provenance.facts import Fact, Snapshot
 from provenance.relations import Relation, RelationKind
 from provenance.store import Ledger, database
+from provenance.store.bulk import write_rows
 from provenance.store.database import connect
 from provenance.store.tables import (
     COMMIT,
     FACT,
     GENESIS,
     SCHEMA_REVISION,
-    commit_digest,
-    fact_values,
+    CommitDigest,
+    fact_row,
 )
 from provenance.traits import Flag, Severity, Trait
 
@@ -118,19 +119,19 @@ def write_as_before(connection: sqlalchemy.Connection) -> None:
     seq, previous = 0, GENESIS
     positions: dict[str, int] = {}
     for number, facts in enumerate(TOLD, 1):
-        rows = [fact_values(seq + place, number, fact) for place, fact in enumerate(facts, 1)]
+        rows = [fact_row(seq + place, number, fact) for place, fact in enumerate(facts, 1)]
+        digest = CommitDigest("ada")
+        digest.add(row[-1] for row in rows)
         header: dict[str, Any] = {
             "number": number,
             "previous": previous,
-            "actor": "ada",
             "recorded_at": f"2026-01-0{number}T00:00:00.000000Z",
             "first_seq": seq + 1,
         }
-        previous = commit_digest(**header, fact_digests=[row["digest"] for row in rows])
-        connection.execute(
-            sqlalchemy.insert(COMMIT), {**header, "last_seq": seq + len(facts), "digest": previous}
-        )
-        connection.execute(sqlalchemy.insert(FACT), rows)
+        previous = digest.close(**header)
+        closing = {"actor": "ada", "last_seq": seq + len(facts), "digest": previous}
+        connection.execute(sqlalchemy.insert(COMMIT), header | closing)
+        write_rows(connection, FACT, rows)
         for place, fact in enumerate(facts, seq + 1):
             if isinstance(fact, Artifact):
                 positions[str(fact.id)] = place

@@ -2,25 +2,32 @@
 
 - `tables`: what the database holds, as SQLModel classes.
 - `database`: opening a database by URL, its locks and its migrations.
-- `ledger`: reading facts and appending transactions.
+- `ledger`: the ledger itself, opened; hands out readings and transactions.
+- `reading`: everything up to a date, as far as a question needs it.
+- `transaction`, `appended`, `bulk`: a look that stays true, and the writing of what is appended.
 - `verification`: walking the chain and saying what does not hold.
 - `projection`: what has been projected to MLflow; may change, like the sketches.
+- `imports`: the imports that were begun and not finished; may change, too.
 - `sketches`: the sketches of registered weights, for comparing and searching without their files.
 """
 
 from provenance.store.head import Head
-from provenance.store.ledger import Ledger, Transaction
+from provenance.store.ledger import Ledger
+from provenance.store.imports import Begun, StoredImports
 from provenance.store.projection import StoredProjection
 from provenance.store.reading import Reading
 from provenance.store.sketches import SketchIndex, StoredSketches
+from provenance.store.transaction import Transaction
 from provenance.store.verification import Problem, Verification
 
 __all__ = [
+    "Begun",
     "Head",
     "Ledger",
     "Problem",
     "Reading",
     "SketchIndex",
+    "StoredImports",
     "StoredProjection",
     "StoredSketches",
     "Transaction",

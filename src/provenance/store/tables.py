@@ -9,8 +9,8 @@ tables are derived from the files that were registered.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
 
 from sqlalchemy import Column, Text
 from sqlmodel import Field, SQLModel
@@ -181,17 +181,14 @@ def subject_of(fact: Fact) -> str | None:
     return str(getattr(fact, name)) if name else None
 
 
-def fact_values(seq: int, commit_number: int, fact: Fact) -> dict[str, Any]:
+Row: TypeAlias = tuple[Any, ...]
+"""The values of a table's columns, in their order."""
+
+
+def fact_row(seq: int, commit_number: int, fact: Fact) -> Row:
     """The row of a fact at its position."""
     type_name, body = TYPE_NAMES[type(fact)], to_json(fact)
-    return {
-        "seq": seq,
-        "commit_number": commit_number,
-        "type": type_name,
-        "subject": subject_of(fact),
-        "body": body,
-        "digest": fact_digest(seq, type_name, body),
-    }
+    return (seq, commit_number, type_name, subject_of(fact), body, fact_digest(seq, type_name, body))
 
 
 COMMIT: Any = CommitRow.__table__  # type: ignore[attr-defined]  # SQLModel makes these
@@ -212,46 +209,48 @@ def fact_digest(seq: int, type_name: str, body: str) -> str:
     return hashlib.sha256(f"{seq}\n{type_name}\n{body}".encode()).hexdigest()
 
 
-def commit_digest(  # the arguments are the columns that the digest covers
-    *, number: int, previous: str, actor: str, recorded_at: str, first_seq: int, fact_digests: Sequence[str]
-) -> str:
-    """SHA-256 over who, when, the commit before, and the digests of the facts in their order."""
-    header = {
-        "actor": actor,
-        "facts": list(fact_digests),
-        "first_seq": first_seq,
-        "number": number,
-        "previous": previous,
-        "recorded_at": recorded_at,
-    }
-    return hashlib.sha256(canonical_json(header).encode()).hexdigest()
+class CommitDigest:
+    """SHA-256 over who, when, the commit before, and the digests of the facts in their order, as one text of canonical JSON.
+
+    Args:
+        actor: Who records.
+    """
+
+    def __init__(self, actor: str) -> None:
+        self._sha = hashlib.sha256(f'{{"actor":{canonical_json(actor)},"facts":['.encode())
+        self._separator = ""
+
+    def add(self, fact_digests: Iterable[str]) -> None:
+        """Takes in the digests of the next facts."""
+        if text := ",".join(f'"{digest}"' for digest in fact_digests):
+            self._sha.update(f"{self._separator}{text}".encode())
+            self._separator = ","
+
+    def close(self, *, number: int, previous: str, recorded_at: str, first_seq: int) -> str:
+        """The digest, when all facts are in."""
+        header = {
+            "first_seq": first_seq,
+            "number": number,
+            "previous": previous,
+            "recorded_at": recorded_at,
+        }
+        self._sha.update(f"],{canonical_json(header)[1:]}".encode())
+        return self._sha.hexdigest()
 
 
-def artifact_values(seq: int, artifact: Artifact) -> dict[str, Any]:
+def artifact_row(seq: int, artifact: Artifact) -> Row:
     """The index row of an artifact."""
-    return {
-        "seq": seq,
-        "key": str(artifact.id),
-        "name": artifact.id.name,
-        "digest": str(artifact.content.digest) if artifact.content else None,
-        "kind": artifact.id.kind.value,
-        "declared_root": artifact.declared_root,
-    }
+    digest = None if artifact.content is None else str(artifact.content.digest)
+    one = artifact.id
+    return (seq, str(one), one.name, digest, str(one.kind), artifact.declared_root)
 
 
-def relation_values(seq: int, relation: Relation, child: int, parent: int) -> dict[str, Any]:
+def relation_row(seq: int, relation: Relation, child: int, parent: int) -> Row:
     """The index row of a relation between the artifacts at positions ``child`` and ``parent``."""
-    return {
-        "seq": seq,
-        "child": child,
-        "parent": parent,
-        "kind": relation.kind.value,
-        "share": relation.share,
-        "clean_fraction": relation.clean_fraction,
-    }
+    return (seq, child, parent, str(relation.kind), relation.share, relation.clean_fraction)
 
 
-def evidence_values(seq: int, evidence: Evidence, child: int, parent: int, *, joined: bool) -> dict[str, Any]:
+def evidence_row(seq: int, evidence: Evidence, child: int, parent: int, *, joined: bool) -> Row:
     """The index row of a test of the artifacts at positions ``child`` and ``parent``.
 
     Args:
@@ -261,14 +260,8 @@ def evidence_values(seq: int, evidence: Evidence, child: int, parent: int, *, jo
         parent: Position of the other.
         joined: Whether a relation before it hands on weights from one of the two to the other.
     """
-    return {
-        "seq": seq,
-        "test": evidence.test.value,
-        "verdict": evidence.verdict.value,
-        "parent": parent,
-        "child": child,
-        "apart": says_kin(evidence) and not joined,
-    }
+    apart = says_kin(evidence) and not joined
+    return (seq, str(evidence.test), str(evidence.verdict), parent, child, apart)
 
 
 def says_kin(evidence: Evidence) -> bool:

@@ -23,11 +23,12 @@ from provenance.store.tables import (
     FACT,
     GENESIS,
     RELATION,
-    artifact_values,
-    commit_digest,
-    evidence_values,
+    CommitDigest,
+    Row,
+    artifact_row,
+    evidence_row,
     fact_digest,
-    relation_values,
+    relation_row,
     subject_of,
 )
 
@@ -105,15 +106,10 @@ def _chain_problems(commits: Any, facts: dict[int, Any]) -> Iterator[Problem]:  
         span = range(commit.first_seq, commit.last_seq + 1)
         changed = list(_fact_problems(commit.number, span, facts))
         yield from changed
-        digest = commit_digest(
-            number=commit.number,
-            previous=commit.previous,
-            actor=commit.actor,
-            recorded_at=commit.recorded_at,
-            first_seq=commit.first_seq,
-            fact_digests=[facts[seq].digest for seq in span if seq in facts],
-        )
-        if digest != commit.digest and not changed:
+        digest = CommitDigest(commit.actor)
+        digest.add(facts[seq].digest for seq in span if seq in facts)
+        header = {name: getattr(commit, name) for name in ("number", "previous", "recorded_at", "first_seq")}
+        if digest.close(**header) != commit.digest and not changed:
             yield Problem(
                 where=where, what="its digest does not cover what it holds: the row or its facts were changed"
             )
@@ -141,7 +137,7 @@ def _stray_problems(commits: Any, facts: dict[int, Any]) -> Iterator[Problem]:  
 
 def _index_problems(connection: Connection, facts: dict[int, Any]) -> Iterator[Problem]:
     found = {
-        table: {row.seq: row._asdict() for row in connection.execute(select(table))}
+        table: {row.seq: tuple(row) for row in connection.execute(select(table))}
         for table in (ARTIFACT, RELATION, EVIDENCE)
     }
     sound: list[tuple[int, Fact]] = []
@@ -156,7 +152,7 @@ def _index_problems(connection: Connection, facts: dict[int, Any]) -> Iterator[P
         if row.subject != subject_of(fact):
             yield Problem(where=f"fact {seq}", what=f"its index says it is about {row.subject!r}")
         sound.append((seq, fact))
-    positions = {row["key"]: seq for seq, row in found[ARTIFACT].items()}
+    positions = {key: seq for seq, key, *_ in found[ARTIFACT].values()}
     for table, expected in _index_rows(sound, positions).items():
         name = table.name.removeprefix("provenance_")
         for seq in sorted(found[table].keys() | expected.keys()):
@@ -164,23 +160,21 @@ def _index_problems(connection: Connection, facts: dict[int, Any]) -> Iterator[P
                 yield Problem(where=f"fact {seq}", what=f"the index of {name}s does not agree with it")
 
 
-def _index_rows(
-    facts: Iterable[tuple[int, Fact]], positions: Mapping[str, int]
-) -> dict[Any, dict[int, dict[str, Any]]]:
+def _index_rows(facts: Iterable[tuple[int, Fact]], positions: Mapping[str, int]) -> dict[Any, dict[int, Row]]:
     """The rows that each index should have, by position; ``positions`` are those of the artifacts."""
-    rows: dict[Any, dict[int, dict[str, Any]]] = {ARTIFACT: {}, RELATION: {}, EVIDENCE: {}}
+    rows: dict[Any, dict[int, Row]] = {ARTIFACT: {}, RELATION: {}, EVIDENCE: {}}
     joined: set[frozenset[int]] = set()
     for seq, fact in facts:
         if isinstance(fact, Artifact):
-            rows[ARTIFACT][seq] = artifact_values(seq, fact)
+            rows[ARTIFACT][seq] = artifact_row(seq, fact)
             continue
         if not isinstance(fact, Relation | Evidence):
             continue
         ends = positions.get(str(fact.child), 0), positions.get(str(fact.parent), 0)
         if isinstance(fact, Evidence):
-            rows[EVIDENCE][seq] = evidence_values(seq, fact, *ends, joined=frozenset(ends) in joined)
+            rows[EVIDENCE][seq] = evidence_row(seq, fact, *ends, joined=frozenset(ends) in joined)
             continue
-        rows[RELATION][seq] = relation_values(seq, fact, *ends)
+        rows[RELATION][seq] = relation_row(seq, fact, *ends)
         if fact.kind in WEIGHT_KINDS:
             joined.add(frozenset(ends))
     return rows
