@@ -3,12 +3,14 @@
 import sys
 import time
 from contextlib import ExitStack
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
+from provenance.errors import UsageError
 from provenance.evidence import TestKind
-from provenance_cli.options import json_option, open_registry, registry_options
+from provenance_cli.options import as_of_option, json_option, open_registry, registry_options
 from provenance_cli.output import (
     as_data,
     note,
@@ -57,6 +59,7 @@ _MINUTE = 60.0
 @click.option("--redo", is_flag=True, help="Test again what was tested by an older version of a method.")
 @click.option("--dry-run", is_flag=True, help="Only list the tests that are owed.")
 @registry_options
+@as_of_option
 @json_option
 def audit(
     refs: tuple[str, ...],
@@ -73,6 +76,7 @@ def audit(
     dry_run: bool,
     registry: str | None,
     actor: str | None,
+    as_of: datetime | None,
     as_json: bool,
 ) -> None:
     """Run the tests that the edges above REFS (default: all) still lack, and record each result. Python: Registry.audit().
@@ -85,12 +89,14 @@ def audit(
     """
     from provenance.audit import Means
 
+    if as_of is not None and not dry_run:
+        raise UsageError("tests run now: --as-of goes with --dry-run, which lists what was owed")
     means = Means(jobs=jobs, cluster=cluster, max_minutes=max_minutes, max_jobs=max_jobs)
     kind = TestKind(only) if only else None
     with open_registry(registry, actor) as opened:
         if not dry_run and not refs and kind is not TestKind.CANARY:
             _catch_up(opened)
-        tasks = opened.audit_plan(refs or None, only=kind, retry=retry, redo=redo)
+        tasks = opened.audit_plan(refs or None, only=kind, retry=retry, redo=redo, as_of=as_of)
         if dry_run:
             _print_tasks(tasks, as_json=as_json)
             return

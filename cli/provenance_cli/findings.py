@@ -12,6 +12,7 @@ from provenance.errors import UsageError
 from provenance.traits import Severity
 from provenance_cli.options import (
     Moment,
+    as_of_option,
     json_option,
     open_registry,
     policy_option,
@@ -104,11 +105,12 @@ def trait_add(
 
 @trait.command("ls")
 @registry_options
+@as_of_option
 @json_option
-def trait_ls(registry: str | None, actor: str | None, as_json: bool) -> None:
-    """List the traits. Python: View.snapshot.traits."""
+def trait_ls(registry: str | None, actor: str | None, as_of: datetime | None, as_json: bool) -> None:
+    """List the traits. Python: View.reading.traits()."""
     with open_registry(registry, actor) as opened:
-        found = [recorded.fact for recorded in opened.view().snapshot.traits.values()]
+        found = [recorded.fact for recorded in opened.view(as_of=as_of).reading.traits()]
     if as_json:
         print_json([as_data(one) for one in found])
         return

@@ -1,11 +1,20 @@
 """search."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from provenance.artifacts import ArtifactKind
-from provenance_cli.options import as_reference, json_option, open_registry, path_at, place, registry_options
+from provenance_cli.options import (
+    as_of_option,
+    as_reference,
+    json_option,
+    open_registry,
+    path_at,
+    place,
+    registry_options,
+)
 from provenance_cli.output import note, print_json, print_table, tell_of_reading
 
 if TYPE_CHECKING:
@@ -18,8 +27,16 @@ if TYPE_CHECKING:
     "--base", metavar="PATH|REF", help="The base model where it is a PEFT adapter; default: the recorded one."
 )
 @registry_options
+@as_of_option
 @json_option
-def search(what: str, base: str | None, registry: str | None, actor: str | None, as_json: bool) -> None:
+def search(
+    what: str,
+    base: str | None,
+    registry: str | None,
+    actor: str | None,
+    as_of: datetime | None,
+    as_json: bool,
+) -> None:
     """List the registered models whose weights are like those at a path, or of a registered model.
 
     It compares sketches, so the registered models' files need not be there. The agreement of signs (z, log10 p) is a screen; the
@@ -30,9 +47,12 @@ def search(what: str, base: str | None, registry: str | None, actor: str | None,
     with open_registry(registry, actor) as opened:
         path = path_at(what)
         with as_reference(what):
-            meant = path or opened.resolve(what, ArtifactKind.MODEL)
+            meant = path or opened.view(as_of=as_of).resolve(what, ArtifactKind.MODEL)
         found = opened.search(
-            meant, base=place(base, registry, actor) if base else None, told=tell_of_reading
+            meant,
+            base=place(base, registry, actor) if base else None,
+            as_of=as_of,
+            told=tell_of_reading,
         )
     if as_json:
         print_json(found)

@@ -1,9 +1,11 @@
 """init, status, verify, completion."""
 
+from datetime import datetime
+
 import click
 
 from provenance.errors import UsageError
-from provenance_cli.options import json_option, open_registry, registry_options
+from provenance_cli.options import as_of_option, json_option, open_registry, registry_options
 from provenance_cli.output import note, print_json, say
 
 
@@ -34,11 +36,12 @@ def init(directory: str, store: str, mlflow: str | None, actor: str | None) -> N
 
 @click.command()
 @registry_options
+@as_of_option
 @json_option
-def status(registry: str | None, actor: str | None, as_json: bool) -> None:
+def status(registry: str | None, actor: str | None, as_of: datetime | None, as_json: bool) -> None:
     """Say how the registry stands: what it holds, and what MLflow was not told yet. Python: Registry.status()."""
     with open_registry(registry, actor) as opened:
-        found = opened.status()
+        found = opened.status(as_of=as_of)
     if as_json:
         print_json(found)
         return

@@ -66,7 +66,12 @@ class Examination(ABC):
     # --- looking -------------------------------------------------------------------------------------------------------
 
     def search(
-        self, what: Ref | Path, *, base: Path | None = None, told: "Told | None" = None
+        self,
+        what: Ref | Path,
+        *,
+        base: Path | None = None,
+        as_of: datetime | None = None,
+        told: "Told | None" = None,
     ) -> "SearchReport":
         """The registered models whose weights are like those of a registered model, or of the files at a path.
 
@@ -75,6 +80,7 @@ class Examination(ABC):
         Args:
             what: What is searched for.
             base: The base model, where that is an adapter; default: the recorded one.
+            as_of: Only among the models that were recorded by then; default: now.
             told: Told of each model whose files are about to be digested for its sketch.
 
         Raises:
@@ -82,8 +88,9 @@ class Examination(ABC):
             UnknownReferenceError: It means no registered model.
             UsageError: A base is given, and it is no adapter.
         """
-        place = what if isinstance(what, Path) else self.resolve(what, ArtifactKind.MODEL)
-        return self._inspection.search(place, base=base, told=told)
+        if not isinstance(what, Path):
+            what = self.view(as_of=as_of).resolve(what, ArtifactKind.MODEL)
+        return self._inspection.search(what, base=base, as_of=as_of, told=told)
 
     def preflight(
         self,
@@ -133,6 +140,7 @@ class Examination(ABC):
         only: TestKind | None = None,
         retry: bool = False,
         redo: bool = False,
+        as_of: datetime | None = None,
     ) -> "tuple[Task, ...]":
         """The tests that the edges above some artifacts (all, by default) still lack, where the most may be inherited first.
 
@@ -141,10 +149,11 @@ class Examination(ABC):
             only: Only this test.
             retry: Whether to test again what came to no conclusion.
             redo: Whether to test again what was tested by an older version of a method.
+            as_of: What was owed at this date; default: now.
         """
         from provenance.audit import State, by_risk, plan
 
-        view = self.view()
+        view = self.view(as_of=as_of)
         wanted = view.snapshot.artifacts if refs is None else [view.resolve(ref) for ref in refs]
         again = {state for state, asked in ((State.INCONCLUSIVE, retry), (State.OUTDATED, redo)) if asked}
         owed = plan(view.kindred, wanted, again=again)

@@ -6,6 +6,7 @@ that are owed; and digests files again. Each result is recorded as soon as it is
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,14 +86,19 @@ class Inspection:
         return discover(self.ledger, self.actor, drawn) if drawn else {}
 
     def search(
-        self, what: ArtifactId | Path, *, base: Path | None = None, told: "Told | None" = None
+        self,
+        what: ArtifactId | Path,
+        *,
+        base: Path | None = None,
+        as_of: datetime | None = None,
+        told: "Told | None" = None,
     ) -> "SearchReport":
-        """The registered models whose weights are like those of one of them, or of the files at a path."""
+        """The models registered by a date whose weights are like those of one of them, or of the files at a path."""
         from provenance.discovery import search, signs
-        from provenance.holdings import drawn_from
+        from provenance.holdings import Holdings, drawn_from
         from provenance.intake import read_content
 
-        holdings = self.holdings
+        holdings = Holdings(self.ledger.snapshot(as_of), self.ledger.sketches())
         if isinstance(what, Path):
             drawn, itself = drawn_from(what, base), None
         else:

@@ -21,7 +21,7 @@ from provenance import home
 from provenance.artifacts import ArtifactId, ArtifactKind, Generation
 from provenance.errors import UsageError
 from provenance.examination import Ref
-from provenance.judgement import Judgement
+from provenance.exchange import Exchange
 from provenance.references import choose
 from provenance.relations import WEIGHT_KINDS, RelationKind
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from provenance.view import View
 
 
-class Registry(Judgement):
+class Registry(Exchange):
     """An open registry.
 
     Args:
@@ -292,11 +292,11 @@ class Registry(Judgement):
         """The end of the ledger's chain."""
         return self._ledger.head()
 
-    def status(self) -> "RegistryStatus":
+    def status(self, *, as_of: datetime | None = None) -> "RegistryStatus":
         """How the registry stands: what it holds and, unless it is large, what is owed; see `provenance.status`."""
         from provenance.status import WORKED_OUT_UP_TO, RegistryStatus
 
-        view = self.view()
+        view = self.view(as_of=as_of)
         head = view.reading.head
         return RegistryStatus.of(
             view.reading.counts(),

@@ -4,8 +4,8 @@ Every weights relation is owed a same-init test of its two ends. Every exposure 
 teacher upstream and the weights that the student started from. An exposure to rows that the teacher wrote or rewrote is owed a
 canary as well; selection and direct imitation carry by ways that no canary of this version takes, so none is owed there.
 
-A test is owed where there is no evidence, or only such as is older than its inputs: content, starting weights, the model behind a
-teacher or the dataset are not what it was measured on. Evidence that came to no conclusion, and evidence by an older version of the
+A test is owed where there is no evidence, or only such as has expired or is older than its inputs: content, starting weights, the model
+behind a teacher or the dataset are not what it was measured on. Evidence that came to no conclusion, and evidence by an older version of the
 method, stands; it is asked for again by name (`State`).
 """
 
@@ -22,11 +22,12 @@ from provenance.lineage import Exposure, Kindred, Lineage, is_stale
 from provenance.relations import RelationKind
 
 _WRITING = frozenset({RelationKind.GENERATED_BY, RelationKind.REWRITTEN_BY})
-_OWED = frozenset({State.MISSING, State.STALE, State.SCREENED})
+_OWED = frozenset({State.MISSING, State.STALE, State.EXPIRED, State.SCREENED})
 _QUICK = ("screen/", "preflight/")  # methods whose canary evidence does not stand for a planted canary
 _LACKS = {
     State.MISSING: "",
     State.STALE: "; its evidence is older than its inputs",
+    State.EXPIRED: "; its evidence has expired",
     State.SCREENED: "; only a screen was run",
     State.INCONCLUSIVE: "; its evidence came to no conclusion",
     State.OUTDATED: "; its evidence is by an older version of the method",
@@ -160,9 +161,13 @@ def _canary(exposure: Exposure) -> Task:
 
 def _state(kindred: Kindred, task: Task) -> State | None:
     """How it stands with the evidence that a task asks for; None where nothing is left to ask."""
-    tests = [one.fact for one in kindred.evidence.all_tests(task.test, task.parent, task.child)]
-    if not tests:
+    recorded = kindred.evidence.all_tests(task.test, task.parent, task.child)
+    if not recorded:
         return State.MISSING
+    tests = [one.fact for one in recorded if not kindred.evidence.has_expired(one)]
+    has_expired = len(tests) < len(recorded)
+    if not tests:
+        return State.EXPIRED
     contents = _contents(kindred, task)
     fresh = [one for one in tests if not is_stale(one, contents)]
     if not fresh:
@@ -172,7 +177,7 @@ def _state(kindred: Kindred, task: Task) -> State | None:
         return State.SCREENED
     conclusive = [one for one in thorough if one.verdict is not Verdict.INCONCLUSIVE]
     if not conclusive:
-        return State.INCONCLUSIVE
+        return State.EXPIRED if has_expired else State.INCONCLUSIVE
     return State.OUTDATED if all(map(_is_outdated, conclusive)) else None
 
 

@@ -158,7 +158,7 @@ class Audit:
     def _queue(self, tasks: Sequence[Task], recipe: Recipe) -> "_Queue":
         """Tasks that wait, in the order given, or by risk where that may have changed."""
         holdings = self.look()
-        kindred = Kindred.of(Lineage.of(holdings.snapshot))
+        kindred = Kindred.of(Lineage.of(holdings.snapshot), self.policy.lifetimes)
         is_news = any(outcome.recorded for outcome in self._outcomes)
         ordered = by_risk(kindred, self.policy, tasks) if is_news else tasks
         return _Queue(list(ordered), kindred, holdings, recipe)

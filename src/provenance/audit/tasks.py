@@ -19,6 +19,9 @@ class State(StrEnum):
     STALE = "stale"
     """It was tested on something else than what is recorded now."""
 
+    EXPIRED = "expired"
+    """What exonerated has expired under the policy, and nothing else came to a conclusion."""
+
     SCREENED = "screened"
     """Of its canaries only a quick one was run, which settles nothing."""
 
