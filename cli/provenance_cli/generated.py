@@ -11,13 +11,14 @@ from typing import Any
 
 import click
 
-from provenance.artifacts import ArtifactId
+from provenance.artifacts import Alias, ArtifactId
 from provenance.audit import AuditReport, Task
 from provenance.canary import CanaryResult, ScreenResult, SelfTest
 from provenance.canary.matrix import TransferMatrix
 from provenance.differences import Diff, RegistryDiff
 from provenance.discovery import SearchReport
 from provenance.facts import FACT_TYPES, adapter
+from provenance.importing import ImportReport
 from provenance.lineage import Exposure, Member, Relative
 from provenance.mlflow_link.sync import SyncReport
 from provenance.preflight import Preflight
@@ -40,6 +41,8 @@ from provenance_cli.main import COMMANDS, provenance
 
 ANSWERS: Mapping[str, Any] = {
     "register": Registration,
+    "import": ImportReport,
+    "alias-ls": list[Alias],
     "show": Description,
     "register-manifest": list[Registration],
     "trait-ls": list[Trait],

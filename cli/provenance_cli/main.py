@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Mapping
 from importlib import import_module
+from keyword import iskeyword
 from types import TracebackType
 
 import click
@@ -21,6 +22,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("setup", "Make a registry in a folder."),
     "register": ("register", "Record models, datasets and teachers."),
     "relate": ("register", "Add a relation between registered artifacts."),
+    "import": ("interchange", "Record a graph that others gathered."),
+    "alias": ("alias", "Tell of other names of an artifact."),
     "ls": ("lineage", "List what is recorded."),
     "show": ("lineage", "Show one artifact with all that is recorded of it."),
     "ancestors": ("lineage", "List what an artifact comes from."),
@@ -73,7 +76,7 @@ class CommandTable(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f"provenance_cli.{COMMANDS[cmd_name][0]}")
-        command = getattr(module, cmd_name)
+        command = getattr(module, f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name)
         if not isinstance(command, click.Command):
             raise TypeError(f"{cmd_name} is no command")
         return command

@@ -9,7 +9,18 @@
 """
 
 from provenance.importing.aliases import add_alias
-from provenance.importing.recording import Source, import_graph
+from provenance.importing.recording import Imported, ImportProgress, Source, import_graph, unfinished
 from provenance.importing.report import ImportReport, Omission, Outcome, RowFate
 
-__all__ = ["ImportReport", "Omission", "Outcome", "RowFate", "Source", "add_alias", "import_graph"]
+__all__ = [
+    "ImportProgress",
+    "ImportReport",
+    "Imported",
+    "Omission",
+    "Outcome",
+    "RowFate",
+    "Source",
+    "add_alias",
+    "import_graph",
+    "unfinished",
+]

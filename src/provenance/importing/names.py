@@ -11,7 +11,7 @@ from contextlib import suppress
 from provenance.artifacts import DEFAULT_VERSION, ArtifactKind, check_name
 from provenance.errors import ContentError
 from provenance.importing.known import SEVERAL, Known
-from provenance.interop import ForeignGraph
+from provenance.interop import Edge, ForeignGraph, Missing
 from provenance.interop.graph import NO_NAME
 from provenance.relations import RULES
 
@@ -62,7 +62,8 @@ class Names:
         mentioned: dict[ArtifactKind, dict[str, None]] = {kind: {} for kind in ArtifactKind}
         for node in graph.nodes:
             mentioned[node.kind][node.name] = None
-        for row in (*graph.edges, *graph.missing):
+        rows: tuple[Edge | Missing, ...] = (*graph.edges, *graph.missing)
+        for row in rows:
             mentioned[RULES[row.kind].child][row.child] = None
         for kind, names in mentioned.items():
             renamed = self._renamed[kind]

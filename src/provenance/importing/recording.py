@@ -135,6 +135,7 @@ class _Run:
     def record(self, ledger: Ledger, source: Source, actor: str, progress: ImportProgress) -> Counter[str]:
         """Records all of it, and returns how many facts of each sort that were."""
         recorded: Counter[str] = Counter()
+        done = 0
         memory = _Memory(ledger.imports(), source, self._size) if self._size > BATCH_FACTS else None
         while True:
             with ledger.transaction(actor) as transaction:
@@ -149,7 +150,8 @@ class _Run:
             self._transactions += 1
             self._size -= len(batch)
             recorded += _sorts(batch)
-            progress(recorded.total(), recorded.total() + self._size)
+            done += len(batch)
+            progress(done, done + self._size)
             if memory:
                 memory.note(self._size)
         if memory:

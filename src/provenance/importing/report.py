@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from provenance.importing.plan import Fate, Plan
-    from provenance.interop import ForeignGraph
+    from provenance.interop import Edge, ForeignGraph, Missing
 
 
 class Outcome(StrEnum):
@@ -92,12 +92,16 @@ def row_fates(graph: "ForeignGraph", plan: "Plan") -> Iterator[RowFate]:
     for row, node in enumerate(graph.nodes):
         fate = plan.node_fates.get(row, RECORDED)
         yield _fate(node.file, node.line, f"{node.kind}:{node.name}", fate)
-    for fates, rows in ((plan.edge_fates, graph.edges), (plan.missing_fates, graph.missing)):
-        for row, edge in enumerate(rows):
-            fate = fates.get(row, RECORDED)
-            yield _fate(edge.file, edge.line, f"{edge.child} {edge.kind} {edge.parent}", fate)
+    for row, edge in enumerate(graph.edges):
+        yield _of_parent(edge, plan.edge_fates.get(row, RECORDED))
+    for row, missing in enumerate(graph.missing):
+        yield _of_parent(missing, plan.missing_fates.get(row, RECORDED))
     for skipped in graph.skipped:
         yield RowFate(skipped.file, skipped.line, skipped.what, Outcome.SKIPPED, skipped.reason, "")
+
+
+def _of_parent(row: "Edge | Missing", fate: "Fate") -> RowFate:
+    return _fate(row.file, row.line, f"{row.child} {row.kind} {row.parent}", fate)
 
 
 def _fate(file: str, line: int, what: str, fate: "Fate") -> RowFate:

@@ -139,10 +139,10 @@ class _EdgeReader:
             if word not in table and (word or meaning != "relation"):
                 self.table.unknown(line, _WORDED[meaning].removesuffix("s"), word)
                 return None
-        word, child, parent = (words.get(meaning) for meaning in _WORDED)
+        relation, child, parent = (words.get(meaning) for meaning in _WORDED)
         return _Told(
-            self.mapping.relations[word] if word else None,
-            word or "",
+            self.mapping.relations[relation] if relation else None,
+            relation or "",
             self.mapping.kinds[child] if child is not None else None,
             child,
             self.mapping.kinds[parent] if parent is not None else None,

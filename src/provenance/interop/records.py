@@ -141,7 +141,7 @@ class _Text:
         return size > 0
 
 
-def _text(path: Path) -> Generator[str]:
+def _text(path: Path) -> Generator[str, None, None]:
     """The decoded text of a file, piece by piece.
 
     Raises:
