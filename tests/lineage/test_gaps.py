@@ -3,7 +3,7 @@
 import pytest
 
 from lineage_fixtures import model, snapshot
-from provenance.lineage.gaps import Trust, gaps, trust_roots
+from provenance.lineage.gaps import Gaps, Trust, gaps
 from provenance.lineage.graph import Lineage
 from provenance.lineage.kinship import Kindred
 
@@ -130,7 +130,7 @@ def test_above_what_is_trusted_nothing_is_asked() -> None:
     for pattern in ("model:org/*", "org/base", "model:org/base@1"):
         trust = Trust(trusted=(pattern,))
         assert gaps(kindred, heir, trust) == ()
-        assert trust_roots(graph, heir, trust) == ("model:org/base@1: trusted by the policy",)
+        assert Gaps(kindred, trust).roots(heir) == ("model:org/base@1: trusted by the policy",)
     assert gaps(kindred, heir, Trust(trusted=("dataset:*",))) == gaps(kindred, heir) != ()
 
 
@@ -138,7 +138,7 @@ def test_roots_say_why_trust_begins_there() -> None:
     state = snapshot(
         "base from_scratch", "heir finetuned_from base", "heir trained_on poems", "poems authored"
     )
-    assert trust_roots(Lineage.of(state), model("heir")) == (
+    assert Gaps(Kindred.of(Lineage.of(state))).roots(model("heir")) == (
         "dataset:poems@1: declared to be written without a model",
         "model:base@1: declared to be initialised from scratch",
     )

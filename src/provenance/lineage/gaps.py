@@ -7,18 +7,21 @@ Where a test finds two models to share an initialisation and no record joins the
 ancestry does not begin with it by declaration, or both models' where that tells them not apart.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import fnmatch
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from functools import cached_property, lru_cache
+from typing import NamedTuple, TypeVar
 
 from provenance.artifacts import ArtifactId, ArtifactKind
+from provenance.evidence import Evidence
+from provenance.facts import Recorded
 from provenance.lineage.graph import Lineage
 from provenance.lineage.kinship import Kindred
-from provenance.relations import GENERATING_KINDS, WEIGHT_KINDS, Link, RelationKind
+from provenance.relations import GENERATING_KINDS, WEIGHT_KINDS, RelationKind, Unresolved
 
-_TRAINING_DATA = frozenset({RelationKind.TRAINED_ON, RelationKind.DISTILLED_FROM})
-# Choosing rows is no authorship: a dataset that was only selected from says nothing of who wrote it.
-_AUTHORSHIP = (GENERATING_KINDS - {RelationKind.SELECTED_BY}) | {RelationKind.DERIVED_FROM}
+T = TypeVar("T")
 _ROUNDING = 0.015  # of the shares of one child together: they are often told in two digits
 
 
@@ -37,9 +40,8 @@ class Trust:
 
     def covers(self, artifact: ArtifactId) -> bool:
         """Whether an artifact is trusted by name."""
-        return any(
-            fnmatchcase(text, pattern) for pattern in self.trusted for text in (str(artifact), artifact.name)
-        )
+        trusted = _pattern(self.trusted)
+        return trusted(str(artifact)) is not None or trusted(artifact.name) is not None
 
 
 NO_TRUST = Trust()
@@ -47,152 +49,274 @@ NO_TRUST = Trust()
 
 
 def gaps(kindred: Kindred, artifact: ArtifactId, trust: Trust = NO_TRUST) -> tuple[str, ...]:
-    """What is missing in an artifact's ancestry, its own gaps first, in words.
+    """What is missing in an artifact's ancestry, see `Gaps.above`."""
+    return Gaps(kindred, trust).above(artifact)
+
+
+@dataclass(frozen=True, eq=False)
+class Gaps:
+    """What is missing in the ancestries of a lineage.
 
     Args:
         kindred: The lineage, and what tests say of it.
-        artifact: Whose ancestry.
         trust: Where trust begins without further questions.
-
-    Raises:
-        UnknownReferenceError: The artifact is not recorded.
     """
-    lineage = kindred.lineage
-    line = tuple(_line(lineage, artifact, trust))
-    found = [gap for member in line for gap in _own_gaps(kindred, member, trust)]
-    found += [f"{member}: recorded as its own ancestor" for member in _circles(lineage, line, trust)]
-    return tuple(found)
+
+    kindred: Kindred
+    trust: Trust = NO_TRUST
+
+    def above(self, artifact: ArtifactId) -> tuple[str, ...]:
+        """What is missing in an artifact's ancestry, its own gaps first, in words.
+
+        Raises:
+            UnknownReferenceError: The artifact is not recorded.
+        """
+        line = tuple(self._line(artifact))
+        found = [f"{self._keys[node]}: {gap}" for node in line for gap in self._own(node)]
+        found += [f"{self._keys[node]}: recorded as its own ancestor" for node in self._circles(line)]
+        return tuple(found)
+
+    def roots(self, artifact: ArtifactId) -> tuple[str, ...]:
+        """Where an artifact's ancestry ends in something declared or trusted, nearest first, in words.
+
+        Raises:
+            UnknownReferenceError: The artifact is not recorded.
+        """
+        roots = []
+        for node in self._line(artifact):
+            if self._trusts(node):
+                roots.append(f"{self._keys[node]}: trusted by the policy")
+            elif self._lineage.table.declared_roots[node]:
+                roots.append(f"{self._keys[node]}: {_DECLARED[self._kind(node)]}")
+        return tuple(roots)
+
+    def incomplete(self) -> set[int]:
+        """The nodes in whose ancestry anything is missing: those with gaps of their own, those in circles, and all below either.
+
+        What is trusted is complete, whatever lies above it.
+        """
+        lineage, children = self._lineage, self._lineage.table.children
+        nodes = range(len(self._keys))
+        found = set(self._lacking()) | self._endless(nodes, lineage.below)
+        open_ = list(found)
+        while open_:
+            for edge in lineage.below(open_.pop()):
+                child = children[edge]
+                if child not in found and not self._trusts(child):
+                    found.add(child)
+                    open_.append(child)
+        return found
+
+    @property
+    def _lineage(self) -> Lineage:
+        return self.kindred.lineage
+
+    @property
+    def _keys(self) -> Sequence[str]:
+        return self._lineage.table.keys
+
+    def _kind(self, node: int) -> str:
+        return self._keys[node].partition(":")[0]
+
+    def _trusts(self, node: int) -> bool:
+        return bool(self.trust.trusted) and self.trust.covers(self._lineage.artifact(node))
+
+    def _line(self, artifact: ArtifactId) -> Iterator[int]:
+        """The artifact and its ancestors, nearest first; above a trusted artifact nothing is asked."""
+        lineage, parents = self._lineage, self._lineage.table.parents
+        frontier = [lineage.node(artifact)]
+        seen = set(frontier)
+        while frontier:
+            yield from frontier
+            asked = (node for node in frontier if not self._trusts(node))
+            above = {parents[edge] for node in asked for edge in lineage.above(node)}
+            frontier = sorted(above - seen)
+            seen.update(frontier)
+
+    def _circles(self, line: Iterable[int]) -> list[int]:
+        """One node, the first by name, of each circle in a line, in order of names."""
+        lineage, parents = self._lineage, self._lineage.table.parents
+        nodes = frozenset(line)
+        left = self._endless(nodes, lineage.within(nodes))
+        if not left:
+            return []
+        import networkx as nx
+
+        graph = nx.DiGraph(
+            (parents[edge], node) for node in left for edge in lineage.above(node) if parents[edge] in left
+        )
+        circles = nx.strongly_connected_components(graph)
+        return sorted(min(one) for one in circles if len(one) > 1 or graph.has_edge(*one, *one))
+
+    def _endless(self, nodes: Iterable[int], below: Callable[[int], Sequence[int]]) -> set[int]:
+        """Who is left when those without parents are taken away again and again: circles, and all below them."""
+        lineage, children = self._lineage, self._lineage.table.children
+        missing = {node: 0 if self._trusts(node) else lineage.parent_count(node) for node in nodes}
+        free = [node for node, count in missing.items() if count == 0]
+        while free:
+            for edge in below(free.pop()):
+                child = children[edge]
+                if missing[child]:
+                    missing[child] -= 1
+                    if missing[child] == 0:
+                        free.append(child)
+        return {node for node, count in missing.items() if count}
+
+    def _own(self, node: int) -> Iterator[str]:
+        """What is not known of an artifact itself, in words."""
+        if self._trusts(node):
+            return
+        yield from _missing(self._said(node), self.trust.scratch_needs_data)
+        for unresolved in self._names.get(node, ()):
+            yield f"{unresolved.kind} {unresolved.name!r}, {unresolved.reason or 'which is not registered'}"
+        roots = self._lineage.table.declared_roots
+        for other, test in self._undeclared.get(node, ()):
+            if not roots[node] or self._lineage.declared_root(other):
+                yield f"shares its initialisation with {other} ({test.id}), and no recorded relation says why"
+
+    def _lacking(self) -> Iterator[int]:
+        """The nodes of which something is not known themselves: most share with many others what is said of them."""
+        table, verbs = self._lineage.table, self._lineage.verbs
+        by = [0] * len(table.keys)
+        for verb, child in zip(verbs, table.children, strict=True):
+            by[child] |= 1 << verb
+        sharing = (
+            child for child, share in zip(table.children, table.shares, strict=True) if share is not None
+        )
+        special = {*self._names, *self._undeclared, *sharing}
+        lacks: dict[tuple[str, bool, int], bool] = {}
+        for node, (key, root, kinds) in enumerate(zip(table.keys, table.declared_roots, by, strict=True)):
+            said = (key[0], root, kinds)
+            if node in special:
+                lacking = any(self._own(node))
+            elif said in lacks:
+                lacking = lacks[said]
+            else:
+                lacking = lacks[said] = bool(_missing(self._said(node), self.trust.scratch_needs_data))
+            if lacking and not self._trusts(node):
+                yield node
+
+    def _said(self, node: int) -> "_Said":
+        lineage = self._lineage
+        by = 0
+        for edge in lineage.above(node):
+            by |= 1 << lineage.verbs[edge]
+        return _Said(
+            kind=self._kind(node),
+            root=lineage.table.declared_roots[node],
+            by=by,
+            named=_bits(unresolved.kind for unresolved in self._names.get(node, ())),
+            left=self._left_over(node) if by & _SHARED else "",
+        )
+
+    def _left_over(self, node: int) -> str:
+        """What the shares of a merge or a mix leave over; empty where a parent without a share may be all the rest."""
+        lineage, shares = self._lineage, self._lineage.table.shares
+        origins, shared = _ORIGINS[self._kind(node)], _SHARED
+        told = [
+            shares[edge] if 1 << lineage.verbs[edge] & shared else None
+            for edge in lineage.above(node)
+            if 1 << lineage.verbs[edge] & origins
+        ]
+        known = [share for share in told if share is not None]
+        left = 1.0 - sum(known) if known and len(known) == len(told) else 0.0
+        return f"{left:.0%}" if left > _ROUNDING else ""
+
+    @cached_property
+    def _names(self) -> Mapping[int, tuple[Unresolved, ...]]:
+        return self._by_node(self._lineage.open_names)
+
+    @cached_property
+    def _undeclared(self) -> "Mapping[int, tuple[tuple[ArtifactId, Recorded[Evidence]], ...]]":
+        """The tests of each node that found it to be kin to one with which no record joins it, each with that other one."""
+        found = self._by_node(self.kindred.undeclared)
+        artifact = self._lineage.artifact
+        return {
+            node: tuple((other, test) for test in tests for other in test.fact.pair - {artifact(node)})
+            for node, tests in found.items()
+        }
+
+    def _by_node(self, said: Mapping[ArtifactId, T]) -> dict[int, T]:
+        """What is said of artifacts, by their nodes."""
+        found = ((self._lineage.find(artifact), what) for artifact, what in said.items())
+        return {node: what for node, what in found if node is not None}
 
 
-def trust_roots(lineage: Lineage, artifact: ArtifactId, trust: Trust = NO_TRUST) -> tuple[str, ...]:
-    """Where an artifact's ancestry ends in something declared or trusted, nearest first, in words.
-
-    Raises:
-        UnknownReferenceError: The artifact is not recorded.
-    """
-    roots = []
-    for member in _line(lineage, artifact, trust):
-        if trust.covers(member):
-            roots.append(f"{member}: trusted by the policy")
-        elif lineage.declared_root(member):
-            roots.append(f"{member}: {_DECLARED[member.kind]}")
-    return tuple(roots)
-
-
-_DECLARED: Mapping[ArtifactKind, str] = {
+_DECLARED: Mapping[str, str] = {
     ArtifactKind.MODEL: "declared to be initialised from scratch",
     ArtifactKind.DATASET: "declared to be written without a model",
 }
 
 
-def _line(lineage: Lineage, artifact: ArtifactId, trust: Trust) -> Iterator[ArtifactId]:
-    """The artifact and its ancestors, nearest first; above a trusted artifact nothing is asked."""
-    seen = {artifact}
-    frontier = [artifact]
-    while frontier:
-        yield from frontier
-        above = {
-            relation.parent
-            for member in frontier
-            if not trust.covers(member)
-            for relation in lineage.parents(member)
-        }
-        frontier = sorted(above - seen, key=str)
-        seen.update(frontier)
+def _bits(kinds: Iterable[RelationKind]) -> int:
+    """Kinds of relation as a set of bits: the places of `Lineage.verbs`."""
+    places = tuple(RelationKind)
+    return sum(1 << places.index(kind) for kind in set(kinds))
 
 
-def _circles(lineage: Lineage, line: tuple[ArtifactId, ...], trust: Trust) -> list[ArtifactId]:
-    """One member, the first by name, of each circle in a line, in order of names."""
-    parents = {
-        member: () if trust.covers(member) else tuple(edge.parent for edge in lineage.parents(member))
-        for member in line
-    }
-    left = _without_beginning(parents)
-    if not left:
-        return []
-    import networkx as nx
-
-    graph = nx.DiGraph((parent, member) for member in left for parent in parents[member] if parent in left)
-    circles = (
-        circle
-        for circle in nx.strongly_connected_components(graph)
-        if len(circle) > 1 or graph.has_edge(*circle, *circle)
-    )
-    return sorted((min(circle, key=str) for circle in circles), key=str)
+_WEIGHTS = _bits(WEIGHT_KINDS)
+_TRAINING_DATA = _bits({RelationKind.TRAINED_ON, RelationKind.DISTILLED_FROM})
+_TRAINS = _bits(kind for kind in RelationKind if kind.rule.trains)
+# Choosing rows is no authorship: a dataset that was only selected from says nothing of who wrote it.
+_AUTHORSHIP = _bits((GENERATING_KINDS - {RelationKind.SELECTED_BY}) | {RelationKind.DERIVED_FROM})
+_SHARED = _bits({RelationKind.MERGED_FROM, RelationKind.DERIVED_FROM})
+_ORIGINS: Mapping[str, int] = {ArtifactKind.MODEL: _WEIGHTS, ArtifactKind.DATASET: _AUTHORSHIP}
 
 
-def _without_beginning(parents: Mapping[ArtifactId, tuple[ArtifactId, ...]]) -> set[ArtifactId]:
-    """Who is left when those without parents are taken away again and again: circles, and all below them."""
-    children: dict[ArtifactId, list[ArtifactId]] = {}
-    for member, above in parents.items():
-        for parent in above:
-            children.setdefault(parent, []).append(member)
-    missing = {member: len(above) for member, above in parents.items()}
-    free = [member for member, count in missing.items() if count == 0]
-    while free:
-        for child in children.get(free.pop(), ()):
-            missing[child] -= 1
-            if missing[child] == 0:
-                free.append(child)
-    return {member for member, count in missing.items() if count}
+class _Said(NamedTuple):
+    """What is said of one artifact's ancestry; kinds of relation are sets of bits.
+
+    Args:
+        kind: Kind of the artifact.
+        root: Whether its ancestry is declared to begin with it.
+        by: The relations to its parents.
+        named: The relations by which its card names parents that are not registered.
+        left: What the shares of its parents leave over, in words; empty for nothing.
+    """
+
+    kind: str
+    root: bool
+    by: int
+    named: int
+    left: str
 
 
-def _own_gaps(kindred: Kindred, artifact: ArtifactId, trust: Trust) -> Iterator[str]:
-    if trust.covers(artifact):
-        return
-    lineage = kindred.lineage
-    yield from _MISSING[artifact.kind](lineage, artifact, trust)
-    for unresolved in lineage.open_names.get(artifact, ()):
-        yield f"{artifact}: {unresolved.kind} {unresolved.name!r}, {unresolved.reason or 'which is not registered'}"
-    for test in kindred.undeclared.get(artifact, ()):
-        (other,) = test.fact.pair - {artifact}
-        if not lineage.declared_root(artifact) or lineage.declared_root(other):
-            yield f"{artifact}: shares its initialisation with {other} ({test.id}), and no recorded relation says why"
+@lru_cache(maxsize=1 << 12)
+def _missing(said: _Said, scratch_needs_data: bool) -> tuple[str, ...]:
+    """What an artifact of which this is said lacks; half a million artifacts have a few dozen such descriptions."""
+    return tuple(_MISSING[said.kind](said, scratch_needs_data))
 
 
-def _missing_of_model(lineage: Lineage, model: ArtifactId, trust: Trust) -> Iterator[str]:
-    parents = lineage.parents(model)
-    scratch = lineage.declared_root(model)
-    named = {unresolved.kind for unresolved in lineage.open_names.get(model, ())}
-    if not scratch and not _any(parents, WEIGHT_KINDS) and not named & WEIGHT_KINDS:
-        yield f"{model}: no starting weights declared"
-    if (left := _left_over(parents, WEIGHT_KINDS, RelationKind.MERGED_FROM)) > _ROUNDING:
-        yield f"{model}: {left:.0%} of its weights come from nobody recorded"
-    trained = any(relation.kind.rule.trains for relation in parents) or (scratch and trust.scratch_needs_data)
-    if trained and not _any(parents, _TRAINING_DATA) and not named & _TRAINING_DATA:
-        yield f"{model}: no training data declared"
+def _missing_of_model(said: _Said, scratch_needs_data: bool) -> Iterator[str]:
+    if not said.root and not (said.by | said.named) & _WEIGHTS:
+        yield "no starting weights declared"
+    if said.left:
+        yield f"{said.left} of its weights come from nobody recorded"
+    trained = said.by & _TRAINS or (said.root and scratch_needs_data)
+    if trained and not (said.by | said.named) & _TRAINING_DATA:
+        yield "no training data declared"
 
 
-def _missing_of_dataset(lineage: Lineage, dataset: ArtifactId, _: Trust) -> Iterator[str]:
-    parents = lineage.parents(dataset)
-    if not lineage.declared_root(dataset) and not _any(parents, _AUTHORSHIP):
-        yield f"{dataset}: nobody says who wrote it"
-    if (left := _left_over(parents, _AUTHORSHIP, RelationKind.DERIVED_FROM)) > _ROUNDING:
-        yield f"{dataset}: {left:.0%} of its rows come from nobody recorded"
+def _missing_of_dataset(said: _Said, _: bool) -> Iterator[str]:
+    if not said.root and not said.by & _AUTHORSHIP:
+        yield "nobody says who wrote it"
+    if said.left:
+        yield f"{said.left} of its rows come from nobody recorded"
 
 
-def _missing_of_teacher(lineage: Lineage, teacher: ArtifactId, _: Trust) -> Iterator[str]:
-    if not _any(lineage.parents(teacher), {RelationKind.EMBODIED_BY}):
-        yield f"{teacher}: nobody says which model it is"
+def _missing_of_teacher(said: _Said, _: bool) -> Iterator[str]:
+    if not said.by & _bits({RelationKind.EMBODIED_BY}):
+        yield "nobody says which model it is"
 
 
-_MISSING: Mapping[ArtifactKind, Callable[[Lineage, ArtifactId, Trust], Iterator[str]]] = {
+_MISSING: Mapping[str, Callable[[_Said, bool], Iterator[str]]] = {
     ArtifactKind.MODEL: _missing_of_model,
     ArtifactKind.DATASET: _missing_of_dataset,
     ArtifactKind.TEACHER: _missing_of_teacher,
 }
 
 
-def _left_over(parents: tuple[Link, ...], origins: frozenset[RelationKind], shared: RelationKind) -> float:
-    """What the shares leave over, in [0, 1]; 0 where a parent without a share may be all the rest."""
-    shares = [
-        relation.share if relation.kind is shared else None
-        for relation in parents
-        if relation.kind in origins
-    ]
-    known = [share for share in shares if share is not None]
-    return max(0.0, 1.0 - sum(known)) if known and len(known) == len(shares) else 0.0
-
-
-def _any(parents: tuple[Link, ...], kinds: frozenset[RelationKind] | set[RelationKind]) -> bool:
-    return any(relation.kind in kinds for relation in parents)
+@lru_cache(maxsize=1 << 8)
+def _pattern(names: tuple[str, ...]) -> Callable[[str], re.Match[str] | None]:
+    """Matches what any of some patterns matches, as a whole."""
+    return re.compile("|".join(map(fnmatch.translate, names)) or r"(?!)").match

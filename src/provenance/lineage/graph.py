@@ -8,7 +8,7 @@ name.
 """
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -107,6 +107,18 @@ class Lineage:
     def above(self, node: int) -> Sequence[int]:
         """The edges to a node's parents, in order of these and of the kind of relation."""
         return self._by_child[self._first_above[node] : self._first_above[node + 1]]
+
+    def parent_count(self, node: int) -> int:
+        """The number of edges to a node's parents."""
+        return self._first_above[node + 1] - self._first_above[node]
+
+    def within(self, nodes: Iterable[int]) -> Callable[[int], Sequence[int]]:
+        """`below` for a part of the graph that is closed under ancestry: the edges to a node's children that belong to it."""
+        below: dict[int, list[int]] = {}
+        for node in nodes:
+            for edge in self.above(node):
+                below.setdefault(self.table.parents[edge], []).append(edge)
+        return lambda node: below.get(node, ())
 
     @cached_property
     def verbs(self) -> bytes:

@@ -17,6 +17,7 @@ from provenance.risk.report import (
     Term,
     Violation,
 )
+from provenance.risk.survey import Survey, survey
 
 __all__ = [
     "ArtifactRisks",
@@ -31,6 +32,7 @@ __all__ = [
     "Status",
     "Step",
     "Stopped",
+    "Survey",
     "Term",
     "Violation",
     "assess",
@@ -38,5 +40,6 @@ __all__ = [
     "check",
     "explain",
     "impact",
+    "survey",
     "with_statuses",
 ]

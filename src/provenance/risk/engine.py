@@ -4,13 +4,13 @@ Nothing here is stored. Each answer is worked out from the facts recorded up to 
 date can be asked for. Only flags on the asked artifacts and their ancestors are spread, and only over those ancestors.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from provenance.artifacts import ArtifactId
 from provenance.errors import UnknownReferenceError
 from provenance.facts import Recorded, Snapshot
-from provenance.lineage.gaps import gaps, trust_roots
+from provenance.lineage.gaps import Gaps
 from provenance.lineage.graph import Lineage
 from provenance.lineage.kinship import Kindred
 from provenance.risk.compatibility import Origin
@@ -44,18 +44,8 @@ def assess(
     """
     if trait is not None:
         named_trait(snapshot, trait)
-    asked = tuple(dict.fromkeys(artifacts))
-    within = lineage.lines(map(lineage.node, asked))
     terrain = Terrain(kindred=Kindred.of(lineage, policy.lifetimes), policy=policy)
-    above = [source for source in sources(snapshot, terrain, trait) if source.node in within]
-    below = _only(lineage, within) if above else lineage.below
-    flagged = tuple(Flagged(source, source.spread(terrain, below)) for source in above)
-    return RiskReport(
-        as_of=snapshot.as_of,
-        policy_digest=policy.digest,
-        partial=not all(lineage.table.recorded[node] for node in within),
-        artifacts=tuple(_risks(terrain, artifact, flagged) for artifact in asked),
-    )
+    return report(snapshot, terrain, artifacts, trait)
 
 
 def explain(
@@ -191,31 +181,41 @@ class Flagged:
         )
 
 
-def _only(lineage: Lineage, nodes: set[int]) -> Callable[[int], Sequence[int]]:
-    """The edges down from a node that end at some nodes, which are closed under ancestry."""
-    below: dict[int, list[int]] = {}
-    for node in nodes:
-        for edge in lineage.above(node):
-            below.setdefault(lineage.table.parents[edge], []).append(edge)
-    return lambda node: below.get(node, ())
+def report(
+    snapshot: Snapshot, terrain: Terrain, artifacts: Iterable[ArtifactId], trait: str | None
+) -> RiskReport:
+    """What artifacts may have inherited of a trait, or of any, where the terrain is known already."""
+    lineage, policy = terrain.kindred.lineage, terrain.policy
+    asked = tuple(dict.fromkeys(artifacts))
+    line = lineage.lines(map(lineage.node, asked))
+    above = [source for source in sources(snapshot, terrain, trait) if source.node in line]
+    below = lineage.within(line) if above else None
+    flagged = tuple(Flagged(source, source.spread(terrain, below)) for source in above)
+    gaps = Gaps(terrain.kindred, policy.trust)
+    return RiskReport(
+        as_of=snapshot.as_of,
+        policy_digest=policy.digest,
+        partial=not all(lineage.table.recorded[node] for node in line),
+        artifacts=tuple(_risks(gaps, artifact, flagged) for artifact in asked),
+    )
 
 
-def _risks(terrain: Terrain, artifact: ArtifactId, flagged: tuple[Flagged, ...]) -> ArtifactRisks:
-    kindred, trust = terrain.kindred, terrain.policy.trust
-    node = kindred.lineage.node(artifact)
+def _risks(gaps: Gaps, artifact: ArtifactId, flagged: tuple[Flagged, ...]) -> ArtifactRisks:
+    lineage = gaps.kindred.lineage
+    node = lineage.node(artifact)
     entries = [entry for one in flagged if (entry := one.entry(node)) is not None]
     entries.sort(
         key=lambda entry: (entry.status.rank, -entry.severity.rank, -entry.score, entry.depth, entry.flag)
     )
-    unknown = gaps(kindred, artifact, trust)
+    unknown = gaps.above(artifact)
     unreached = Status.UNKNOWN if unknown else Status.CLEAR
     return ArtifactRisks(
         artifact=artifact,
         status=entries[0].status if entries else unreached,
         risks=tuple(entries),
         unknown=unknown,
-        roots=trust_roots(kindred.lineage, artifact, trust),
-        stopped=_stopped_above(kindred.lineage, artifact, flagged),
+        roots=gaps.roots(artifact),
+        stopped=_stopped_above(lineage, artifact, flagged),
     )
 
 
