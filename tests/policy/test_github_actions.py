@@ -61,15 +61,7 @@ def run(workflow: dict[str, Any], folder: Path) -> dict[str, int]:
     for step in job["steps"]:
         if "run" not in step:
             continue
-        ran = subprocess.run(
-            ["bash", "-e", "-c", step["run"]],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        print(step["name"], ran.stdout, ran.stderr)  # shown where a test fails
+        ran = subprocess.run(["bash", "-e", "-c", step["run"]], cwd=folder, env=environment, check=False)
         codes[step["name"]] = ran.returncode
         if ran.returncode:
             break

@@ -215,13 +215,13 @@ def is_table(name: str) -> bool:
 
 
 def unknown_key(name: str) -> str:
-    """What to say of a key that there is not: its new name, or those that come near."""
+    """What to say of a key that there is not: its new name, or the one that comes nearest."""
     if name in _RENAMED:
         new = _RENAMED[name]
         return f'unknown key {name}: it is {new} now, "refuse", "report" or "ignore"'
     tables = {key.rpartition(".")[0] for key in KEYS} | {"extends"}
-    near = difflib.get_close_matches(name, sorted({*KEYS, *tables}), n=2, cutoff=0.7)
-    return f"unknown key {name}" + (f"; nearest: {', '.join(near)}" if near else "")
+    near = difflib.get_close_matches(name, sorted({*KEYS, *tables}), n=1, cutoff=0.7)
+    return f"unknown key {name}" + (f"; nearest: {near[0]}" if near else "")
 
 
 def read_value(name: str, value: Any) -> Value:  # noqa: ANN401 - whatever TOML holds

@@ -131,7 +131,7 @@ def _result(check: Check, violation: Violation, rule: int, *, held_back: bool) -
         "trait": violation.trait,
         "flag": violation.flag,
     }
-    print_ = _fingerprint(check, violation)
+    fingerprint = _fingerprint(check, violation)
     return {
         "ruleId": _rule_id(violation),
         "ruleIndex": rule,
@@ -155,7 +155,10 @@ def _result(check: Check, violation: Violation, rule: int, *, held_back: bool) -
             }
         ],
         # The second name is the one that GitHub matches alerts by.
-        "partialFingerprints": {"provenance/v1": print_, "primaryLocationLineHash": f"{print_[:16]}:1"},
+        "partialFingerprints": {
+            "provenance/v1": fingerprint,
+            "primaryLocationLineHash": f"{fingerprint[:16]}:1",
+        },
         "properties": {"held_back": held_back, **{name: str(word) for name, word in told.items() if word}},
     }
 
@@ -163,5 +166,5 @@ def _result(check: Check, violation: Violation, rule: int, *, held_back: bool) -
 def _fingerprint(check: Check, violation: Violation) -> str:
     """What makes a finding the same one in every run: not its status, which new evidence may change."""
     what = violation.message if violation.trait is None else f"{violation.trait} {violation.flag}"
-    told = canonical_json([str(check.artifact), violation.kind, what])
+    told = canonical_json([str(check.artifact), violation.kind, one_line(what)])
     return digest_bytes(told.encode()).hex
