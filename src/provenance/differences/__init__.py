@@ -1,8 +1,8 @@
 """Differences: which standings are not what they were or what they are elsewhere, and which records made them so."""
 
-from provenance.differences.between_dates import between_dates
-from provenance.differences.between_registries import between_registries
-from provenance.differences.in_time import History
+from provenance.differences.dates import between_dates
+from provenance.differences.history import History
+from provenance.differences.registries import between_registries
 from provenance.differences.report import (
     Cause,
     Diff,

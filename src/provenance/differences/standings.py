@@ -9,6 +9,8 @@ from provenance.errors import UnknownReferenceError
 from provenance.facts import Snapshot
 from provenance.lineage import Lineage
 from provenance.risk import ArtifactRisks, Policy, Status, assess
+from provenance.risk.survey import survey
+from provenance.traits import Flag
 
 if TYPE_CHECKING:
     from provenance.store import Reading
@@ -79,6 +81,48 @@ def _reached(risks: ArtifactRisks, trait: str) -> Standing:
     entries = [entry for entry in risks.risks if entry.trait == trait]
     worst = min((entry.status for entry in entries), key=lambda status: status.rank)
     return Standing(worst, frozenset(entry.flag for entry in entries))
+
+
+def compared(
+    then: "tuple[Reading, Policy]", now: "tuple[Reading, Policy]", trait: str | None
+) -> tuple[Standings, Standings]:
+    """Where artifacts of a whole registry stand at two dates, those alone that do not stand alike; by status alone."""
+    told: tuple[dict[Subject, Standing], dict[Subject, Standing]] = ({}, {})
+    traits = {one.fact.name for one in now[0].traits()} if trait is None else {trait}
+    lineages = [_whole(reading) for reading, _ in (then, now)]
+    policies = then[1], now[1]
+    for name in (None, *sorted(traits)):
+        one, other = (
+            _statuses(lineage, policy, name) for lineage, policy in zip(lineages, policies, strict=True)
+        )
+        for key, status in other.items():
+            before = one.get(key)
+            if before is not status and (name is None or not {before, status} <= _UNREACHED):
+                subject = Subject(ArtifactId.recorded(key), name)
+                told[0][subject], told[1][subject] = Standing(before), Standing(status)
+    partial = [not all(lineage.table.recorded) for lineage in lineages]
+    return Standings(told[0], partial[0]), Standings(told[1], partial[1])
+
+
+_UNREACHED = frozenset({None, Status.UNKNOWN, Status.CLEAR})
+"""Where an artifact stands with a trait that no flag brings to it."""
+
+
+def _whole(reading: "Reading") -> Lineage:
+    return Lineage.over(reading.table(), reading.findings())
+
+
+def _statuses(lineage: Lineage, policy: Policy, trait: str | None) -> dict[str, Status]:
+    """Where every recorded artifact stands with a trait; with none, where its ancestry does."""
+    known = lineage.snapshot
+    if trait is None or trait not in known.traits:
+        flagless = tuple(one for one in known.facts if not isinstance(one.fact, Flag))
+        lineage = Lineage.over(lineage.table, Snapshot(flagless, known.as_of))
+        trait = None
+    ranks = survey(lineage, policy, trait=trait).ranks
+    rows = zip(lineage.table.keys, ranks, lineage.table.recorded, strict=True)
+    statuses = tuple(Status)
+    return {key: statuses[rank] for key, rank, recorded in rows if recorded}
 
 
 def require_trait(reading: "Reading", trait: str | None) -> None:

@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from provenance.artifacts import ArtifactId
-from provenance.differences.in_time import History, difference, moved, order
+from provenance.differences.history import History, difference, moved, order
 from provenance.differences.report import Diff
-from provenance.differences.standings import Standings, require_trait
+from provenance.differences.standings import compared, require_trait
 from provenance.errors import UsageError
 from provenance.risk import Policy
 
@@ -29,9 +29,9 @@ def between_dates(
 ) -> Diff:
     """What changed between two dates.
 
-    Of some artifacts, and of all in a small registry, every moment between the dates is looked at. Of all in a large one the two dates are
-    compared, and then the moments of those that stand worst now, as many as `MOST_WALKED`: the causes of the other differences are
-    not looked for, and what came and went in between is not seen; the answer says that it is partial.
+    Of some artifacts, and of all in a small registry, every moment between the dates is looked at. Of all in a large one the statuses at
+    the two dates are compared, and then the moments of the artifacts that stand worst now, as many as `MOST_WALKED`: of the others
+    no cause is looked for, and what came and went in between, or changed no status, is not seen. The answer says that it is partial.
 
     Args:
         then: The registry at the earlier date.
@@ -60,10 +60,7 @@ def between_dates(
     artifacts = now.names() if asked is None else asked
     if asked is not None or len(artifacts) <= MOST_WALKED:
         return walked(artifacts)
-    earlier, later = (
-        Standings.of(reading.snapshot(), policy, artifacts, trait)
-        for reading, policy in ((then, before), (now, after))
-    )
+    earlier, later = compared((then, before), (now, after), trait)
     found = sorted(
         (difference(subject, earlier, later, None) for subject in moved(earlier, later)), key=order
     )
