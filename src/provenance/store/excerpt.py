@@ -103,8 +103,9 @@ def _withdrawals(flags: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's select
 def _facts_at(*wanted: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's select
     """The facts at some positions, and all traits: they are few, and any may be asked about."""
     found = union(*wanted, select(FACT.c.seq).where(FACT.c.type == "trait")).subquery()
-    facts = FACTS.join(found, found.c.seq == FACT.c.seq)
-    return facts.where(FACT.c.seq <= UNTIL).order_by(FACT.c.seq)
+    # The date is asked of what was found: asked of the facts, it would have SQLite look at all of them.
+    known = select(found.c.seq).where(found.c.seq <= UNTIL)
+    return FACTS.where(FACT.c.seq.in_(known)).order_by(FACT.c.seq)
 
 
 def _resting_on() -> Any:  # noqa: ANN401 - SQLAlchemy's select
