@@ -6,12 +6,12 @@ was meant: an equal flag that still stands, a second withdrawal of one flag, an 
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
 from provenance.artifacts import ArtifactId, Reference
 from provenance.effects import changed
-from provenance.errors import ConflictError, UnknownReferenceError, UsageError
+from provenance.errors import ConflictError, ContentError, UnknownReferenceError, UsageError
 from provenance.evidence import Evidence
 from provenance.facts import Fact, Recorded, Snapshot
 from provenance.flag_rows import FlagRow
@@ -23,6 +23,7 @@ from provenance.store import Transaction
 from provenance.traits import Block, Clearance, Flag, Trait, Withdrawal
 
 F = TypeVar("F", bound=Fact)
+_CLOCKS_DIFFER = timedelta(days=1)  # at most, between a machine that ran a test and the one that records it
 _MOST_DIGITS = 15  # of a position that a ledger may ever reach
 _MOST_PARENTS = 5  # named in a hint; a merge may have a thousand
 
@@ -184,8 +185,15 @@ def record(transaction: Transaction, evidence: Evidence) -> Recorded[Evidence]:
     """Records the result of a test.
 
     Raises:
+        ContentError: It claims to have run in the future.
         UnknownReferenceError: One of its two artifacts is not registered.
     """
+    if evidence.tested_at > datetime.now(UTC) + _CLOCKS_DIFFER:
+        raise ContentError(
+            f"the {evidence.test} test of {evidence.parent} and {evidence.child} claims to have run in the future, "
+            f"at {evidence.tested_at:%Y-%m-%d %H:%M} UTC",
+            hint="Is the clock right of the machine that ran it?",
+        )
     known = transaction.artifacts({evidence.parent, evidence.child})
     for end in (evidence.parent, evidence.child):
         if end not in known:

@@ -247,4 +247,5 @@ _WEIGHT = {TestKind.SAME_INIT: _same_init_weight, TestKind.CANARY: _canary_weigh
 
 
 def _age(recorded: Recorded[Evidence]) -> tuple[object, ...]:
-    return (recorded.fact.tested_at, recorded.seq)
+    """Places tests by when they ran; one that claims to have run after it was recorded is as old as its record."""
+    return (min(recorded.fact.tested_at, recorded.recorded_at), recorded.seq)

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from provenance.artifacts import ArtifactId
 from provenance.facts import Recorded, Snapshot
+from provenance.lineage.evidence_index import FOREVER, Lifetimes
 from provenance.lineage.gaps import gaps
 from provenance.lineage.graph import Lineage
 from provenance.lineage.kinship import Kindred
@@ -36,6 +37,7 @@ def picture(
     direction: Direction = Direction.BOTH,
     depth: int | None = None,
     trait: str | None = None,
+    lifetimes: Lifetimes = FOREVER,
     head: str,
 ) -> Picture:
     """Composes the picture of a lineage.
@@ -49,6 +51,7 @@ def picture(
         direction: Which way to go from them.
         depth: At most so many relations away; None for all the way.
         trait: Show this trait's flags, risks and blocks only.
+        lifetimes: How long what exonerates counts, as in the report.
         head: Digest at the head of the ledger.
 
     Raises:
@@ -56,7 +59,7 @@ def picture(
         UsageError: The depth is negative.
     """
     related = selected(lineage, refs, direction=direction, depth=depth)
-    kindred = Kindred.of(lineage)
+    kindred = Kindred.of(lineage, lifetimes)
     drawn = tuple(sorted({*related, *_measured_kin(kindred, related)}, key=str))
     goes_down = direction is not Direction.UP
     downstream = selected(lineage, refs, direction=Direction.DOWN, depth=depth) if goes_down else ()
