@@ -1,10 +1,32 @@
 """Answers that only the command line gives: what `--json` prints where no type of the library says it all."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from datetime import datetime
 
+from provenance.artifacts import Artifact
+from provenance.facts import Recorded
 from provenance.findings import Finding, Flagging
 from provenance.risk import Change, Impact
 from provenance.traits import Flag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedArtifact(Artifact):
+    """A member of the answer to `ls`.
+
+    Args:
+        actor: Who registered it.
+        registered_at: When, aware, UTC.
+    """
+
+    actor: str
+    registered_at: datetime
+
+    @classmethod
+    def of(cls, recorded: Recorded[Artifact]) -> "ListedArtifact":
+        """An artifact with its place in the ledger."""
+        said = {field.name: getattr(recorded.fact, field.name) for field in fields(Artifact)}
+        return cls(**said, actor=recorded.actor, registered_at=recorded.recorded_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

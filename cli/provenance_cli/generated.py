@@ -19,13 +19,13 @@ from provenance.differences import Diff, RegistryDiff
 from provenance.discovery import SearchReport
 from provenance.facts import FACT_TYPES, adapter
 from provenance.importing import ImportReport
-from provenance.lineage import Exposure, Member, Relative
+from provenance.lineage import CommonAncestor, Exposure, Member, Relative
 from provenance.mlflow_link.sync import SyncReport
 from provenance.preflight import Preflight
 from provenance.probing import Probe
 from provenance.registration import Registration
 from provenance.relations import Link
-from provenance.risk import ArtifactRisks, Check, RiskReport
+from provenance.risk import ArtifactRisks, Check
 from provenance.risk.policy_explanation import Explanation
 from provenance.risk.policy_review import PolicyCheck, PolicyReport
 from provenance.sameinit import Comparison
@@ -34,15 +34,23 @@ from provenance.sameinit.palimpsest import Palimpsest
 from provenance.status import RegistryStatus
 from provenance.store import Verification
 from provenance.traits import Trait
-from provenance.view import Description
+from provenance.view import Description, RiskPage
 from provenance.watching import Event
-from provenance_cli.answers import FindingAnswer, FlagAnswer, FlaggingAnswer, ImpactAnswer, ProjectionAnswer
+from provenance_cli.answers import (
+    FindingAnswer,
+    FlagAnswer,
+    FlaggingAnswer,
+    ImpactAnswer,
+    ListedArtifact,
+    ProjectionAnswer,
+)
 from provenance_cli.main import COMMANDS, provenance
 
 ANSWERS: Mapping[str, Any] = {
     "register": Registration,
     "import": ImportReport,
     "alias-ls": list[Alias],
+    "ls": list[ListedArtifact],
     "show": Description,
     "register-manifest": list[Registration],
     "trait-ls": list[Trait],
@@ -51,13 +59,15 @@ ANSWERS: Mapping[str, Any] = {
     "ancestors": list[Relative],
     "descendants": list[Relative],
     "path": list[Link],
+    "path-all": list[list[Link]],
+    "common": list[CommonAncestor],
     "exposures": list[Exposure],
     "flag": FlagAnswer,
     "flag-from": FlaggingAnswer,
     "withdraw": FindingAnswer,
     "clear": FindingAnswer,
     "block": FindingAnswer,
-    "risks": RiskReport,
+    "risks": RiskPage,
     "why": ArtifactRisks,
     "impact": ImpactAnswer,
     "impact-notify": Event,

@@ -68,26 +68,34 @@ def _artifact_row(recorded: "Recorded[Artifact]", whole: bool) -> tuple[object, 
     return (recorded.fact.id, *what, moment, recorded.actor)
 
 
+def _artifact_data(recorded: "Recorded[Artifact]") -> Any:  # noqa: ANN401 - whatever JSON the type has
+    from provenance_cli.answers import ListedArtifact
+
+    return as_data(ListedArtifact.of(recorded))
+
+
 _ARTIFACTS: "Columns[Recorded[Artifact]]" = Columns(
     headers=("artifact", "format", "size", "digest", "registered", "by"),
     row=_artifact_row,
     key=lambda one: one.fact.id,
-    data=lambda one: {
-        **as_data(one.fact),
-        "actor": one.actor,
-        "registered_at": as_data(one.recorded_at),
-    },
+    data=_artifact_data,
 )
 
 
 @click.command()
 @click.argument("pattern", default="*")
 @_kinds_option
-@click.option("--meta", "metadata", multiple=True, metavar="K=V", help="Only with this word; several must all be there.")
 @click.option(
-    "--trait", metavar="T", help="Only what is flagged with this trait; with --status, where it stands with it."
+    "--meta", "metadata", multiple=True, metavar="K=V", help="Only with this word; several must all be there."
 )
-@click.option("--status", "statuses", multiple=True, metavar="S", help="Only of this status by inherited risk.")
+@click.option(
+    "--trait",
+    metavar="T",
+    help="Only what is flagged with this trait; with --status, where it stands with it.",
+)
+@click.option(
+    "--status", "statuses", multiple=True, metavar="S", help="Only of this status by inherited risk."
+)
 @listing_options
 @registry_options
 @as_of_option
@@ -358,12 +366,8 @@ def _exposure_row(one: "Exposure", _whole: bool) -> tuple[object, ...]:
     return (one.teacher, one.how, one.student, ", ".join(map(str, one.datasets)) or "directly")
 
 
-_TEACHERS: "Columns[Exposure]" = Columns(
-    headers=_EXPOSED, row=_exposure_row, key=lambda one: one.teacher
-)
-_STUDENTS: "Columns[Exposure]" = Columns(
-    headers=_EXPOSED, row=_exposure_row, key=lambda one: one.student
-)
+_TEACHERS: "Columns[Exposure]" = Columns(headers=_EXPOSED, row=_exposure_row, key=lambda one: one.teacher)
+_STUDENTS: "Columns[Exposure]" = Columns(headers=_EXPOSED, row=_exposure_row, key=lambda one: one.student)
 
 
 @click.command()

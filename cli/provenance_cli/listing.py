@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import click
 
@@ -116,10 +116,7 @@ def listing_options(function: F) -> F:
         listing = Listing(limit=limit, after=after, as_csv=as_csv, as_json=as_json)
         return function(*args, listing=listing, **others)
 
-    found: Any = packed
-    for option in reversed(_OPTIONS):
-        found = option(found)
-    return found
+    return cast("F", functools.reduce(lambda found, option: option(found), reversed(_OPTIONS), packed))
 
 
 _OPTIONS = (

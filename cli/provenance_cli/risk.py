@@ -1,4 +1,4 @@
-"""risks, why, impact."""
+"""risks, why."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -6,58 +6,78 @@ from typing import TYPE_CHECKING
 import click
 
 from provenance.errors import UsageError
+from provenance_cli.listing import Listing, listing_options
 from provenance_cli.options import (
     as_of_option,
     json_option,
     open_registry,
     policy_option,
     read_policy,
+    read_statuses,
     registry_options,
 )
-from provenance_cli.output import note, print_json, print_table, say
+from provenance_cli.output import note, print_json, say
 
 if TYPE_CHECKING:
     from provenance.risk import ArtifactRisks, RiskEntry, Term
+    from provenance.view import RiskPage
 
 _MOST_GAPS = 8  # shown beside a table; more would bury it
 
 
 @click.command()
 @click.argument("refs", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Of every artifact.")
+@click.option("--all", "everything", is_flag=True, help="Of every artifact, in order of names.")
 @click.option("--trait", metavar="T", help="Only this trait.")
 @click.option("--status", "statuses", multiple=True, metavar="S", help="Only this status.")
+@listing_options
 @policy_option
 @registry_options
 @as_of_option
-@json_option
 def risks(
     refs: tuple[str, ...],
     everything: bool,
     trait: str | None,
     statuses: tuple[str, ...],
+    listing: Listing,
     policy: str | None,
     registry: str | None,
     actor: str | None,
     as_of: datetime | None,
-    as_json: bool,
 ) -> None:
-    """Say what REFS may have inherited, and what is not known. Python: Registry.risks()."""
-    from provenance.risk import Status, with_statuses
+    """Say what REFS may have inherited, and what is not known; of --all, how many stand where, too.
+
+    Python: View.risks(), View.risk_page().
+    """
+    from provenance.risk import with_statuses
+    from provenance.view import RiskPage
 
     if bool(refs) == everything:
         raise UsageError("name artifacts, or say --all")
-    if wrong := [word for word in statuses if word not in set(Status)]:
-        raise UsageError(f"there is no status {wrong[0]!r}", hint=f"Statuses: {', '.join(Status)}.")
+    if refs and (listing.limit is not None or listing.after is not None):
+        raise UsageError("--limit and --after are for --all")
+    wanted = read_statuses(statuses)
     with open_registry(registry, actor) as opened:
         view = opened.view(as_of=as_of, policy=read_policy(policy))
-        found = view.risks(None if everything else refs, trait=trait)
-    found = with_statuses(found, {Status(word) for word in statuses})
-    if as_json:
+        if everything:
+            found = view.risk_page(trait=trait, statuses=wanted, after=listing.after, limit=listing.limit)
+        else:
+            found = RiskPage.of(with_statuses(view.risks(refs, trait=trait), wanted))
+    if listing.as_json:
         print_json(found)
-        return
-    rows = [row for one in found.artifacts for row in _risk_rows(one)]
-    print_table(("artifact", "trait", "status", "score", "severity", "from", "flag", "steps"), rows)
+    else:
+        listing.print_rows(_RISKS, [row for one in found.artifacts for row in _risk_rows(one)])
+    if not listing.as_json and not listing.as_csv:
+        _tell_of_gaps(found)
+    if found.next is not None:
+        listing.tell_of_more(found.next)
+
+
+_RISKS = ("artifact", "trait", "status", "score", "severity", "from", "flag", "steps")
+
+
+def _tell_of_gaps(found: "RiskPage") -> None:
+    """Tells people what the table leaves out: what is not known, what was stopped, and where all the others stand."""
     gaps = tuple(dict.fromkeys(gap for one in found.artifacts for gap in one.unknown))
     for gap in gaps[:_MOST_GAPS]:
         note(f"not known: {gap}")
@@ -68,6 +88,11 @@ def risks(
             note(
                 f"stopped before {one.artifact}: {stop.trait} on {stop.parent} -> {stop.child} by {stop.by} ({stop.reason})"
             )
+    if found.counts is not None:
+        counted = ", ".join(f"{count} {status}" for status, count in found.counts.items() if count)
+        note(f"all artifacts: {counted or 'none'}")
+    if found.partial:
+        note("partial: some ancestors are named in relations and not recorded themselves")
     note(f"as of {found.as_of:%Y-%m-%d %H:%M} UTC, policy {found.policy_digest[:19]}")
 
 

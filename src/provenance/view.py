@@ -28,7 +28,6 @@ from provenance.risk import (
     ArtifactRisks,
     Check,
     Impact,
-    Policy,
     RiskReport,
     Status,
     assess,
@@ -36,13 +35,13 @@ from provenance.risk import (
     explain,
     impact,
 )
+from provenance.risk.survey import Survey, survey
 from provenance.traits import Block, Clearance, Flag
 
 if TYPE_CHECKING:
     import networkx as nx
 
     from provenance.render import Picture
-    from provenance.risk import Survey
 
 _CHUNK = 500  # artifacts that are looked up together
 
@@ -62,7 +61,7 @@ class Description:
         gaps: What is missing in its ancestry, in words.
         flags: The standing flags on it.
         clearances: Its clearances that have not expired.
-        blocks: The standing blocks of the edges to it and from it.
+        blocks: The standing blocks of the edges to it.
         evidence: The tests it was part of.
     """
 
@@ -141,14 +140,12 @@ class View(LineageView):
         """The graph of all artifacts and relations, without reading their facts one by one."""
         return Lineage.over(self.reading.table(), self.reading.findings())
 
-    def survey(self, trait: str | None = None) -> "Survey":
+    def survey(self, trait: str | None = None) -> Survey:
         """Where every artifact stands with one trait, or with any; see `provenance.risk.survey`.
 
         Raises:
             UnknownReferenceError: There is no such trait.
         """
-        from provenance.risk import survey
-
         self._require_trait(trait)
         return survey(self._columns, self.policy, trait=trait)
 
@@ -215,9 +212,7 @@ class View(LineageView):
             gaps=gaps(kindred, artifact, self.policy.trust),
             flags=tuple(one for one in known.standing_flags if one.fact.artifact == artifact),
             clearances=tuple(one for one in known.standing_clearances if one.fact.artifact == artifact),
-            blocks=tuple(
-                one for one in known.standing_blocks if artifact in {one.fact.parent, one.fact.child}
-            ),
+            blocks=tuple(one for one in known.standing_blocks if one.fact.child == artifact),
             evidence=tuple(one for one in known.all(Evidence) if artifact in one.fact.pair),
         )
 
@@ -262,12 +257,9 @@ class View(LineageView):
         return self._with_statuses(lineage).subgraph(map(str, within)).copy()
 
     def _with_statuses(self, lineage: Lineage) -> "nx.DiGraph[str]":
-        from provenance.risk import survey
-
         graph, found = lineage.digraph.copy(), survey(lineage, self.policy)
-        for status in Status:
-            for artifact in found.artifacts(statuses=[status]):
-                graph.nodes[str(artifact)]["status"] = status.value
+        for artifact in found.artifacts():
+            graph.nodes[str(artifact)]["status"] = found.status(artifact).value
         return graph
 
     # --- risk ----------------------------------------------------------------------------------------------------------
@@ -278,11 +270,10 @@ class View(LineageView):
         Raises:
             UnknownReferenceError: One of them, or the trait, is not recorded.
         """
-        self._require_trait(trait)
         if refs is None:
-            return assess(
-                self.snapshot, self.lineage, self.policy, sorted(self.snapshot.artifacts), trait=trait
-            )
+            found = self.survey(trait)
+            return found.report(found.artifacts())
+        self._require_trait(trait)
         wanted = self.resolve_all(refs)
         lineage = self._above(wanted)
         return assess(lineage.snapshot, lineage, self.policy, wanted, trait=trait)
@@ -358,6 +349,7 @@ class View(LineageView):
             direction=Direction(direction),
             depth=depth,
             trait=trait,
+            lifetimes=self.policy.lifetimes,
             head=self.head,
         )
 
@@ -370,7 +362,9 @@ class View(LineageView):
         from provenance.render import Direction, selected
 
         if direction not in set(Direction):
-            raise UsageError(f"there is no direction {direction!r}", hint=f"Directions: {', '.join(Direction)}.")
+            raise UsageError(
+                f"there is no direction {direction!r}", hint=f"Directions: {', '.join(Direction)}."
+            )
         asked = self.resolve_all(refs)
         lineage = self._above(asked) if direction == Direction.UP else self._below(asked)
         within = selected(lineage, asked, direction=Direction(direction), depth=depth)

@@ -1,6 +1,6 @@
 """A question about some artifacts reads a part of the registry, by a number of statements that its size does not change."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -47,11 +47,10 @@ QUESTIONS: dict[str, tuple[int, Callable[[View], object]]] = {
 
 
 @pytest.fixture(scope="module", params=[0, 500], ids=["alone", "among strangers"])
-def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Registry:
-    opened = Registry.init(tmp_path_factory.mktemp("told"), actor="tester")
-    tell(opened, *STORY, *crowd(request.param))
-    request.addfinalizer(opened.close)
-    return opened
+def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    with Registry.init(tmp_path_factory.mktemp("told"), actor="tester") as opened:
+        tell(opened, *STORY, *crowd(request.param))
+        yield opened
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 
 import pytest
 from sqlalchemy import event
@@ -41,7 +42,7 @@ def crowd(size: int) -> tuple[str, ...]:
     for chain in range(size // 5):
         names = [f"chain{chain}-{place}" for place in range(5)]
         lines += [f"{names[0]} from_scratch"]
-        lines += [f"{child} finetuned_from {parent}" for parent, child in zip(names, names[1:], strict=False)]
+        lines += [f"{child} finetuned_from {parent}" for parent, child in pairwise(names)]
         lines += [f"{names[0]} flagged cats", f"{names[0]} same_init {names[-1]} SAME_INIT"]
     return tuple(lines)
 
