@@ -1,18 +1,27 @@
 """Opening a database by URL: SQLite with write-ahead log and foreign keys, or PostgreSQL; migrations; the writer's lock."""
 
+import os
+import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from provenance.errors import MissingExtraError, RegistryError
 from provenance.store.tables import SCHEMA_REVISION, VERSION_TABLE
 
 SQLITE_BUSY_SECONDS = 60
+CONNECT_SECONDS = 10
+"""How long a server that does not answer is waited for, where the URL does not say."""
+_LONGEST_REASON = 400  # characters; a server that can't be reached by several ways tells of each
+_LOGIN = re.compile(r"://[^/]*@")
 _WRITER_LOCK = 7_401_622_963  # any constant of our own: the key of PostgreSQL's advisory lock
 
 
@@ -29,24 +38,45 @@ def connect(url: str) -> Engine:
         parsed = make_url(url) if path == url else URL.create("sqlite", database=path)
     except (ArgumentError, ValueError) as error:
         raise RegistryError(
-            f"not a database URL: {url!r}", hint="Write sqlite:///FILE or postgresql://USER@HOST/DATABASE."
+            f"not a database URL: {_LOGIN.sub('://***@', url)!r}",
+            hint="Write sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
         ) from error
     if parsed.get_backend_name() == "sqlite":
-        engine = create_engine(parsed.set(drivername="sqlite"), connect_args={"timeout": SQLITE_BUSY_SECONDS})
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-        return engine
+        return _sqlite(parsed.set(drivername="sqlite"))
     if parsed.get_backend_name() != "postgresql":
         raise RegistryError(
             f"a registry lives in SQLite or PostgreSQL, not in {parsed.get_backend_name()}",
             hint="Write sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
         )
+    patience = {} if "connect_timeout" in parsed.query else {"connect_timeout": CONNECT_SECONDS}
     try:
-        return create_engine(parsed.set(drivername="postgresql+psycopg"))
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), connect_args=patience)
     except (ImportError, NoSuchModuleError) as error:
         raise MissingExtraError(
             "PostgreSQL's driver is not installed", hint="pip install 'provenance-registry[postgres]'"
         ) from error
+
+
+def _sqlite(url: URL) -> Engine:
+    """An engine for a file; one that only reads where neither the file nor its folder may be written."""
+    path = Path(url.database or "")
+    if path.exists() and not all(map(_may_write, (path, path.parent))):
+        return create_engine(url, creator=partial(_read_only, path), execution_options={"read_only": True})
+    engine = create_engine(url, connect_args={"timeout": SQLITE_BUSY_SECONDS})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _may_write(path: Path) -> bool:
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    """Reads a file that can't be written; without a log beside it, SQLite has to be told that it will find none."""
+    log = path.with_name(f"{path.name}-wal")
+    mode = "mode=ro" if log.exists() and log.stat().st_size else "mode=ro&immutable=1"
+    return sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True, check_same_thread=False)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's connection
@@ -75,7 +105,16 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction that is the only writer until it ends: what it reads stays true while it appends."""
+    """A transaction that is the only writer until it ends: what it reads stays true while it appends.
+
+    Raises:
+        RegistryError: The database can only be read, or does not answer.
+    """
+    if engine.get_execution_options().get("read_only"):
+        raise RegistryError(
+            f"the registry in {shown(engine.url)} can only be read: its file or folder may not be written",
+            hint="Ask who may write there, or copy the file together with the one that ends in -wal. Nothing was recorded.",
+        )
     with (
         _explained(engine),
         engine.connect().execution_options(writing=True) as connection,
@@ -86,21 +125,54 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+_CAUSES = (
+    (
+        r"password|authentication|pg_hba",
+        "Put the password into ~/.pgpass or PGPASSWORD; is the role the right one?",
+    ),
+    (r'role ".*" does not exist', "Name a role of the server: postgresql://USER@HOST/DATABASE."),
+    (
+        r'database ".*" does not exist',
+        "Make the database first, such as with `createdb`; or is its name another?",
+    ),
+    (
+        r"permission denied|read-only transaction",
+        "docs/postgresql.md lists the rights of readers, of writers and of who makes the tables.",
+    ),
+    (
+        r"refused|resolve|translate host|No such file or directory|timeout|unreachable",
+        "Is the server up, and are its host and port these?",
+    ),
+)
+"""What the servers say, as a pattern, and what helps."""
+
+
+def shown(url: URL) -> str:
+    """A database's URL for people: without its password, wherever that stands."""
+    plain = url.set(drivername=url.get_backend_name()).difference_update_query(["password"])
+    return plain.render_as_string(hide_password=True)
+
+
 @contextmanager
 def _explained(engine: Engine) -> Iterator[None]:
     """Turns the database's own errors into one that says what to do; `ProvenanceError` passes through."""
     try:
         yield
-    except OperationalError as error:
-        reason = str(error.orig).strip().splitlines()[0]
+    except (SQLAlchemyError, engine.dialect.loaded_dbapi.Error) as error:
+        cause = getattr(error, "orig", None) or error
+        reason = " ".join(str(cause).split())
+        if engine.url.password:
+            reason = reason.replace(engine.url.password, "***")
+        helps = next((hint for words, hint in _CAUSES if re.search(words, reason)), None)
+        if isinstance(cause, engine.dialect.loaded_dbapi.OperationalError):
+            fact = "does not answer as it should"
+            helps = helps or "Is the disk full, the folder read-only, or another process holding the file?"
+        else:
+            fact = "refused"
+            helps = helps or "Run `provenance verify`, and report this with the command that led to it."
         raise RegistryError(
-            f"the database {engine.url.render_as_string(hide_password=True)} does not answer as it should: {reason}",
-            hint="Is the server up, the disk full, the folder read-only, or another process holding the file? Nothing was recorded.",
-        ) from error
-    except SQLAlchemyError as error:
-        raise RegistryError(
-            f"the database {engine.url.render_as_string(hide_password=True)} refused: {str(error).splitlines()[0]}",
-            hint="Nothing was recorded. Run `provenance verify`, and report this with the command that led to it.",
+            f"the database {shown(engine.url)} {fact}: {reason[:_LONGEST_REASON]}",
+            hint=f"{helps} Nothing was recorded.",
         ) from error
 
 
@@ -122,7 +194,7 @@ def ensure_current(engine: Engine, *, create: bool) -> None:
     Raises:
         RegistryError: There is no registry and none may be made, or it was written by a newer version.
     """
-    where = engine.url.render_as_string(hide_password=True)
+    where = shown(engine.url)
     missing = engine.dialect.name == "sqlite" and not Path(engine.url.database or "").exists()
     if missing and not create:  # Looking into a SQLite file that is not there would make it.
         raise RegistryError(
