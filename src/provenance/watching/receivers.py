@@ -53,7 +53,7 @@ class Webhook:
     url: str
     authorization: str | None
     name: str
-    seconds: float = WEBHOOK_SECONDS
+    seconds: float
 
     def tell(self, document: bytes, event: str) -> None:
         """Posts the document. Redirects are not followed: they may lead to somebody else."""
@@ -97,7 +97,7 @@ class Command:
     """
 
     words: tuple[str, ...]
-    seconds: float = COMMAND_SECONDS
+    seconds: float
 
     @property
     def name(self) -> str:
@@ -118,25 +118,29 @@ class Command:
             raise DeliveryError(f"{self.name} ended with exit code {ended.returncode}")
 
 
-def receiver(target: str) -> Receiver:
+def receiver(target: str, *, seconds: float | None = None) -> Receiver:
     """The receiver that somebody named: an address that begins with ``http://`` or ``https://``, or else a command.
+
+    Args:
+        target: The address or command.
+        seconds: How long it may take; default: `WEBHOOK_SECONDS` or `COMMAND_SECONDS`.
 
     Raises:
         UsageError: It is neither.
     """
     scheme, separator, _ = target.partition("://")
     if separator and scheme.isalnum():
-        return _webhook(target)
+        return _webhook(target, seconds or WEBHOOK_SECONDS)
     try:
         words = tuple(shlex.split(target))
     except ValueError as error:
         raise UsageError(f"the command to notify can't be read: {error}") from None
     if not words:
         raise UsageError("--notify is empty", hint="Name a URL, or a command that reads JSON.")
-    return Command(words=words)
+    return Command(words=words, seconds=seconds or COMMAND_SECONDS)
 
 
-def _webhook(target: str) -> Webhook:
+def _webhook(target: str, seconds: float) -> Webhook:
     wrong = UsageError(
         "the URL to notify is none that can be asked", hint="Write http://HOST/PATH or https://HOST/PATH."
     )
@@ -150,7 +154,10 @@ def _webhook(target: str) -> Webhook:
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     address = SplitResult(parts.scheme, f"{host}{port}", parts.path or "/", parts.query, "")
     return Webhook(
-        url=urlunsplit(address), authorization=_authorization(parts), name=f"{parts.scheme}://{host}{port}"
+        url=urlunsplit(address),
+        authorization=_authorization(parts),
+        name=f"{parts.scheme}://{host}{port}",
+        seconds=seconds,
     )
 
 
