@@ -180,14 +180,19 @@ def _found_of(found: "Description") -> list[tuple[str, object]]:
 
 # --- walks -------------------------------------------------------------------------------------------------------------
 
-_RELATIVES: "Columns[Relative]" = Columns(
-    headers=("depth", "artifact", "by"),
-    row=lambda one, _whole: (one.depth, one.artifact, one.via),
+_ANCESTORS: "Columns[Relative]" = Columns(
+    headers=("depth", "artifact", "relation", "child"),
+    row=lambda one, _whole: (one.depth, one.artifact, one.via.kind, one.via.child),
+    key=lambda one: one.artifact,
+)
+_DESCENDANTS: "Columns[Relative]" = Columns(
+    headers=("depth", "artifact", "relation", "parent"),
+    row=lambda one, _whole: (one.depth, one.artifact, one.via.kind, one.via.parent),
     key=lambda one: one.artifact,
 )
 
 
-def _relatives_command(name: str, summary: str) -> click.Command:
+def _relatives_command(name: str, summary: str, columns: "Columns[Relative]") -> click.Command:
     """`ancestors` and `descendants` are one command in two directions."""
 
     @click.command(name, help=f"{summary} Python: View.{name}().")
@@ -213,14 +218,14 @@ def _relatives_command(name: str, summary: str) -> click.Command:
             artifact = view.resolve(ref)
             walk: Callable[..., tuple[Relative, ...]] = getattr(view, name)
             found = walk(artifact, depth=depth, kinds=_kinds(kinds), relations=_relations(relations))
-            listing.print(listing.rest(found, _RELATIVES, view.resolve), _RELATIVES)
+            listing.print(listing.rest(found, columns, view.resolve), columns)
         note(f"{len(found)} {name} of {artifact}")
 
     return command
 
 
-ancestors = _relatives_command("ancestors", "List what REF comes from, nearest first.")
-descendants = _relatives_command("descendants", "List what comes from REF, nearest first.")
+ancestors = _relatives_command("ancestors", "List what REF comes from, nearest first.", _ANCESTORS)
+descendants = _relatives_command("descendants", "List what comes from REF, nearest first.", _DESCENDANTS)
 
 _ROOTS: "Columns[ArtifactId]" = Columns(
     headers=("root",), row=lambda one, _whole: (one,), key=lambda one: one

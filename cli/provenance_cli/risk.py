@@ -66,7 +66,8 @@ def risks(
     if listing.as_json:
         print_json(found)
     else:
-        listing.print_rows(_RISKS, [row for one in found.artifacts for row in _risk_rows(one)])
+        rows = [row for one in found.artifacts for row in _risk_rows(one, listing.as_csv)]
+        listing.print_rows(_RISKS, rows)
     if not listing.as_json and not listing.as_csv:
         _tell_of_gaps(found)
     if found.next is not None:
@@ -96,15 +97,17 @@ def _tell_of_gaps(found: "RiskPage") -> None:
     note(f"as of {found.as_of:%Y-%m-%d %H:%M} UTC, policy {found.policy_digest[:19]}")
 
 
-def _risk_rows(one: "ArtifactRisks") -> list[tuple[object, ...]]:
+def _risk_rows(one: "ArtifactRisks", whole: bool) -> list[tuple[object, ...]]:
+    """A row for each flag that reaches an artifact, or one that says that none does; in CSV, values stand whole."""
     if not one.risks:
-        return [(one.artifact, "-", one.status, "-", "-", "-", "-", "-")]
+        none = "" if whole else "-"
+        return [(one.artifact, none, one.status, none, none, none, none, none)]
     return [
         (
             one.artifact,
             risk.trait,
             risk.status,
-            f"{risk.score:.2f}",
+            risk.score if whole else f"{risk.score:.2f}",
             risk.severity,
             risk.origin,
             risk.flag,
