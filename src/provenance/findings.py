@@ -267,22 +267,19 @@ def judge(
     return Finding(
         recorded=recorded,
         created=known.before is not known.after,
-        changed=changed(known.before, known.after, policy, trait, [subject]),
+        changed=changed(known.before, known.after, policy, trait),
         reached=tuple(reached),
     )
 
 
 def judge_flags(recorded: Sequence[Recorded[Flag]], known: Known, policy: Policy) -> Flagging:
     """What came of flags that were appended together."""
-    subjects: dict[str, set[ArtifactId]] = {}
-    for one in recorded:
-        subjects.setdefault(one.fact.trait, set()).add(one.fact.artifact)
     return Flagging(
         recorded=tuple(recorded),
         created=len(known.after.facts) - len(known.before.facts),
         changed=tuple(
             change
-            for trait, some in sorted(subjects.items())
-            for change in changed(known.before, known.after, policy, trait, some)
+            for trait in sorted({one.fact.trait for one in recorded})
+            for change in changed(known.before, known.after, policy, trait)
         ),
     )

@@ -153,7 +153,7 @@ class Watch:
             return None
         reading = self.ledger.at(one.moment)
         before, after = _around(one, reading.below([flag.artifact]))
-        found = changed(before, after, self.policy, flag.trait, [flag.artifact])
+        found = changed(before, after, self.policy, flag.trait)
         if self.artifacts:
             scope = _at_and_below(Lineage.of(after), self.artifacts)
             found = tuple(change for change in found if change.artifact in scope)
