@@ -1,8 +1,10 @@
 """alias add, alias ls."""
 
+from datetime import datetime
+
 import click
 
-from provenance_cli.options import json_option, open_registry, registry_options
+from provenance_cli.options import as_of_option, json_option, open_registry, registry_options
 from provenance_cli.output import as_data, note, print_json, print_table, say
 
 
@@ -28,11 +30,12 @@ def alias_add(name: str, ref: str, registry: str | None, actor: str | None, as_j
 
 @alias.command("ls")
 @registry_options
+@as_of_option
 @json_option
-def alias_ls(registry: str | None, actor: str | None, as_json: bool) -> None:
+def alias_ls(registry: str | None, actor: str | None, as_of: datetime | None, as_json: bool) -> None:
     """List the other names. Python: Registry.aliases()."""
     with open_registry(registry, actor) as opened:
-        found = opened.aliases()
+        found = opened.aliases(as_of=as_of)
     if as_json:
         print_json([as_data(one) for one in found])
         return

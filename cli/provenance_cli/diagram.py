@@ -46,7 +46,7 @@ def diagram(
 
     with open_registry(registry, actor) as opened:
         view = opened.view(as_of=as_of, policy=read_policy(policy))
-    picture = view.picture(refs, direction=direction, depth=depth, trait=trait)
+        picture = view.picture(refs, direction=direction, depth=depth, trait=trait)
     if output is None:
         click.echo(to_dot(picture), nl=False)
     else:

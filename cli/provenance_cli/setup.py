@@ -57,7 +57,8 @@ def status(registry: str | None, actor: str | None, as_of: datetime | None, as_j
         say(
             f"sketches  {found.unsketched} registered models have no sketch: `provenance audit` draws what can be drawn"
         )
-    say(f"mlflow    {found.mlflow_pending} objects not projected to {found.mlflow or 'any MLflow'}")
+    if found.mlflow_pending is not None:
+        say(f"mlflow    {found.mlflow_pending} objects not projected to {found.mlflow or 'any MLflow'}")
 
 
 @click.command()

@@ -1,5 +1,6 @@
 """Exchange: what a registry takes over from elsewhere; the half of `provenance.registry.Registry` that imports."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from provenance.artifacts import Alias, ArtifactKind
@@ -46,9 +47,9 @@ class Exchange(Judgement):
         with self._ledger.transaction(self.actor) as transaction:
             return add_alias(transaction, alias)
 
-    def aliases(self) -> tuple[Alias, ...]:
-        """The other names of artifacts, in order of the names."""
-        found = [recorded.fact for recorded in self._ledger.at().findings().all(Alias)]
+    def aliases(self, *, as_of: datetime | None = None) -> tuple[Alias, ...]:
+        """The other names of artifacts at a date (default: now), in order of the names."""
+        found = [recorded.fact for recorded in self._ledger.at(as_of).findings().all(Alias)]
         return tuple(sorted(found, key=lambda one: (one.name, one.artifact)))
 
     def unfinished_imports(self) -> tuple[str, ...]:

@@ -293,7 +293,7 @@ class Registry(Exchange):
         return self._ledger.head()
 
     def status(self, *, as_of: datetime | None = None) -> "RegistryStatus":
-        """How the registry stands: what it holds and, unless it is large, what is owed; see `provenance.status`."""
+        """How the registry stands, or stood: what it holds and, unless it is large, what is owed; see `provenance.status`."""
         from provenance.status import WORKED_OUT_UP_TO, RegistryStatus
 
         view = self.view(as_of=as_of)
@@ -303,17 +303,20 @@ class Registry(Exchange):
             name=self.home.name,
             head=head,
             mlflow=self.home.mlflow_name,
-            owed=self._owed(view) if head.entries <= WORKED_OUT_UP_TO else None,
+            owed=self._owed(view, is_now=as_of is None) if head.entries <= WORKED_OUT_UP_TO else None,
         )
 
-    def _owed(self, view: "View") -> "Owed":
-        """What is owed, for which the whole registry is looked at."""
+    def _owed(self, view: "View", *, is_now: bool) -> "Owed":
+        """What is owed, for which the whole registry is looked at; what is told of sketches and MLflow is told of now alone."""
         from provenance import audit
         from provenance.holdings import Holdings
         from provenance.status import Owed
 
+        tests = len(audit.plan(view.kindred, view.snapshot.artifacts))
+        if not is_now:
+            return Owed(tests=tests, unsketched=None, mlflow=None)
         return Owed(
-            tests=len(audit.plan(view.kindred, view.snapshot.artifacts)),
+            tests=tests,
             unsketched=len(Holdings(view.snapshot, self._ledger.sketches()).unsketched),
             mlflow=self.mlflow_pending() if self.home.mlflow_uri else 0,
         )

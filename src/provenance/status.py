@@ -25,13 +25,14 @@ class Owed:
 
     Args:
         tests: Tests that edges still lack.
-        unsketched: Models that were registered with their files, and of which no sketch is kept: nothing finds their kin.
-        mlflow: Objects which MLflow was not told of in their present state.
+        unsketched: Models that were registered with their files, and of which no sketch is kept: nothing finds their kin. None at an
+            earlier date, since it is not on record when a sketch was drawn.
+        mlflow: Objects which MLflow was not told of in their present state; None at an earlier date.
     """
 
     tests: int
-    unsketched: int
-    mlflow: int
+    unsketched: int | None
+    mlflow: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
