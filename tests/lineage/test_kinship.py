@@ -11,7 +11,8 @@ from provenance.evidence import Evidence, Verdict
 from provenance.facts import Snapshot
 from provenance.lineage.evidence_index import EvidenceIndex
 from provenance.lineage.graph import Lineage
-from provenance.lineage.kinship import Kin, Kindred, Kinship, Member
+from provenance.lineage.kinship import Kindred, Member
+from provenance.lineage.relatives import Kin, Kinship
 
 FAMILY = (
     "base from_scratch",

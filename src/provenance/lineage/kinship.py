@@ -16,9 +16,8 @@ two may be kin by no record, measured or declared. Descendants say nothing of th
 may look independent of what its beginning still shows.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import cached_property
 
 from provenance.artifacts import ArtifactId
@@ -26,6 +25,8 @@ from provenance.evidence import Evidence, Verdict
 from provenance.facts import Recorded
 from provenance.lineage.evidence_index import FOREVER, EvidenceIndex, Lifetimes
 from provenance.lineage.graph import Lineage
+from provenance.lineage.relatives import Joins, Kin, Kinship, Relatives
+from provenance.lineage.weight_lines import WeightLines
 from provenance.relations import WEIGHT_KINDS, Link, RelationKind
 
 WHOLE_KINDS = frozenset(
@@ -38,30 +39,6 @@ WHOLE_KINDS = frozenset(
     }
 )
 """The weights relations whose child has the whole of its initialisation from its one parent."""
-
-
-class Kinship(StrEnum):
-    """How close two kin are."""
-
-    SAME = "same"
-    """One is the other or its ancestor, or has the same content as it, byte for byte."""
-    DIVERGED = "diverged"
-    """Both come from the same weights and were then trained apart."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kin:
-    """Why a model counts as kin.
-
-    Args:
-        kinship: How close.
-        through: The weights that both share.
-        measured: The test that joins the two, where no record does.
-    """
-
-    kinship: Kinship
-    through: ArtifactId
-    measured: Recorded[Evidence] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +80,7 @@ class Member:
 
 @dataclass(frozen=True, eq=False)
 class Kindred:
-    """Kinship in a lineage, under the evidence that stands; answers are kept, one table for each model asked about.
+    """Kinship in a lineage, under the evidence that stands; what was worked out for a model asked about is kept.
 
     Args:
         lineage: Who comes from whom.
@@ -114,10 +91,8 @@ class Kindred:
     lineage: Lineage
     evidence: EvidenceIndex
     believes_record: bool = False
-    _tables: dict[ArtifactId, Mapping[ArtifactId, Kin]] = field(default_factory=dict, init=False, repr=False)
-    _whole_lines: dict[ArtifactId, tuple[ArtifactId, ...]] = field(
-        default_factory=dict, init=False, repr=False
-    )
+    _relatives: dict[int, Relatives] = field(default_factory=dict, init=False, repr=False)
+    _whole_parents: dict[ArtifactId, ArtifactId | None] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(cls, lineage: Lineage, lifetimes: Lifetimes = FOREVER) -> "Kindred":
@@ -152,7 +127,7 @@ class Kindred:
 
     def weight_parents(self, model: ArtifactId) -> tuple[Link, ...]:
         """The relations to the models that a model has its weights from, contradicted ones included."""
-        return tuple(relation for relation in self.lineage.parents(model) if relation.kind in WEIGHT_KINDS)
+        return tuple(map(self.lineage.link, self._lines.recorded(self.lineage.node(model))))
 
     def contradictions_above(self, model: ArtifactId) -> tuple[Recorded[Evidence], ...]:
         """The tests that contradict a relation by which a model is recorded to have its weights, nearest first."""
@@ -165,7 +140,7 @@ class Kindred:
 
     def line(self, model: ArtifactId) -> tuple[ArtifactId, ...]:
         """A model and those that it has its weights from, nearest first."""
-        return tuple(self._climb([model]))
+        return tuple(map(self.lineage.artifact, self._lines.line(self.lineage.node(model))))
 
     def starting_weights(self, student: ArtifactId) -> tuple[ArtifactId, ...]:
         """What a training began from: the weights parents, or the model's own weights where it has none."""
@@ -175,32 +150,30 @@ class Kindred:
 
     def kin(self, one: ArtifactId, other: ArtifactId) -> Kin | None:
         """Why two models are kin, or None where nothing says that they are."""
-        return self._table(one).get(other)
+        relatives, node = self._relatives_of(one), self.lineage.find(other)
+        return None if node is None else relatives.kin(node)
 
     def family(self, model: ArtifactId) -> tuple[Member, ...]:
         """Every model that is kin to a model, and itself, in order of their names."""
-        table = self._table(model)
-        return tuple(Member.of(artifact, table[artifact]) for artifact in sorted(table, key=str))
+        return tuple(
+            Member.of(self.lineage.artifact(node), kin) for node, kin in self._relatives_of(model).all()
+        )
 
     @cached_property
     def undeclared(self) -> Mapping[ArtifactId, tuple[Recorded[Evidence], ...]]:
         """The tests of each model that found it to be kin to one with which no record joins it, oldest first."""
         found: dict[ArtifactId, list[Recorded[Evidence]]] = {}
-        for model, tests in self.evidence.measured_kin.items():
-            for test in tests:
-                (other,) = test.fact.pair - {model} or {model}
-                if self._climb([model]).keys().isdisjoint(self._climb([other])):
-                    found.setdefault(model, []).append(test)
+        for join in self._joins.all:
+            if self._lines.line(join.member).keys().isdisjoint(self._lines.line(join.partner)):
+                found.setdefault(self.lineage.artifact(join.member), []).append(join.test)
         return {model: tuple(tests) for model, tests in found.items()}
 
     def whole_line(self, model: ArtifactId) -> tuple[ArtifactId, ...]:
         """A model and those of which it has the whole initialisation, nearest first; see the head of this module."""
-        if model not in self._whole_lines:
-            line = {model: None}
-            while (above := self._whole_parent(next(reversed(line)))) is not None and above not in line:
-                line[above] = None
-            self._whole_lines[model] = tuple(line)
-        return self._whole_lines[model]
+        line = {model: None}
+        while (above := self._whole_parent(next(reversed(line)))) is not None and above not in line:
+            line[above] = None
+        return tuple(line)
 
     def independence(self, one: ArtifactId, other: ArtifactId) -> tuple[Recorded[Evidence], ...]:
         """The tests from which it follows that two models are independent, nearest to ``one`` first; none where it does not.
@@ -217,6 +190,11 @@ class Kindred:
 
     def _whole_parent(self, model: ArtifactId) -> ArtifactId | None:
         """The one model that a model has its whole initialisation from, where the record says so and nothing speaks against it."""
+        if model not in self._whole_parents:
+            self._whole_parents[model] = self._find_whole_parent(model)
+        return self._whole_parents[model]
+
+    def _find_whole_parent(self, model: ArtifactId) -> ArtifactId | None:
         relations = self.weight_parents(model)
         if len(relations) != 1 or relations[0].kind not in WHOLE_KINDS:
             return None
@@ -227,88 +205,19 @@ class Kindred:
         test = self.evidence.same_init(relations[0].parent, model)
         return relations[0].parent if test is None or is_whole(test.fact) else None
 
-    def _table(self, model: ArtifactId) -> Mapping[ArtifactId, Kin]:
-        if model not in self._tables:
-            self._tables[model] = self._relatives(model)
-        return self._tables[model]
+    @cached_property
+    def _lines(self) -> WeightLines:
+        return WeightLines(self.lineage, frozenset() if self.believes_record else self.contradicted)
 
-    def _relatives(self, model: ArtifactId) -> dict[ArtifactId, Kin]:
-        """Every kin of a model: its line by record, what a test joins to that line, then all that descend from either."""
-        line = self._climb([model])
-        found = {member: Kin(kinship=Kinship.SAME, through=member) for member in line}
-        below = self._descend([model])
-        for descendant in below:
-            found.setdefault(descendant, Kin(kinship=Kinship.SAME, through=model))
-        for ancestor in line:
-            for descendant in self._descend([ancestor], found):
-                found.setdefault(descendant, Kin(kinship=Kinship.DIVERGED, through=ancestor))
-        tests = [
-            (member, recorded)
-            for member in self._descend(line, past_merges=False)
-            for recorded in self.evidence.measured_kin.get(member, ())
-        ]
-        # Copies first: what is the same by a copy is not diverged by another test.
-        for member, recorded in sorted(tests, key=lambda test: not is_identical(test[1].fact)):
-            (partner,) = recorded.fact.pair - {member} or {member}
-            above = self._climb([partner], past_merges=False)
-            same: set[ArtifactId] = set()
-            if is_identical(recorded.fact):
-                same.update(above if member in line else ())
-                same.update(self._descend([partner]) if member in below else ())
-            for relative in self._descend(above, found):
-                kinship = Kinship.SAME if relative in same else Kinship.DIVERGED
-                found.setdefault(relative, Kin(kinship=kinship, through=partner, measured=recorded))
-        return found
+    @cached_property
+    def _joins(self) -> Joins:
+        return Joins(self._lines, self.evidence)
 
-    def _climb(self, models: Iterable[ArtifactId], *, past_merges: bool = True) -> dict[ArtifactId, None]:
-        """Models and their weight ancestors, nearest first."""
-        reached = dict.fromkeys(models)
-        frontier = list(reached)
-        while frontier:
-            frontier = sorted(
-                {
-                    relation.parent
-                    for model in frontier
-                    for relation in self.weight_parents(model)
-                    if relation.parent not in reached and self._follows(relation, past_merges=past_merges)
-                },
-                key=str,
-            )
-            reached.update(dict.fromkeys(frontier))
-        return reached
-
-    def _descend(
-        self, models: Iterable[ArtifactId], known: Collection[ArtifactId] = (), *, past_merges: bool = True
-    ) -> dict[ArtifactId, None]:
-        """What has its weights from models, nearest first; below what is known already, it does not look again."""
-        reached = dict.fromkeys(models)
-        frontier = list(reached)
-        while frontier:
-            frontier = sorted(
-                {
-                    relation.child
-                    for model in frontier
-                    for relation in self.lineage.children(model)
-                    if relation.kind in WEIGHT_KINDS
-                    and relation.child not in reached
-                    and relation.child not in known
-                    and self._follows(relation, past_merges=past_merges)
-                },
-                key=str,
-            )
-            reached.update(dict.fromkeys(frontier))
-        return reached
-
-    def _follows(self, relation: Link, *, past_merges: bool) -> bool:
-        """Whether kinship follows a weights relation."""
-        if not self.believes_record and self.contradiction(relation) is not None:
-            return False
-        return past_merges or len(self.starting_weights(relation.child)) == 1
-
-
-def is_identical(evidence: Evidence) -> bool:
-    """Whether two models were found to be one: their content is the same, byte for byte."""
-    return evidence.verdict is Verdict.SAME_INIT and evidence.result.get("kinship") == "identical"
+    def _relatives_of(self, model: ArtifactId) -> Relatives:
+        node = self.lineage.node(model)
+        if node not in self._relatives:
+            self._relatives[node] = Relatives(self._lines, self._joins, node)
+        return self._relatives[node]
 
 
 def is_whole(evidence: Evidence) -> bool:

@@ -14,7 +14,8 @@ from provenance.evidence import Evidence, Verdict
 from provenance.facts import Recorded
 from provenance.lineage.canary_figures import has_power, measured_share
 from provenance.lineage.evidence_index import is_stale
-from provenance.lineage.kinship import Kin, Kindred, Kinship
+from provenance.lineage.kinship import Kindred
+from provenance.lineage.relatives import Kin, Kinship
 from provenance.relations import RelationKind
 from provenance.risk.policy import Init
 
