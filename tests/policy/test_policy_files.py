@@ -126,9 +126,10 @@ def test_what_is_wrong_with_an_extended_file_names_that_file(tmp_path: Path) -> 
     assert complaint(path) == ["gone.toml: cannot read the policy: No such file or directory"]
     written(tmp_path, "[gate]\nunknown = 3\n", "gone.toml")
     assert complaint(path)[0].startswith("gone.toml:2: gate.unknown has to be")
-    assert complaint(written(tmp_path, "extends = 3\n")) == [
-        "policy.toml:1: extends has to be the name of a file, not 3"
-    ]
+    for value, told in (("3", "3"), ('""', "''"), ('"a\\u0000b"', "'a\\x00b'")):
+        assert complaint(written(tmp_path, f"extends = {value}\n")) == [
+            f"policy.toml:1: extends has to be the name of a file, not {told}"
+        ]
 
 
 @pytest.mark.parametrize(

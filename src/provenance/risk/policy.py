@@ -65,10 +65,10 @@ class Policy:
             PolicyError: The file, or one that it extends, can't be read, is no TOML, holds an unknown key, or a value without meaning;
                 the message lists all of it.
         """
-        reading = policy_file.read(path)
-        if reading.problems:
-            raise _error(str(path), reading.problems)
-        values: dict[str, Any] = {setting.key: setting.value for setting in reading.settings.values()}
+        contents = policy_file.read(path)
+        if contents.problems:
+            raise _error(str(path), contents.problems)
+        values: dict[str, Any] = {setting.key: setting.value for setting in contents.settings.values()}
         return cls(
             weights=values["exposure.weights"],
             any_init=frozenset(map(RelationKind, values["exposure.any_init"])),
@@ -89,7 +89,7 @@ class Policy:
                 trusted=tuple(values["roots.trusted"]),
                 scratch_needs_data=values["roots.from_scratch_without_data"] == "unknown",
             ),
-            settings=tuple(reading.settings.values()),
+            settings=tuple(contents.settings.values()),
             digest=str(digest_bytes(canonical_json(values).encode())),
         )
 

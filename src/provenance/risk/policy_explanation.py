@@ -105,6 +105,12 @@ _RELATIONS: Mapping[RelationKind, tuple[str, tuple[str, ...]]] = {
 
 _SEVERITY = "What the gate does about traits of this severity, by the status of the artifact."
 
+_BESIDE_TRAITS: Mapping[Status, tuple[str, ...]] = {
+    Status.UNKNOWN: ("gate.unknown", "roots.trusted", "roots.from_scratch_without_data"),
+    Status.CLEAR: (),
+}
+"""The keys that decide about statuses of which no trait is said."""
+
 
 def explain_word(policy: Policy, word: str) -> Explanation:
     """What a policy makes of a key or a table of keys, a status, a severity, or a kind of relation.
@@ -112,50 +118,32 @@ def explain_word(policy: Policy, word: str) -> Explanation:
     Raises:
         UsageError: The word is none of these; the message names what comes near.
     """
+    judged: list[tuple[Severity, Status]] = []
     if word in set(RelationKind):
-        text, keys = _RELATIONS[RelationKind(word)]
-        return Explanation(word=word, kind="relation", text=text, settings=_settings(policy, keys))
-    if word in set(Status):
+        kind, (text, keys) = "relation", _RELATIONS[RelationKind(word)]
+    elif word in set(Status):
         status = Status(word)
-        rulings = tuple(_ruling(policy, severity, status) for severity in Severity if status in REFUSABLE)
-        keys = _DECIDING.get(status, tuple(f"gate.refuse.{severity}" for severity in Severity))
-        return Explanation(
-            word=word,
-            kind="status",
-            text=_STATUSES[status],
-            settings=_settings(policy, keys),
-            rulings=rulings,
-        )
-    if word in set(Severity):
-        rulings = tuple(_ruling(policy, Severity(word), status) for status in REFUSABLE)
-        keys = (f"gate.refuse.{word}",)
-        return Explanation(
-            word=word,
-            kind="severity",
-            text=_SEVERITY,
-            settings=_settings(policy, keys),
-            rulings=rulings,
-        )
-    if word in KEYS or is_table(word):
+        kind, text = "status", _STATUSES[status]
+        keys = _BESIDE_TRAITS.get(status, tuple(f"gate.refuse.{severity}" for severity in Severity))
+        judged = [(severity, status) for severity in Severity if status in REFUSABLE]
+    elif word in set(Severity):
+        kind, text, keys = "severity", _SEVERITY, (f"gate.refuse.{word}",)
+        judged = [(Severity(word), status) for status in REFUSABLE]
+    elif word in KEYS or is_table(word):
         keys = tuple(key for key in KEYS if key == word or key.startswith(f"{word}."))
-        text = f"{KEYS[word].meaning}." if word in KEYS else f"{len(keys)} keys."
-        return Explanation(word=word, kind="key", text=text, settings=_settings(policy, keys))
-    raise _no_such(word)
-
-
-_DECIDING = {
-    Status.UNKNOWN: ("gate.unknown", "roots.trusted", "roots.from_scratch_without_data"),
-    Status.CLEAR: (),
-}
-"""The keys that decide about statuses of which no trait is said."""
-
-
-def _ruling(policy: Policy, severity: Severity, status: Status) -> GateRuling:
-    return GateRuling(severity=severity, status=status, ruling=policy.ruling(severity, status))
-
-
-def _settings(policy: Policy, keys: tuple[str, ...]) -> tuple[Setting, ...]:
-    return tuple(setting for setting in policy.settings if setting.key in keys)
+        kind, text = "key", f"{KEYS[word].meaning}." if word in KEYS else f"A table of {len(keys)} keys."
+    else:
+        raise _no_such(word)
+    return Explanation(
+        word=word,
+        kind=kind,
+        text=text,
+        settings=tuple(setting for setting in policy.settings if setting.key in keys),
+        rulings=tuple(
+            GateRuling(severity=severity, status=status, ruling=policy.ruling(severity, status))
+            for severity, status in judged
+        ),
+    )
 
 
 def _no_such(word: str) -> UsageError:

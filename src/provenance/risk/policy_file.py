@@ -62,7 +62,7 @@ class Setting:
 
 
 @dataclass(slots=True)
-class Reading:
+class Contents:
     """What was read of a policy file and those that it extends.
 
     Args:
@@ -74,15 +74,15 @@ class Reading:
     problems: list[Problem] = field(default_factory=list)
 
 
-def read(path: Path | None) -> Reading:
+def read(path: Path | None) -> Contents:
     """Reads a policy file over what it extends, or over the default policy; without a file, the default policy."""
-    reading = Reading(settings=dict(_defaults()))
-    files = [] if path is None else list(_chain(path, reading.problems))
+    contents = Contents(settings=dict(_defaults()))
+    files = [] if path is None else list(_chain(path, contents.problems))
     for file in reversed(files):
         for key, value in file.values.items():
-            below = reading.settings[key]
-            reading.settings[key] = replace(below, value=value, file=str(file.path), line=file.line(key))
-    return reading
+            below = contents.settings[key]
+            contents.settings[key] = replace(below, value=value, file=str(file.path), line=file.line(key))
+    return contents
 
 
 @cache
@@ -145,7 +145,7 @@ class _File:
             return cls(path)
         file = cls(path, lines={name: line for line, name in reversed(list(_key_lines(text)))})
         base = table.pop(EXTENDS, None)
-        if isinstance(base, str) and base:
+        if isinstance(base, str) and base and base.isprintable():
             file.extends = base
         elif base is not None:
             problems.append(file.problem(EXTENDS, f"{EXTENDS} has to be the name of a file, not {base!r}"))
