@@ -63,6 +63,8 @@ def diff(
     """
     if bool(refs) == everything:
         raise UsageError("name artifacts, or say --all")
+    if as_csv and as_json:
+        raise UsageError("say --csv or --json, not both")
     if other is None and since is None and policy_before is None:
         raise UsageError(
             "compared with what?", hint="Say --since DATE, --policy-before FILE or --with REGISTRY."

@@ -48,7 +48,8 @@ def between_dates(
     require_trait(now, trait)
     if then.moment > now.moment:
         raise UsageError(
-            f"{then.moment:%Y-%m-%d %H:%M} UTC, where it begins, is after {now.moment:%Y-%m-%d %H:%M} UTC, where it ends"
+            f"{then.moment:%Y-%m-%d %H:%M} UTC, where it begins, is after {now.moment:%Y-%m-%d %H:%M} UTC, where it ends",
+            hint="A date without a time means the end of that day.",
         )
 
     def walked(artifacts: Sequence[ArtifactId]) -> Diff:
