@@ -7,7 +7,7 @@ from lineage_fixtures import END, recorded_facts
 from provenance.artifacts import ArtifactId
 from provenance.evidence import Evidence
 from provenance.facts import Recorded, Snapshot
-from provenance.lineage.gaps import gaps, trust_roots
+from provenance.lineage.gaps import Gaps, gaps
 from provenance.lineage.graph import Lineage
 from provenance.lineage.kinship import Kindred
 from provenance.render import Direction, Picture, picture
@@ -166,7 +166,7 @@ def _told_of(lineage: Lineage, artifact: ArtifactId, status: str | None) -> Arti
         status=Status(status) if entries else Status.UNKNOWN if missing else Status.CLEAR,
         risks=tuple(entries),
         unknown=missing,
-        roots=trust_roots(lineage, artifact),
+        roots=Gaps(Kindred.of(lineage)).roots(artifact),
     )
 
 
