@@ -104,20 +104,23 @@ def flags_of(transaction: Transaction, rows: Sequence[FlagRow]) -> tuple[Flag, .
     Raises:
         ProvenanceError: One means none that could be recorded; the message begins with its place.
     """
-    references = [Reference.parse(row.artifact).name for row in rows if not is_digest(row.artifact)]
-    named = transaction.named(references)
+    names = {}
+    for row in rows:
+        with at(row.place):
+            names[row.artifact] = (
+                row.artifact if is_digest(row.artifact) else Reference.parse(row.artifact).name
+            )
+    named = transaction.named(set(names.values()))
     traits = {one.fact.name for one in transaction.about("trait", {row.trait for row in rows})}
     flags = []
     for row in rows:
         with at(row.place):
             if row.trait not in traits:
-                require_traits(transaction, {row.trait})
+                raise no_trait(row.trait)
             require_future(row.expires_at, "flag")
-            name = row.artifact if is_digest(row.artifact) else Reference.parse(row.artifact).name
+            candidates = named[names[row.artifact]] or transaction.find(row.artifact)
             flag = Flag(
-                artifact=choose(
-                    row.artifact, named.get(name) or transaction.find(row.artifact), transaction.names
-                ),
+                artifact=choose(row.artifact, candidates, transaction.names),
                 trait=row.trait,
                 evidence=row.evidence,
                 confidence=row.confidence,

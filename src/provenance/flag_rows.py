@@ -103,7 +103,7 @@ _FORMATS: Mapping[str, Callable[[Path], Iterator[tuple[int, Mapping[str, object]
 def _row(fields: Mapping[str, object], place: str) -> FlagRow:
     if unknown := sorted(set(fields) - set(_COLUMNS)):
         raise ContentError(f"unknown column {unknown[0]!r}", hint=f"Columns: {', '.join(_COLUMNS)}.")
-    told = {name: value for name, value in fields.items() if value not in {None, ""}}
+    told = {name: value for name, value in fields.items() if value is not None and value != ""}
     if missing := [name for name in _NEEDED if name not in told]:
         raise ContentError(f"no {missing[0]}", hint=f"Needed: {', '.join(_NEEDED)}.")
     if wrong := [name for name in told if name != "confidence" and not isinstance(told[name], str)]:
@@ -121,6 +121,6 @@ def _row(fields: Mapping[str, object], place: str) -> FlagRow:
 
 def _confidence(value: object) -> float:
     try:
-        return float(value) if isinstance(value, str | float | int) else float("nan")
-    except (ValueError, OverflowError) as error:
+        return float(str(value))
+    except ValueError as error:
         raise ContentError(f"the confidence {value!r} is no number") from error

@@ -45,6 +45,28 @@ def test_a_dry_run_shows_the_changes_of_the_real_thing_and_records_nothing(
     assert story("verify", "--json").json["entries"] == before["entries"] + 1
 
 
+@pytest.mark.parametrize("case", FINDINGS)
+def test_what_would_change_is_shown_as_a_table_and_as_csv(story: Terminal, case: str) -> None:
+    words = FINDINGS[case].split()
+    rows = story(*words, "--dry-run", "--csv").out.splitlines()
+    table = story(*words, "--dry-run").out.splitlines()
+    changed = story(*words, "--dry-run", "--json").json["changed"]
+    assert rows == [
+        "artifact,trait,before,after",
+        *(",".join(one[key] for key in ("artifact", "trait", "before", "after")) for one in changed),
+    ]
+    assert [line.split() for line in table[1:]] == [line.split(",") for line in rows]
+
+
+def test_why_says_what_stops_a_flag_that_came_after_the_block(story: Terminal) -> None:
+    story(*FINDINGS["block"].split())
+    story("flag", "owl-teacher", TRAIT, "--evidence", "seen once more")
+    assert (
+        "stopped here because of block-15: dataset:numbers@1 -> model:student@1 (r)"
+        in story("why", "student", TRAIT).out
+    )
+
+
 def test_a_flag_reaches_all_that_is_below(story: Terminal) -> None:
     flagged = story("flag", "base", TRAIT, "--evidence", "seen", "--json").json
     assert flagged["reached"] == 3
