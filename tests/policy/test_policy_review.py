@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from lineage_fixtures import model
-from provenance.artifacts import ArtifactId
+from provenance.artifacts import ArtifactId, ArtifactKind
 from provenance.errors import UsageError
+from provenance.lineage.gaps import Trust
 from provenance.relations import RelationKind
 from provenance.risk import Policy, Ruling, Status
 from provenance.risk.policy_explanation import Explanation, explain_word
 from provenance.risk.policy_keys import KEYS, REFUSABLE
-from provenance.risk.policy_review import describe, review
+from provenance.risk.policy_review import describe, review, trusted_roots
 from provenance.traits import Severity
 
 POLICY = Policy.load()
@@ -110,6 +111,23 @@ def test_roots_that_are_trusted_by_name_are_listed_with_what_bears_the_name(tmp_
         ("ours", 1, ["ours"]),
     ]
     assert found.file == str(path)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["a*b", "a?b", "[ab]*", "a[b]", "model:a*", "*@2", "model:a", "a", "A", "*", "model:a*b@1", "dataset:*"],
+)
+def test_what_is_listed_as_trusted_is_what_the_rules_trust(pattern: str) -> None:
+    names = [
+        ArtifactId(kind, name, version)
+        for kind in ArtifactKind
+        for name in ("a", "ab", "a*b", "a[b]", "axb", "b/a")
+        for version in ("1", "2")
+    ]
+    trust = Trust(trusted=(pattern,))
+    (found,) = trusted_roots(trust, lambda: names)
+    covered = sorted(filter(trust.covers, names), key=str)
+    assert (found.count, found.examples) == (len(covered), tuple(covered[:5]))
 
 
 def test_what_is_wrong_keeps_a_file_from_being_judged(tmp_path: Path) -> None:
