@@ -90,7 +90,7 @@ def test_a_manifest_sends_as_many_statements_however_long_it_is(
 ) -> None:
     with Registry.init(tmp_path / "here", store=store_url) as registry:
         registry.register_model(name="base", from_scratch=True)
-        above = [Parent(kind=RelationKind.FINETUNED_FROM, reference="base")]
+        above = (Parent(kind=RelationKind.FINETUNED_FROM, reference="base"),)
         requests = [Request(kind=MODEL, name=f"tuned-{number}", parents=above) for number in range(size)]
         with counted() as sent:
             registry.register(requests)
