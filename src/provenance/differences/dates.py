@@ -67,5 +67,6 @@ def between_dates(
     )
     first = tuple(dict.fromkeys(one.artifact for one in found))[:MOST_WALKED]
     told = walked(first)
-    rest = [one for one in found if one.artifact not in set(first)]
+    looked_at = frozenset(first)
+    rest = [one for one in found if one.artifact not in looked_at]
     return replace(told, partial=True, differences=tuple(sorted((*told.differences, *rest), key=order)))

@@ -88,10 +88,10 @@ def compared(
 ) -> tuple[Standings, Standings]:
     """Where artifacts of a whole registry stand at two dates, those alone that do not stand alike; by status alone."""
     told: tuple[dict[Subject, Standing], dict[Subject, Standing]] = ({}, {})
-    traits = {one.fact.name for one in now[0].traits()} if trait is None else {trait}
     lineages = [_whole(reading) for reading, _ in (then, now)]
     policies = then[1], now[1]
-    for name in (None, *sorted(traits)):
+    flagged = {flag.fact.trait for lineage in lineages for flag in lineage.snapshot.standing_flags}
+    for name in (None, *sorted(flagged if trait is None else flagged & {trait})):
         one, other = (
             _statuses(lineage, policy, name) for lineage, policy in zip(lineages, policies, strict=True)
         )
