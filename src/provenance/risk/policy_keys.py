@@ -93,7 +93,7 @@ def _names_of(*known: str) -> Reader:
         names = _names(value)
         if not set(names) <= set(known):
             raise ValueError(f"a list of names out of {', '.join(known)}")
-        return [name for name in known if name in names]
+        return [str(name) for name in known if name in names]  # without their enum
 
     return read
 
