@@ -81,4 +81,4 @@ class Known:
 
     def spellings(self, kind: ArtifactKind, name: str) -> list[str]:
         """The recorded names that differ from a name by case only, or not at all."""
-        return self._spellings.get(f"{kind}:{name}".casefold(), [])
+        return self._spellings.get(f"{kind}:{name}".casefold(), []) if self.keys else []

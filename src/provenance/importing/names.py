@@ -49,7 +49,7 @@ class Names:
             kind: {} for kind in ArtifactKind
         }
         self._described: dict[ArtifactKind, set[str]] = {kind: set() for kind in ArtifactKind}
-        self._spellings: dict[ArtifactKind, dict[str, tuple[str, ...]]] = {kind: {} for kind in ArtifactKind}
+        self._variants: dict[ArtifactKind, dict[str, dict[str, None]]] = {kind: {} for kind in ArtifactKind}
         self._exact: dict[str, int] = {}
         self._look_at(graph)
 
@@ -74,13 +74,15 @@ class Names:
             if kind is ArtifactKind.TEACHER:
                 mentioned[ArtifactKind.MODEL][edge.parent] = None
         for kind, names in mentioned.items():
-            renamed, spellings = self._renamed[kind], self._spellings[kind]
+            renamed = self._renamed[kind]
+            folded: dict[str, str] = {}
             for name in names:
                 spelling = renamed.get(name, name)
-                folded = spelling.casefold()
-                before = spellings.setdefault(folded, (spelling,))
-                if spelling not in before:
-                    spellings[folded] = (*before, spelling)
+                before = folded.setdefault(spelling.casefold(), spelling)
+                if before != spelling:
+                    variants = self._variants[kind].setdefault(before, {before: None})
+                    variants[spelling] = None
+                    self._variants[kind][spelling] = variants
 
     def _is_renamed(self, kind: ArtifactKind, old: str) -> bool:
         """Whether a rename is heeded: not where an artifact bears the old name itself."""
@@ -135,8 +137,11 @@ class Names:
 
     def _standing(self, kind: ArtifactKind, spelling: str) -> str:
         """The spelling that stands for all that differ from one by case only."""
-        spellings = self._spellings[kind].get(spelling.casefold(), (spelling,))
-        described = [one for one in spellings if one in self._described[kind]]
+        recorded = self._known.spellings(kind, spelling)
+        variants = self._variants[kind].get(spelling, ())
+        if not recorded and not variants:
+            return spelling
+        described = [one for one in (variants or (spelling,)) if one in self._described[kind]]
         if len(described) > 1:
             listing = ", ".join(map(repr, sorted(described)))
             self.clashes[
@@ -145,7 +150,7 @@ class Names:
             return spelling
         if described and described[0] != spelling:
             return described[0]
-        return min(self._known.spellings(kind, spelling) or described or spellings)
+        return min(recorded or described or variants)
 
     def _add(self, kind: ArtifactKind, name: str) -> int:
         try:

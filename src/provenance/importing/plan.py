@@ -76,6 +76,7 @@ class Plan:
     missing_fates: dict[int, Fate] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     assumed: int = 0
+    _parents: dict[int, ArtifactId] = field(default_factory=dict, repr=False)
 
     def id(self, node: int) -> ArtifactId:
         """The identity of a node."""
@@ -106,7 +107,9 @@ class Plan:
             metadata = PLACEHOLDER if self._is_placeholder(node) else self.described.get(node, {})
             yield Artifact(id=own, generation=plain, metadata=metadata)
         for parent, kind in self.relations.get(node, ()):
-            yield Relation(child=own, kind=kind, parent=self.id(parent), declared_by=self.declared_by)
+            if parent not in self._parents:
+                self._parents[parent] = self.id(parent)
+            yield Relation(child=own, kind=kind, parent=self._parents[parent], declared_by=self.declared_by)
         yield from self.gaps.get(node, ())
         for name in self.aliases.get(node, ()):
             yield Alias(name=name, artifact=own)

@@ -5,7 +5,6 @@ fault. A row that is sound and can't be recorded is handed on with the reason.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,98 +82,99 @@ def is_list_of_nodes(path: Path) -> bool:
     return not titles.isdisjoint(GUESSES["name"]) and titles.isdisjoint(GUESSES["child"])
 
 
-class _Told(NamedTuple):
-    """What a record tells beside the names of both ends.
+class _Meaning(NamedTuple):
+    """What the words of a record mean, beside the names of both ends.
 
     Args:
-        relation: The relation; None where there is no word for it, or where the word's rows are left out.
-        word: The word for the relation; empty where there is none.
-        child: Kind of the child; None where the table does not tell, or where that is no artifact's.
-        child_word: The word for the child's kind; None where the table does not tell kinds.
-        parent: As `child`, of the parent.
-        parent_word: As `child_word`, of the parent.
+        kind: The relation that is meant, or comes nearest.
+        stated: Whether the table says so.
+        skipped: Why nothing can be recorded of the child; empty where something can.
+        missed: Why the parent can't be recorded; empty where it can.
     """
 
-    relation: RelationKind | None
-    word: str
-    child: ArtifactKind | None
-    child_word: str | None
-    parent: ArtifactKind | None
-    parent_word: str | None
+    kind: RelationKind
+    stated: bool
+    skipped: str
+    missed: str
 
 
-@dataclass(slots=True)
 class _EdgeReader:
-    """Turns the records of a list of edges into rows."""
+    """Turns the records of a list of edges into rows.
 
-    table: Table
-    mapping: TableMapping
-    columns: Mapping[str, int]
+    Args:
+        table: The list.
+        mapping: What its words mean.
+        columns: Where which of its columns stands.
+    """
+
+    def __init__(self, table: Table, mapping: TableMapping, columns: Mapping[str, int]) -> None:
+        self._table, self._mapping = table, mapping
+        self._child, self._parent = columns["child"], columns["parent"]
+        self._worded = [(meaning, columns[meaning]) for meaning in _WORDED if meaning in columns]
+        self._meanings: dict[tuple[str, ...], _Meaning] = {}  # few words, and many rows
 
     def row(self, line: int, cells: Sequence[str]) -> Row | None:
-        """What a record says; None where a word of it is not known."""
-        child, parent = cells[self.columns["child"]].strip(), cells[self.columns["parent"]].strip()
-        told = self._told(line, cells)
-        if told is None:
-            return None
-        file = self.table.name
-        if obstacle := self._unfit_child(child, told):
-            return Skipped(f"{child} <- {parent}", obstacle, file, line)
-        kind, obstacle = self._relation(told)
-        if kind is None:
-            self.table.unknown(line, "relation", told.word)
-            return None
-        if obstacle or not parent:
-            return Missing(child, kind, parent or "(empty)", obstacle or EMPTY_CELL, "", file, line)
-        stated = told.relation is not None or kind is self.mapping.default
-        return Edge(child, kind, parent, file, line, stated)
+        """What a record says; None, and noted, where a word of it is not known."""
+        words = tuple([cells[at] for _, at in self._worded])
+        meaning = self._meanings.get(words)
+        if meaning is None:
+            meaning = self._meaning(line, words)
+            if meaning is None:
+                return None
+            self._meanings[words] = meaning
+        child, parent, file = cells[self._child].strip(), cells[self._parent].strip(), self._table.name
+        if meaning.skipped or not child:
+            return Skipped(f"{child} <- {parent}", meaning.skipped or EMPTY_CELL, file, line)
+        if meaning.missed or not parent:
+            return Missing(
+                child, meaning.kind, parent or "(empty)", meaning.missed or EMPTY_CELL, "", file, line
+            )
+        return Edge(child, meaning.kind, parent, file, line, meaning.stated)
 
-    def _told(self, line: int, cells: Sequence[str]) -> _Told | None:
+    def _meaning(self, line: int, cells: Sequence[str]) -> _Meaning | None:
         """What the words of a record mean; None, and noted, where nobody said what one of them means."""
         words = {
-            meaning: cells[at].strip().lower() for meaning, at in self.columns.items() if meaning in _WORDED
+            meaning: cell.strip().lower() for (meaning, _), cell in zip(self._worded, cells, strict=True)
         }
         for meaning, word in words.items():
-            table = getattr(self.mapping, _WORDED[meaning])
-            if word not in table and (word or meaning != "relation"):
-                self.table.unknown(line, _WORDED[meaning].removesuffix("s"), word)
+            if word not in getattr(self._mapping, _WORDED[meaning]) and (word or meaning != "relation"):
+                self._table.unknown(line, _WORDED[meaning].removesuffix("s"), word)
                 return None
-        relation, child, parent = (words.get(meaning) for meaning in _WORDED)
-        return _Told(
-            self.mapping.relations[relation] if relation else None,
-            relation or "",
-            self.mapping.kinds[child] if child is not None else None,
-            child,
-            self.mapping.kinds[parent] if parent is not None else None,
-            parent,
+        relation = self._mapping.relations[words["relation"]] if words.get("relation") else None
+        child, parent = (
+            self._mapping.kinds[words[end]] if end in words else None for end in ("child_kind", "parent_kind")
         )
+        skipped = _why_skipped(words, relation, child)
+        kind = relation or (_IMPLIED.get((child, parent)) if child and parent else self._mapping.default)
+        if not skipped and kind is None and not {"child_kind", "parent_kind"} <= words.keys():
+            self._table.unknown(line, "relation", words.get("relation", ""))
+            return None
+        stated = kind is not None and kind in {relation, self._mapping.default}
+        kind = kind or _NEAREST[child or _M]
+        return _Meaning(kind, stated, skipped, _why_missed(words, kind, child, parent))
 
-    @staticmethod
-    def _unfit_child(child: str, told: _Told) -> str:
-        """Why nothing can be recorded of a child; empty where something can."""
-        if told.child_word is not None and told.child is None:
-            return _no_artifact(told.child_word)
-        if not child:
-            return EMPTY_CELL
-        if told.word and told.relation is None:
-            return f"its relation is {told.word!r}, which is left out"
-        if told.relation and told.child not in {None, told.relation.rule.child}:
-            return f"{told.relation} is told of a {told.child}"
+
+def _why_skipped(words: Mapping[str, str], relation: RelationKind | None, child: ArtifactKind | None) -> str:
+    """Why nothing can be recorded of a child."""
+    if "child_kind" in words and child is None:
+        return _no_artifact(words["child_kind"])
+    if words.get("relation") and relation is None:
+        return f"its relation is {words['relation']!r}, which is left out"
+    if relation and child not in {None, relation.rule.child}:
+        return f"{relation} is told of a {child}"
+    return ""
+
+
+def _why_missed(
+    words: Mapping[str, str], kind: RelationKind, child: ArtifactKind | None, parent: ArtifactKind | None
+) -> str:
+    """Why a parent can't be recorded."""
+    if "parent_kind" in words and parent is None:
+        return _no_artifact(words["parent_kind"])
+    asked = kind.rule.parent
+    if parent in {None, asked} or (parent is _M and asked is _T):
         return ""
-
-    def _relation(self, told: _Told) -> tuple[RelationKind | None, str]:
-        """The relation that is meant, or comes nearest, and why there can't be one; None where nobody says which it is."""
-        nearest = told.relation or _NEAREST[told.child or _M]
-        if told.parent_word is not None and told.parent is None:
-            return nearest, _no_artifact(told.parent_word)
-        if told.relation:
-            asked = told.relation.rule.parent
-            fits = told.parent in {None, asked} or (told.parent is _M and asked is _T)
-            return told.relation, "" if fits else f"{told.relation} names a {told.parent}"
-        if told.child and told.parent:
-            kind = _IMPLIED.get((told.child, told.parent))
-            return kind or nearest, "" if kind else f"no relation joins a {told.child} to a {told.parent}"
-        return self.mapping.default, ""
+    return f"no relation joins a {child or kind.rule.child} to a {parent}"
 
 
 _WORDED: Mapping[str, str] = {"relation": "relations", "child_kind": "kinds", "parent_kind": "kinds"}
