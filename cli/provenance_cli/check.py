@@ -17,13 +17,12 @@ from provenance_cli.options import (
     read_policy,
     registry_options,
 )
-from provenance_cli.output import as_data, note, print_json, say
+from provenance_cli.output import as_data, note, note_some, print_json, say
 
 if TYPE_CHECKING:
     from provenance.risk import Check
 
 _STDOUT = "-"
-_MOST_ROOTS = 8  # shown beside the answer; more would bury it
 
 
 @click.command()
@@ -88,9 +87,5 @@ def _tell(found: "Sequence[Check]") -> None:
             say(f"  {violation.kind}: {violation.message}")
         for violation in one.reported:
             say(f"  reported, {violation.kind}: {violation.message}")
-    roots = tuple(dict.fromkeys(root for one in found for root in one.roots))
-    for root in roots[:_MOST_ROOTS]:
-        note(f"trust begins: {root}")
-    if len(roots) > _MOST_ROOTS:
-        note(f"trust begins: {len(roots) - _MOST_ROOTS} more (--json lists them)")
+    note_some("trust begins", (root for one in found for root in one.roots), more="--json lists them")
     note(f"as of {found[0].as_of:%Y-%m-%d %H:%M} UTC, policy {found[0].policy_digest[:19]}")

@@ -53,6 +53,18 @@ def note(text: str) -> None:
     click.echo(one_line(text), err=True)
 
 
+_MOST_NOTES = 8  # of one sort, beside a report; more would bury it
+
+
+def note_some(label: str, sentences: Iterable[str], *, more: str) -> None:
+    """Tells people the first of some sentences, each once, and what has the others."""
+    told = tuple(dict.fromkeys(sentences))
+    for sentence in told[:_MOST_NOTES]:
+        note(f"{label}: {sentence}")
+    if len(told) > _MOST_NOTES:
+        note(f"{label}: {len(told) - _MOST_NOTES} more ({more})")
+
+
 def warn(text: str) -> None:
     """Tells people what they should look at."""
     note(f"warning: {text}")

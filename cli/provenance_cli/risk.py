@@ -16,13 +16,11 @@ from provenance_cli.options import (
     read_statuses,
     registry_options,
 )
-from provenance_cli.output import note, print_json, say
+from provenance_cli.output import note, note_some, print_json, say
 
 if TYPE_CHECKING:
     from provenance.risk import ArtifactRisks, RiskEntry, Term
     from provenance.view import RiskPage
-
-_MOST_GAPS = 8  # shown beside a table; more would bury it
 
 
 @click.command()
@@ -79,11 +77,10 @@ _RISKS = ("artifact", "trait", "status", "score", "severity", "from", "flag", "s
 
 def _tell_of_gaps(found: "RiskPage") -> None:
     """Tells people what the table leaves out: what is not known, what was stopped, and where all the others stand."""
-    gaps = tuple(dict.fromkeys(gap for one in found.artifacts for gap in one.unknown))
-    for gap in gaps[:_MOST_GAPS]:
-        note(f"not known: {gap}")
-    if len(gaps) > _MOST_GAPS:
-        note(f"not known: {len(gaps) - _MOST_GAPS} more (--json or `provenance show REF` lists them)")
+    gaps = (gap for one in found.artifacts for gap in one.unknown)
+    note_some("not known", gaps, more="--json or `provenance show REF` lists them")
+    roots = (root for one in found.artifacts for root in one.roots)
+    note_some("trust begins", roots, more="--json lists them")
     for one in found.artifacts:
         for stop in one.stopped:
             note(
