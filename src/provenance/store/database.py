@@ -97,7 +97,7 @@ def _begin_sqlite(connection: Connection) -> None:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A transaction that sees one state of the database."""
-    with _explained(engine), engine.connect() as connection, connection.begin():
+    with explained(engine), engine.connect() as connection, connection.begin():
         if engine.dialect.name == "postgresql":
             connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
         yield connection
@@ -116,7 +116,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
             hint="Ask who may write there, or copy the file together with the one that ends in -wal. Nothing was recorded.",
         )
     with (
-        _explained(engine),
+        explained(engine),
         engine.connect().execution_options(writing=True) as connection,
         connection.begin(),
     ):
@@ -154,7 +154,7 @@ def shown(url: URL) -> str:
 
 
 @contextmanager
-def _explained(engine: Engine) -> Iterator[None]:
+def explained(engine: Engine) -> Iterator[None]:
     """Turns the database's own errors into one that says what to do; `ProvenanceError` passes through."""
     try:
         yield

@@ -1,6 +1,5 @@
 """What the ledger tells of flags, and the memory of who was told how far; the memory may change and is no part of the record."""
 
-import fcntl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, insert, select, text
 
-from provenance.errors import ConflictError
+from provenance.errors import ConflictError, RegistryError
 from provenance.facts import Fact, Recorded, utc_moment
-from provenance.store.database import reading, writing
+from provenance.store.database import explained, reading, writing
 from provenance.store.head import Head, read_head
 from provenance.store.rows import FACTS, listed, positions, read_facts, texts
 from provenance.store.tables import COMMIT, FACT, WATCH
@@ -83,33 +82,51 @@ class StoredWatch:
         Raises:
             ConflictError: Another process holds it.
         """
-        refusal = ConflictError(
-            "another process is telling this target of the same already",
-            hint="Stop it, or leave it to go on; what was told is remembered.",
-        )
-        if self.engine.dialect.name == "postgresql":
-            with self._held_in_postgresql(refusal):
-                yield
-            return
-        file = Path(f"{self.engine.url.database}-watch-{self.key[:16]}")
-        with file.open("a", encoding="ascii") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise refusal from error
+        hold = _server_lock if self.engine.dialect.name == "postgresql" else _file_lock
+        with hold(self.engine, self.key) as is_ours:
+            if not is_ours:
+                raise ConflictError(
+                    "another process is telling this target of the same already",
+                    hint="Stop it, or leave it to go on; what was told is remembered.",
+                )
             yield
 
-    @contextmanager
-    def _held_in_postgresql(self, refusal: ConflictError) -> Iterator[None]:
-        """An advisory lock of a connection of its own, which the server drops when the connection ends."""
-        lock = {"key": int(self.key[:15], 16)}
-        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), lock).scalar():
-                raise refusal
-            try:
-                yield
-            finally:
+
+@contextmanager
+def _server_lock(engine: Engine, key: str) -> Iterator[bool]:
+    """Whether an advisory lock is ours; the server takes it back when the connection ends that it belongs to."""
+    lock = {"key": int(key[:15], 16)}
+    with (
+        explained(engine),
+        engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection,
+    ):
+        is_ours = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), lock).scalar_one()
+        try:
+            yield is_ours
+        finally:
+            if is_ours:  # the connection goes back to the pool, and would keep it
                 connection.execute(text("SELECT pg_advisory_unlock(:key)"), lock)
+
+
+@contextmanager
+def _file_lock(engine: Engine, key: str) -> Iterator[bool]:
+    """Whether the lock of a file beside the database is ours; the system takes it back when the process ends."""
+    import fcntl
+
+    path = Path(f"{engine.url.database}-watch-{key[:16]}")
+    try:
+        file = path.open("a", encoding="ascii")
+    except OSError as error:
+        raise RegistryError(
+            f"cannot write {path}, which keeps two watchers apart: {error.strerror}"
+        ) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_ours = True
+        except BlockingIOError:
+            is_ours = False
+        yield is_ours
 
 
 @dataclass(frozen=True, slots=True)
