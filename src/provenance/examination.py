@@ -154,10 +154,11 @@ class Examination(ABC):
         from provenance.audit import State, by_risk, plan
 
         view = self.view(as_of=as_of)
-        wanted = view.snapshot.artifacts if refs is None else [view.resolve(ref) for ref in refs]
+        wanted = tuple(view.snapshot.artifacts) if refs is None else view.resolve_all(refs)
+        kindred = view.kindred if refs is None else view.kindred_above(wanted)
         again = {state for state, asked in ((State.INCONCLUSIVE, retry), (State.OUTDATED, redo)) if asked}
-        owed = plan(view.kindred, wanted, again=again)
-        return by_risk(view.kindred, view.policy, [task for task in owed if only in {None, task.test}])
+        owed = plan(kindred, wanted, again=again)
+        return by_risk(kindred, view.policy, [task for task in owed if only in {None, task.test}])
 
     def audit(
         self,
@@ -269,6 +270,5 @@ class Examination(ABC):
             if error.hint is not None:
                 raise
             ends = self.resolve(student), self.resolve(teacher)
-            raise UnknownReferenceError(
-                error.message, hint=name_teachers(self.view().snapshot, ends)
-            ) from error
+            hint = name_teachers(self.view().reading.line(ends), ends)
+            raise UnknownReferenceError(error.message, hint=hint) from error

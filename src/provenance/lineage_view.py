@@ -172,8 +172,7 @@ class LineageView:
     def family(self, ref: Ref) -> tuple[Member, ...]:
         """The models that share an initialisation with one, by record or by test, each with what makes it kin."""
         model = self.resolve(ref, ArtifactKind.MODEL)
-        above = Kindred.of(self._above([model]), self.policy.lifetimes).line(model)
-        found = self._family(model, above)
+        found = self._family(model, self.kindred_above([model]).line(model))
         if any(member.evidence is not None for member in found):
             # What tests join to the model is found by now; not yet what descends from that.
             found = self._family(model, (member.artifact for member in found))
@@ -184,6 +183,10 @@ class LineageView:
         return Kindred.of(self._below(tops), self.policy.lifetimes).family(model)
 
     # --- excerpts ------------------------------------------------------------------------------------------------------
+
+    def kindred_above(self, artifacts: Iterable[ArtifactId]) -> Kindred:
+        """Some artifacts and their ancestors, with all that is known of these and of their kinship."""
+        return Kindred.of(self._above(artifacts), self.policy.lifetimes)
 
     def _exposures_through(self, dataset: ArtifactId) -> tuple[Exposure, ...]:
         """The exposures that lead through a dataset: what lies below it and below all who left a mark on it."""

@@ -195,7 +195,6 @@ class View(LineageView):
         """All that is recorded of one artifact."""
         artifact = self.resolve(ref)
         known = self.reading.show(artifact)
-        kindred = Kindred.of(self._above([artifact]), self.policy.lifetimes)
         relations = {one.fact.key: one.fact for one in known.all(Relation)}
         in_order = sorted(relations.values(), key=lambda one: (str(one.parent), str(one.child), one.kind))
         recorded = known.artifacts[artifact]
@@ -209,7 +208,7 @@ class View(LineageView):
             ),
             parents=tuple(one for one in in_order if one.child == artifact),
             children=tuple(one for one in in_order if one.parent == artifact),
-            gaps=gaps(kindred, artifact, self.policy.trust),
+            gaps=gaps(self.kindred_above([artifact]), artifact, self.policy.trust),
             flags=tuple(one for one in known.standing_flags if one.fact.artifact == artifact),
             clearances=tuple(one for one in known.standing_clearances if one.fact.artifact == artifact),
             blocks=tuple(one for one in known.standing_blocks if one.fact.child == artifact),

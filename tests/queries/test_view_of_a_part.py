@@ -65,6 +65,16 @@ def test_one_artifacts_question_takes_few_statements_and_never_reads_the_whole(
     assert len(sent) <= most, len(sent)
 
 
+def test_what_is_owed_above_one_artifact_is_that_part_of_all_that_is_owed(
+    told: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = {str(one.artifact) for one in told.view().ancestors("grandchild")} | {"model:grandchild@1"}
+    whole = [task for task in told.audit_plan() if {str(task.parent), str(task.child)} <= line]
+    assert whole
+    forbid_the_whole(monkeypatch)
+    assert list(told.audit_plan(["grandchild"])) == whole
+
+
 def test_many_references_written_in_full_are_looked_up_together(told: Registry) -> None:
     view = told.view()
     refs = ["model:student@1", "model:base@1", "teacher:owl@1", "dataset:echo@1"]
