@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from provenance.artifacts import Alias, Artifact, ArtifactId, ArtifactKind
+from provenance.fact_text import read_id
 from provenance.facts import Fact
 from provenance.importing.report import Outcome
 from provenance.interop.graph import legible
@@ -76,13 +77,10 @@ class Plan:
     missing_fates: dict[int, Fate] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     assumed: int = 0
-    _parents: dict[int, ArtifactId] = field(default_factory=dict, repr=False)
 
     def id(self, node: int) -> ArtifactId:
         """The identity of a node."""
-        kind, _, rest = self.ids[node].partition(":")
-        name, _, version = rest.rpartition("@")
-        return ArtifactId(ArtifactKind(kind), name, version)
+        return read_id(self.ids[node])
 
     def gap(self, child: int, kind: RelationKind, name: str, reason: str) -> Unresolved:
         """A parent of a child that can't be recorded."""
@@ -107,9 +105,7 @@ class Plan:
             metadata = PLACEHOLDER if self._is_placeholder(node) else self.described.get(node, {})
             yield Artifact(id=own, generation=plain, metadata=metadata)
         for parent, kind in self.relations.get(node, ()):
-            if parent not in self._parents:
-                self._parents[parent] = self.id(parent)
-            yield Relation(child=own, kind=kind, parent=self._parents[parent], declared_by=self.declared_by)
+            yield Relation(child=own, kind=kind, parent=self.id(parent), declared_by=self.declared_by)
         yield from self.gaps.get(node, ())
         for name in self.aliases.get(node, ()):
             yield Alias(name=name, artifact=own)

@@ -10,6 +10,7 @@ Fields that are read, of an info ``{"id": ..., "cardData": {...}, "tags": [...],
 - `_DESCRIBING`: what else is kept of it.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,12 @@ from provenance.artifacts import ArtifactKind
 from provenance.errors import ContentError
 from provenance.intake.claims import CARD_RELATIONS, ancestor_name
 from provenance.intake.files import shown
-from provenance.interop.graph import NO_NAME, Edge, Missing, Node, Row, Skipped
+from provenance.interop.graph import NO_NAME, Edge, Missing, Node, Row, Skipped, legible
 from provenance.interop.records import read_records
 from provenance.relations import RelationKind
 
 _DESCRIBING = ("sha", "lastModified", "createdAt", "library_name", "pipeline_tag")
+_LONGEST_WORD = 500  # characters of what is kept of a description
 _BASE_TAG, _DATASET_TAG = "base_model:", "dataset:"
 _BY_TAG: Mapping[str, RelationKind] = {
     "peft": RelationKind.ADAPTER_OF,
@@ -68,25 +70,25 @@ class _Info:
 
     def parents(self) -> Iterator[Row]:
         """The parents that it names."""
-        hub, inferred = self._by_hub()
-        bases = _listed(self._card.get("base_model")) or hub
-        stated = _relation(self._card.get("base_model_relation"))
-        kind = stated or inferred or self._by_tag()
+        hub, gathered = self._by_hub()
+        bases = _distinct(_listed(self._card.get("base_model")) or hub)
+        stated = _relation(self._card.get("base_model_relation")) or gathered
+        kind = stated or self._by_tag()
         if len(bases) > 1 and kind.rule.only_parent:
             # Several sets of weights can only have been merged, whatever the card calls it: so a card is read everywhere.
             stated, kind = None, RelationKind.MERGED_FROM
-        for base in dict.fromkeys(map(_hashable, bases)):
+        for base in bases:
             yield self._parent(kind, base, stated=stated is not None)
-        datasets = _listed(self._card.get("datasets")) or self._tagged(_DATASET_TAG)
-        for dataset in dict.fromkeys(map(_hashable, datasets)):
+        for dataset in _distinct(_listed(self._card.get("datasets")) or self._tagged(_DATASET_TAG)):
             yield self._parent(RelationKind.TRAINED_ON, dataset, stated=True)
 
-    def _parent(self, kind: RelationKind, value: object, *, stated: bool) -> Row:
+    def _parent(self, kind: RelationKind, value: Any, *, stated: bool) -> Row:  # noqa: ANN401 - any JSON value
         file, line = self._place
         try:
-            return Edge(self._name, kind, ancestor_name(value), file, line, stated)  # type: ignore[arg-type]  # any JSON value
+            return Edge(self._name, kind, ancestor_name(value), file, line, stated)
         except ContentError as error:
-            return Missing(self._name, kind, ascii(value)[:80], NO_NAME, error.message, file, line)
+            told = value if isinstance(value, str) else json.dumps(value)
+            return Missing(self._name, kind, told, NO_NAME, error.message, file, line)
 
     def _by_hub(self) -> tuple[Sequence[Any], RelationKind | None]:
         """The base models that the hub gathered, and their relation."""
@@ -112,13 +114,14 @@ class _Info:
 
 def _metadata(info: Mapping[str, Any]) -> dict[str, str]:
     """What is kept of a model's description."""
-    found = {key: info[key] for key in _DESCRIBING if isinstance(info.get(key), str)}
+    found = {key: info[key] for key in _DESCRIBING if isinstance(info.get(key), str) and info[key]}
     tags = (tag for tag in _listed(info.get("tags")) if isinstance(tag, str))
     card = info.get("cardData")
     license_ = card.get("license") if isinstance(card, Mapping) else None
     tagged = (tag.removeprefix("license:") for tag in tags if tag.startswith("license:"))
     license_ = license_ if isinstance(license_, str) else next(tagged, None)
-    return {**found, **({"license": license_} if license_ else {})}
+    found |= {"license": license_} if license_ else {}
+    return {key: legible(word[:_LONGEST_WORD]) for key, word in found.items()}
 
 
 def _relation(word: object) -> RelationKind | None:
@@ -132,6 +135,6 @@ def _listed(value: Any) -> Sequence[Any]:  # noqa: ANN401 - any JSON value
     return value if isinstance(value, list) else (value,)
 
 
-def _hashable(value: object) -> object:
-    """A value by which names that come twice can be told; what is no text stands as its text in JSON's look."""
-    return value if isinstance(value, str) else (value.__class__.__name__, str(value)[:80])
+def _distinct(values: Sequence[Any]) -> list[Any]:
+    """Values without those that say the same again; hubs take no notice of case."""
+    return list({str(value).casefold(): value for value in reversed(values)}.values())[::-1]
