@@ -9,7 +9,7 @@ import click
 from provenance.artifacts import ArtifactKind
 from provenance.errors import UsageError
 from provenance.relations import RelationKind
-from provenance_cli.listing import Columns, Listing, listing_options
+from provenance_cli.listing import Columns, Listing, listing_options, tell_of_survey
 from provenance_cli.options import (
     as_of_option,
     json_option,
@@ -111,13 +111,17 @@ def ls(
     as_of: datetime | None,
 ) -> None:
     """List what is recorded, in order of names; PATTERN is a name with * and ?. Python: View.artifacts()."""
+    wanted = read_statuses(statuses)
     with open_registry(registry, actor) as opened:
-        found = opened.view(as_of=as_of).artifacts(
+        view = opened.view(as_of=as_of)
+        if wanted:
+            tell_of_survey(view)
+        found = view.artifacts(
             pattern,
             kinds=_kinds(kinds) or (),
             metadata=key_values(metadata, "--meta"),
             trait=trait,
-            statuses=read_statuses(statuses),
+            statuses=wanted,
             after=listing.after,
             limit=listing.sought,
         )

@@ -1,6 +1,7 @@
 """Lists: how much of one is printed, and in which of three forms."""
 
 import functools
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -12,6 +13,9 @@ from provenance_cli.output import as_data, note, print_csv, print_json, print_ta
 
 if TYPE_CHECKING:
     from provenance.artifacts import ArtifactId
+    from provenance.view import View
+
+_MANY = 100_000  # facts; below, a survey takes a moment
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -99,6 +103,12 @@ class Listing:
     def tell_of_more(self, last: "ArtifactId") -> None:
         """Tells people how to go on behind the last member of a page."""
         note(f"more follow: --after {last}")
+
+
+def tell_of_survey(view: "View") -> None:
+    """Tells people on a terminal that a whole registry is looked at, where that takes its time."""
+    if view.reading.head.entries > _MANY and sys.stderr.isatty():
+        note(f"looking at all {view.reading.head.entries} facts")
 
 
 def listing_options(function: F) -> F:

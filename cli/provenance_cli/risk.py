@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from provenance.errors import UsageError
-from provenance_cli.listing import Listing, listing_options
+from provenance_cli.listing import Listing, listing_options, tell_of_survey
 from provenance_cli.options import (
     as_of_option,
     json_option,
@@ -58,6 +58,7 @@ def risks(
     with open_registry(registry, actor) as opened:
         view = opened.view(as_of=as_of, policy=read_policy(policy))
         if everything:
+            tell_of_survey(view)
             found = view.risk_page(trait=trait, statuses=wanted, after=listing.after, limit=listing.limit)
         else:
             found = RiskPage.of(with_statuses(view.risks(refs, trait=trait), wanted))
