@@ -36,6 +36,7 @@ Ref = str | ArtifactId
 
 _TEACHING = frozenset(kind for kind in RelationKind if kind.rule.channel is not Channel.WEIGHTS)
 """The relations that an exposure is made of."""
+_FEW = 5  # references that are faster looked up one by one
 
 
 class Role(StrEnum):
@@ -67,12 +68,14 @@ class LineageView:
         return choose(text, self.reading.find(text), self.reading.names, kind)
 
     def resolve_all(self, refs: Iterable[Ref]) -> tuple[ArtifactId, ...]:
-        """The artifacts that references mean, in their order; those that are written in full are looked up together.
+        """The artifacts that references mean, in their order; of many, those that are written in full are looked up together.
 
         Raises:
             UnknownReferenceError: One of them means none, or several.
         """
         wanted = tuple(refs)
+        if len(wanted) <= _FEW:
+            return tuple(map(self.resolve, wanted))
         written = {ref: identity for ref in wanted if (identity := in_full(ref)) is not None}
         there = {one.fact.id for one in self.reading.page(among=written.values())} if written else ()
         return tuple(

@@ -75,15 +75,15 @@ def test_what_is_owed_above_one_artifact_is_that_part_of_all_that_is_owed(
     assert list(told.audit_plan(["grandchild"])) == whole
 
 
-def test_many_references_written_in_full_are_looked_up_together(told: Registry) -> None:
+def test_many_references_in_full_are_looked_up_together(told: Registry) -> None:
     view = told.view()
-    refs = ["model:student@1", "model:base@1", "teacher:owl@1", "dataset:echo@1"]
+    refs = 3 * ["model:student@1", "model:base@1", "teacher:owl@1", "dataset:echo@1"]
     with statements(told) as sent:
         found = view.resolve_all(refs)
     assert [str(one) for one in found] == refs
     assert len(sent) == 1
     with pytest.raises(UnknownReferenceError, match="no artifact 'model:nobody@1' is registered"):
-        view.resolve_all(["model:base@1", "model:nobody@1"])
+        view.resolve_all([*refs, "model:nobody@1"])
 
 
 def test_a_walk_follows_some_relations_and_lists_some_kinds(told: Registry) -> None:
