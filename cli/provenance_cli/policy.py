@@ -97,7 +97,10 @@ def explain(word: str, policy: str | None, registry: str | None, actor: str | No
     if as_json:
         print_json(found)
         return
-    say(f"{found.word}: {found.text}")
+    if found.word not in {
+        setting.key for setting in found.settings
+    }:  # what a key means stands beside its value
+        say(f"{found.word}: {found.text}")
     for ruling in found.rulings:
         say(f"  {ruling.severity}, {ruling.status}: {ruling.ruling}")
     for setting in found.settings:

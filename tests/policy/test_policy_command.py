@@ -94,7 +94,6 @@ def test_explain_takes_a_key_a_status_a_severity_or_a_relation(terminal: Termina
     (folder / "p.toml").write_text(LENIENT)
     lines = terminal("policy", "explain", "gate.unknown", "--policy", "p.toml").out.splitlines()
     assert lines == [
-        "gate.unknown: what the gate does about missing ancestry.",
         "  gate.unknown = report  (p.toml:2)",
         "    what the gate does about missing ancestry; default refuse: set by the authors",
     ]
