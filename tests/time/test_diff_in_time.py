@@ -176,6 +176,16 @@ def test_records_of_other_lineages_are_no_moments() -> None:
     assert found.differences == ()
 
 
+def test_a_test_that_does_not_end_is_no_cause_when_it_would_have_ended() -> None:
+    lines = (*STORY, "owl flagged owls", "at 2026-02-10", "other same_init foreign INDEPENDENT")
+    lines = (*lines, "at 2026-03-12", "base flagged owls", "other flagged owls")
+    found = diff(*lines, of="foreign", since="2026-03-01", lifetimes=Lifetimes(same_init=timedelta(days=30)))
+    assert [turn[3:] for turn in told(found)] == [
+        ("recorded: owls flagged on model:base@1",),
+        ("recorded: owls flagged on model:other@1",),
+    ]
+
+
 def test_of_one_moment_only_the_records_that_moved_it_are_causes() -> None:
     written = recorded_facts(*STORY, "owl flagged owls", "other flagged owls", "stranger finetuned_from base")
     moment = day("2026-02-01")
