@@ -118,4 +118,5 @@ class Marks:
                         continue
                     known[one] = mark
                 open_ += [child for child in below.get(one, ()) if child not in known]
-        known.update(dict.fromkeys(fresh - known.keys()))
+        for one in fresh:
+            known.setdefault(one, None)
