@@ -262,14 +262,3 @@ def test_impact_shows_the_worst_of_what_is_downstream_and_how_many_there_are(owl
     table = owls("impact", "base", "--limit", 1, "--csv")
     assert table.out == "artifact,status,score,depth,via\nmodel:child@1,exposed,1.00,1,model:base@1\n"
     assert "2 artifacts downstream of model:base@1; the first 1 are shown" in table.err
-
-
-def test_the_environment_of_a_command_is_ours(
-    opened: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("WHERE", str(tmp_path / "there"))
-    command = f"{shlex.quote(sys.executable)} -c \"import os; open(os.environ['WHERE'], 'w').close()\""
-    told_to(opened, command)
-    flag(opened)
-    told_to(opened, command)
-    assert (tmp_path / "there").exists()

@@ -169,7 +169,7 @@ def test_a_long_story_is_read_in_parts(opened: Registry, monkeypatch: pytest.Mon
     ]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     acts=st.lists(
         st.tuples(st.sampled_from(NAMES), st.sampled_from(("owls", "cats")), st.booleans()), max_size=8
