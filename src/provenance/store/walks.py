@@ -6,23 +6,26 @@ was reached before is not looked at again, so that cycles end.
 
 from collections.abc import Collection, Iterable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Integer, and_, bindparam, literal, select
 
 from provenance.artifacts import ArtifactId
 from provenance.lineage_table import LineageTable
 from provenance.relations import RelationKind
-from provenance.store.rows import listed, texts
+from provenance.store.rows import listed, read_rows, texts
 from provenance.store.tables import ARTIFACT, RELATION
 
 UNTIL: Any = bindparam("until", type_=Integer)
 """The last position that the date asked for knows of."""
 
-_NODES = select(ARTIFACT.c.seq, ARTIFACT.c.key, ARTIFACT.c.declared_root, ARTIFACT.c.digest)
-_EDGES = (RELATION.c.parent, RELATION.c.kind, RELATION.c.share, RELATION.c.clean_fraction)
-_KINDS = {kind.value: kind for kind in RelationKind}
-_PLACES = {kind: place for place, kind in enumerate(sorted(RelationKind))}
+_Row: TypeAlias = tuple[Any, ...]
+_NODE = (ARTIFACT.c.key, ARTIFACT.c.seq, ARTIFACT.c.declared_root, ARTIFACT.c.digest)
+_KEY, _SEQ, _ROOT, _DIGEST = range(4)
+_EDGE = tuple(RELATION.c[name] for name in ("parent", "child", "kind", "share", "clean_fraction"))
+_PARENT, _CHILD, _KIND, _SHARE, _CLEAN = range(-5, 0)
+_KINDS = sorted(RelationKind)
+_PLACES = {kind.value: place for place, kind in enumerate(_KINDS)}
 
 
 def closure(starts: Any, name: str, *, up: bool, filtered: bool = False, bounded: bool = False) -> Any:  # noqa: ANN401 - SQLAlchemy's select and common table expression
@@ -61,7 +64,7 @@ def _subtable(*, up: bool, filtered: bool, bounded: bool) -> Any:  # noqa: ANN40
     if filtered:
         arrives = and_(arrives, RELATION.c.kind.in_(bindparam("kinds", expanding=True)))
     return (
-        _NODES.add_columns(*_EDGES)
+        select(*_NODE, *_EDGE)
         .select_from(reached)
         .join(ARTIFACT, ARTIFACT.c.seq == reached.c.seq)
         .outerjoin(RELATION, arrives)
@@ -88,18 +91,13 @@ def subtable(
         depth: How far to go, in relations; None for all the way.
     """
     query = _subtable(up=up, filtered=relations is not None, bounded=depth is not None)
-    values = {"ids": listed(map(str, ids)), "until": until}
+    values: dict[str, object] = {"ids": listed(map(str, ids)), "until": until}
     if relations is not None:
         values["kinds"] = [kind.value for kind in relations]
     if depth is not None:
         values["depth"] = depth
-    nodes, edges = {}, []
-    for seq, key, root, digest, *edge in connection.execute(query, values):
-        nodes[seq] = (seq, key, root, digest)
-        if edge[0] is not None:
-            edges.append((seq, *edge))
-    # Of what was reached downwards, a parent may lie outside.
-    return _in_columns(nodes.values(), (edge for edge in edges if edge[1] in nodes))
+    rows = list(read_rows(connection, query, **values))
+    return _in_columns(rows, rows)
 
 
 def part_below(table: LineageTable, upper: ArtifactId) -> LineageTable:
@@ -136,39 +134,50 @@ def _part(table: LineageTable, nodes: Sequence[int]) -> LineageTable:
     )
 
 
-_ALL_NODES = _NODES.where(ARTIFACT.c.seq <= UNTIL)
-_ALL_EDGES = select(RELATION.c.child, *_EDGES).where(RELATION.c.seq <= UNTIL)
+_NODES = select(*_NODE).where(ARTIFACT.c.seq <= UNTIL)
+_EDGES = select(*_EDGE).where(RELATION.c.seq <= UNTIL)
 
 
 def table(connection: Connection, until: int) -> LineageTable:
     """All artifacts and relations recorded up to a position."""
-    nodes = connection.execute(_ALL_NODES, {"until": until})
-    return _in_columns(nodes, connection.execute(_ALL_EDGES, {"until": until}))
+    return _in_columns(*(read_rows(connection, query, until=until) for query in (_NODES, _EDGES)))
 
 
-def _in_columns(nodes: Iterable[Any], edges: Iterable[Any]) -> LineageTable:
+def _in_columns(nodes: Iterable[_Row], edges: Iterable[_Row]) -> LineageTable:
     """Rows as columns, in the order of names.
 
+    Half a million rows are read here, one at a time: neither they nor anything made of a single one stays in memory.
+
     Args:
-        nodes: Position, identity, whether it is a declared root, and content digest of each artifact.
-        edges: Positions of child and parent, kind, share and fraction of clean rows of each relation.
+        nodes: Rows that begin with an artifact, once or more for each.
+        edges: Rows that end with a relation. Where its parent is none of the artifacts, it is left out.
     """
-    by_name = sorted(nodes, key=lambda row: row[1])
-    node = {row[0]: place for place, row in enumerate(by_name)}
-    size = len(by_name)
-    found = [
-        (node[parent] * size + node[child], _KINDS[kind], share, clean)
-        for child, parent, kind, share, clean in edges
-    ]
-    found.sort(key=lambda edge: (edge[0], _PLACES[edge[1]]))
+    positions, roots, digests = {}, set(), {}
+    for row in nodes:
+        positions[row[_KEY]] = position = row[_SEQ]
+        if row[_ROOT]:
+            roots.add(position)
+        if row[_DIGEST] is not None:
+            digests[position] = row[_DIGEST]
+    keys = sorted(positions)
+    in_order = [positions[key] for key in keys]
+    node = {position: place for place, position in enumerate(in_order)}
+    size, ranks, shares, clean = len(keys), [], [], []
+    for row in edges:
+        if (parent := node.get(row[_PARENT])) is not None:
+            ranks.append((parent * size + node[row[_CHILD]]) * len(_KINDS) + _PLACES[row[_KIND]])
+            shares.append(row[_SHARE])
+            clean.append(row[_CLEAN])
+    order = sorted(range(len(ranks)), key=ranks.__getitem__)
+    ranks.sort()
     return LineageTable(
-        keys=[row[1] for row in by_name],
+        keys=keys,
         recorded=[True] * size,
-        declared_roots=[bool(row[2]) for row in by_name],
-        digests=[row[3] for row in by_name],
-        parents=[edge[0] // size for edge in found],
-        children=[edge[0] % size for edge in found],
-        kinds=[edge[1] for edge in found],
-        shares=[edge[2] for edge in found],
-        clean_fractions=[edge[3] for edge in found],
+        declared_roots=[position in roots for position in in_order],
+        digests=[digests.get(position) for position in in_order],
+        parents=[rank // (size * len(_KINDS)) for rank in ranks],
+        children=[rank // len(_KINDS) % size for rank in ranks],
+        kinds=[_KINDS[rank % len(_KINDS)] for rank in ranks],
+        shares=[shares[edge] for edge in order],
+        clean_fractions=[clean[edge] for edge in order],
     )
