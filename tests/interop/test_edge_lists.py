@@ -168,8 +168,10 @@ def test_every_row_at_fault_is_listed_with_its_line(tmp_path: Path) -> None:
     message = caught.value.message.replace(str(path), "edges.csv")
     assert message.splitlines() == [
         "edges.csv:2: 2 cells, where 3 are expected",
-        "edges.csv:3: nobody said what the relation 'begat' means, here and in 1 more rows; say it with "
-        "--map relations.WORD=KIND, or leave such rows out with --map relations.WORD=",
+        (
+            "edges.csv:3: nobody said what the relation 'begat' means, here and in 1 more rows; say it with "
+            "--map relations.WORD=KIND, or leave such rows out with --map relations.WORD="
+        ),
         "edges.csv:4: 4 cells, where 3 are expected",
     ]
 

@@ -144,7 +144,7 @@ class _Planner:
             names.is_described(ArtifactKind.MODEL, name) or known.meant(ArtifactKind.MODEL, name) is not None
         )
         is_teacher = names.is_described(ArtifactKind.TEACHER, name) or (
-            recorded is not None and known.teachers.get(names.ids[recorded]) != PLAIN
+            recorded is not None and (not is_model or known.teachers.get(names.ids[recorded]) != PLAIN)
         )
         if is_teacher and is_model:
             raise UnusableNameError(OTHER_TEACHER, name)
