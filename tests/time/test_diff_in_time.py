@@ -178,11 +178,38 @@ def test_records_of_other_lineages_are_no_moments() -> None:
 
 def test_a_test_that_does_not_end_is_no_cause_when_it_would_have_ended() -> None:
     lines = (*STORY, "owl flagged owls", "at 2026-02-10", "other same_init foreign INDEPENDENT")
-    lines = (*lines, "at 2026-03-12", "base flagged owls", "other flagged owls")
-    found = diff(*lines, of="foreign", since="2026-03-01", lifetimes=Lifetimes(same_init=timedelta(days=30)))
+    lines = (
+        *lines,
+        "at 2026-03-01",
+        "base same_init other INDEPENDENT",
+        "at 2026-03-12",
+        "base flagged owls",
+        "other flagged owls",
+    )
+    found = diff(
+        *lines,
+        of="foreign",
+        since="2026-03-10",
+        until="2026-03-20",
+        lifetimes=Lifetimes(same_init=timedelta(days=30)),
+    )
     assert [turn[3:] for turn in told(found)] == [
         ("recorded: owls flagged on model:base@1",),
         ("recorded: owls flagged on model:other@1",),
+    ]
+
+
+def test_what_ends_and_what_is_recorded_at_one_moment_are_both_causes() -> None:
+    lines = (*STORY, "numbers blocked student owls expires=2026-03-01", "owl flagged owls")
+    found = diff(*lines, "at 2026-03-01", "base flagged owls")
+    assert told(found) == [
+        (
+            "03-01",
+            "clear",
+            "exposed",
+            "expired: owls blocked from dataset:numbers@1 to model:student@1",
+            "recorded: owls flagged on model:base@1",
+        )
     ]
 
 
