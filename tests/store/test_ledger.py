@@ -12,6 +12,7 @@ from provenance import Registry
 from provenance.artifacts import Artifact, ArtifactId, ArtifactKind, Content
 from provenance.digests import digest_bytes
 from provenance.errors import RegistryError
+from provenance.evidence import Evidence, TestKind, Verdict
 from provenance.facts import Snapshot
 from provenance.relations import Relation, RelationKind
 from provenance.store import Ledger
@@ -190,6 +191,29 @@ TAMPERING = {
         ["fact 3"],
         "the index of relations",
     ),
+    "an index row is inserted where its fact is of another kind": (
+        [
+            "INSERT INTO provenance_relation VALUES (4, 2, 1, 'merged_from', NULL, NULL)",
+            "INSERT INTO provenance_relation VALUES (9, 2, 1, 'pruned_from', NULL, NULL)",
+        ],
+        ["fact 4", "fact 9"],
+        "the index of relations",
+    ),
+    "the share of a relation is changed in its index": (
+        ["UPDATE provenance_relation SET share = 0.5 WHERE seq = 3"],
+        ["fact 3"],
+        "the index of relations",
+    ),
+    "a root is made of an artifact in its index": (
+        ["UPDATE provenance_artifact SET declared_root = (1 = 1) WHERE seq = 2"],
+        ["fact 2"],
+        "the index of artifacts",
+    ),
+    "a transaction claims facts that never were": (
+        ["UPDATE provenance_commit SET last_seq = 2000000000 WHERE number = 3"],
+        ["facts 6 to 2000000000"],
+        "removed from transaction 3",
+    ),
     "a fact's subject is changed": (
         ["UPDATE provenance_fact SET subject = 'model:other@1' WHERE seq = 5"],
         ["fact 5"],
@@ -210,6 +234,28 @@ def test_verification_finds_what_was_tampered_with_and_says_which(
     assert not found.ok
     assert [problem.where for problem in found.problems][: len(rows)] == rows, found.problems
     assert words in found.problems[0].what
+
+
+@pytest.mark.parametrize(
+    "statement", ["DELETE FROM provenance_evidence", "UPDATE provenance_evidence SET apart = NOT apart"]
+)
+def test_verification_finds_a_changed_index_of_tests(ledger: Ledger, store_url: str, statement: str) -> None:
+    tell_a_story(ledger)
+    with ledger.transaction("ada") as transaction:
+        test = transaction.append(
+            Evidence(
+                test=TestKind.SAME_INIT,
+                parent=BASE,
+                child=STUDENT,
+                verdict=Verdict.SAME_INIT,
+                method="m@1",
+                tested_at=datetime(2026, 1, 2, tzinfo=UTC),
+            )
+        )
+    assert ledger.verify().ok
+    tamper(store_url, statement)
+    (problem,) = ledger.verify().problems
+    assert (problem.where, problem.what) == (f"fact {test.seq}", "the index of tests does not agree with it")
 
 
 def test_a_head_noted_elsewhere_finds_a_chain_that_was_cut_off_at_its_end(
