@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from provenance.risk.policy_keys import KEYS, Value, is_table, read_value, unknown_key
+from provenance.risk.policy_keys import KEYS, Value, is_table, read_value, shown, unknown_key
 
 DEFAULT_POLICY = Path(__file__).with_name("default_policy.toml")
 EXTENDS = "extends"
@@ -126,29 +126,19 @@ class _File:
     @classmethod
     def read(cls, path: Path, problems: list[Problem]) -> "_File":
         """Reads a file, and adds what is wrong with it to the problems."""
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-            table = tomllib.loads(f"{text}\n")  # so that no complaint is of the end of the document
-        except OSError as error:
-            problems.append(
-                Problem(file=str(path), line=None, message=f"cannot read the policy: {error.strerror}")
-            )
+        parsed = _parsed(path)
+        if isinstance(parsed, Problem):
+            problems.append(parsed)
             return cls(path)
-        except RecursionError:
-            problems.append(Problem(file=str(path), line=None, message="is no policy: nested too deeply"))
-            return cls(path)
-        except tomllib.TOMLDecodeError as error:
-            problems.append(_no_toml(path, text, str(error)))
-            return cls(path)
-        except UnicodeDecodeError as error:
-            problems.append(Problem(file=str(path), line=None, message=f"is no TOML: {error}"))
-            return cls(path)
+        text, table = parsed
         file = cls(path, lines={name: line for line, name in reversed(list(_key_lines(text)))})
         base = table.pop(EXTENDS, None)
         if isinstance(base, str) and base and base.isprintable():
             file.extends = base
         elif base is not None:
-            problems.append(file.problem(EXTENDS, f"{EXTENDS} has to be the name of a file, not {base!r}"))
+            problems.append(
+                file.problem(EXTENDS, f"{EXTENDS} has to be the name of a file, not {shown(base)}")
+            )
         file._take(table, "", problems)
         return file
 
@@ -166,7 +156,7 @@ class _File:
             elif isinstance(value, dict):
                 self._take(value, f"{name}.", problems)
             else:
-                problems.append(self.problem(name, f"{name} has to be a table, not {value!r}"))
+                problems.append(self.problem(name, f"{name} has to be a table, not {shown(value)}"))
 
     def line(self, name: str) -> int | None:
         """Where a key stands, or else the table that it is written in."""
@@ -177,6 +167,22 @@ class _File:
     def problem(self, name: str, message: str) -> Problem:
         """A complaint about a key."""
         return Problem(file=str(self.path), line=self.line(name), message=message)
+
+
+def _parsed(path: Path) -> "tuple[str, _Table] | Problem":
+    """The text of a file and what it says, or why it says nothing."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        return text, tomllib.loads(f"{text}\n")  # so that no complaint is of the end of the document
+    except OSError as error:
+        message = f"cannot read the policy: {error.strerror}"
+    except RecursionError:
+        message = "is no policy: nested too deeply"
+    except tomllib.TOMLDecodeError as error:
+        return _no_toml(path, text, str(error))
+    except UnicodeDecodeError as error:
+        message = f"is no TOML: {error}"
+    return Problem(file=str(path), line=None, message=message)
 
 
 _WORD = r"""(?:[\w-]+|"[^"]*"|'[^']*')"""
@@ -191,7 +197,7 @@ def _key_lines(text: str) -> Iterator[tuple[int, str]]:
     if '"""' in text or "'''" in text:
         return
     prefix = ""
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if header := _HEADER.match(line):
             name = _bare(header[1])
             prefix = f"{name}."

@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from provenance.relations import RelationKind
 from provenance.risk.report import Status
@@ -53,6 +53,7 @@ REFUSABLE = tuple(status for status in Status if status not in {Status.UNKNOWN, 
 """What can be said of a trait, worst first; `unknown` and `clear` say that there is none."""
 
 _MOST_DAYS = 36_500
+_LONGEST = 80  # characters of a name or a value in a complaint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,10 +222,10 @@ def unknown_key(name: str) -> str:
         return f'unknown key {name}: it is {new} now, "refuse", "report" or "ignore"'
     tables = {key.rpartition(".")[0] for key in KEYS} | {"extends"}
     near = difflib.get_close_matches(name, sorted({*KEYS, *tables}), n=1, cutoff=0.7)
-    return f"unknown key {name}" + (f"; nearest: {near[0]}" if near else "")
+    return f"unknown key {name[:_LONGEST]}" + (f"; nearest: {near[0]}" if near else "")
 
 
-def read_value(name: str, value: Any) -> Value:  # noqa: ANN401 - whatever TOML holds
+def read_value(name: str, value: object) -> Value:
     """A value in its one written form.
 
     Raises:
@@ -233,9 +234,10 @@ def read_value(name: str, value: Any) -> Value:  # noqa: ANN401 - whatever TOML 
     try:
         return KEYS[name].read(value)
     except ValueError as error:
-        told = repr(value)
-        told = told if len(told) <= _LONGEST else f"{told[:_LONGEST]}..."
-        raise ValueError(f"{name} has to be {error}, not {told}") from error
+        raise ValueError(f"{name} has to be {error}, not {shown(value)}") from error
 
 
-_LONGEST = 80  # characters of a value in a complaint
+def shown(value: object) -> str:
+    """A value as a complaint repeats it, not at any length."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
