@@ -40,11 +40,11 @@ def _finding_options(function: F) -> F:
 
     decorated: Any = command
     for option in (
-        click.option("--dry-run", is_flag=True, help="Only show what would change; record nothing."),
-        click.option("--csv", "as_csv", is_flag=True, help="Print what changed as CSV."),
-        policy_option,
-        registry_options,
         json_option,
+        registry_options,
+        policy_option,
+        click.option("--csv", "as_csv", is_flag=True, help="Print what changed as CSV."),
+        click.option("--dry-run", is_flag=True, help="Only show what would change; record nothing."),
     ):
         decorated = option(decorated)
     return cast("F", decorated)

@@ -28,7 +28,7 @@ _HEADERS = ("artifact", "status", "score", "depth", "via")
 class Position(click.ParamType[int | str]):
     """A position in the ledger, or ``now`` for its end."""
 
-    name = "POSITION|now"
+    name = "position"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
         """Reads it."""
@@ -66,6 +66,7 @@ class Position(click.ParamType[int | str]):
     "--from",
     "start",
     type=Position(),
+    metavar="POSITION|now",
     help="With --notify: after which position to begin a target that was told nothing yet; default: now.",
 )
 @policy_option
@@ -117,8 +118,11 @@ def impact(
             every=(every or _EVERY) if follow else None,
             policy=read_policy(policy),
         )
-        for event in told:
+        count = 0
+        for count, event in enumerate(told, 1):  # noqa: B007 - counted
             _print_event(event, as_json=as_json)
+    if not count:
+        note("nothing new to tell")
 
 
 def _print_impact(found: "Impact", limit: int | None, *, as_json: bool, as_csv: bool) -> None:

@@ -137,6 +137,15 @@ def test_a_block_holds_until_its_date(story: Terminal) -> None:
     story("check", "student")
 
 
+def test_flags_and_clearances_may_have_an_end(story: Terminal) -> None:
+    for words in (FINDINGS["flag"], FINDINGS["clear"]):
+        story(*words.split(), "--expires", "2001-01-01", code=2)
+        story(*words.split(), "--expires", "2999-01-01")
+    assert (statuses(story)["base"], statuses(story)["student"]) == ("affected", "cleared")
+    later = statuses(story, "--as-of", "2999-01-02")
+    assert (later["base"], later["student"]) == ("clear", "exposed")
+
+
 def test_what_stands_already_is_not_recorded_again(story: Terminal) -> None:
     words = ("flag", "owl-teacher", TRAIT, "--evidence", "once more")
     assert story(*words, "--json").json["recorded"] is True

@@ -211,7 +211,7 @@ def owls(terminal: Terminal) -> Terminal:
 
 
 def test_the_command_line_tells_and_says_what_it_told(owls: Terminal, hearer: Hearer) -> None:
-    owls("impact", "--notify", hearer.url)
+    assert owls("impact", "--notify", hearer.url).err == "nothing new to tell\n"
     owls("flag", "base", "owls", "--evidence", "seen")
     told = owls("impact", "--notify", hearer.url)
     assert told.out == "told: flag_raised flag-5, owls on model:base@1: 2 changed\n"
