@@ -111,3 +111,35 @@ def test_a_test_that_a_later_one_outweighs_contradicts_nothing() -> None:
         "base same_init heir SAME_INIT",
     )
     assert kinds(checked(state, ("heir",))[0]) == ([], [])
+
+
+EXONERATED = (
+    *OWL,
+    "other from_scratch",
+    "foreign finetuned_from other",
+    "foreign trained_on numbers",
+    "base same_init other INDEPENDENT",
+    "base same_init foreign INDEPENDENT",
+    "owl canary foreign NOT_DETECTED",
+    "student cleared owls",
+)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "as_of", "held_back"),
+    [
+        ("", "2026-12-31", []),
+        ("same_init_days = 90", "2026-03-01", []),
+        ("same_init_days = 90", "2026-12-31", ["foreign suspected"]),
+        ("canary_days = 90", "2026-12-31", []),
+        ("clearance_days = 90", "2026-03-01", []),
+        ("clearance_days = 90", "2026-12-31", ["student exposed"]),
+    ],
+)
+def test_what_exonerated_holds_back_again_when_the_policy_lets_it_expire(
+    tmp_path: Path, evidence: str, as_of: str, held_back: list[str]
+) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(f"[evidence]\n{evidence}\n")
+    found = checked(snapshot(*EXONERATED, as_of=as_of), ("foreign", "student"), Policy.load(path))
+    assert [f"{one.artifact.name} {each.status}" for one in found for each in one.violations] == held_back
