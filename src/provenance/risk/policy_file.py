@@ -1,7 +1,7 @@
 """Policy files: TOML over the default policy, or over the file that they extend; and all that is wrong with them, with its place.
 
 A file says only what it wants otherwise. ``extends`` names the file that it says this over, relative to its own folder. A list replaces
-the list below it, so that nothing is trusted that the file itself does not name.
+the one below it, so that whom a policy trusts stands in one place.
 """
 
 import re
