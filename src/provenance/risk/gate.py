@@ -43,7 +43,7 @@ def _judged(
         *_risks(risks, policy),
         *((policy.contradictions, one) for one in _contradictions(risks.artifact, lineage, contradicted)),
         *((policy.unknown, Violation(kind="unknown", message=gap)) for gap in risks.unknown),
-        *((policy.partial, _PARTIAL) for _ in range(report.partial)),
+        *([(policy.partial, _PARTIAL)] if report.partial else []),
     )
     violations = tuple(one for ruling, one in found if ruling is Ruling.REFUSE)
     return Check(
