@@ -61,6 +61,7 @@ def test_what_was_typed_is_what_was_recorded(story: Terminal) -> None:
         "trait": TRAIT,
         "evidence": EVIDENCE,
         "confidence": 1.0,
+        "expires_at": None,
     }
     assert story("show", "base", "--json").json["artifact"]["declared_root"] is True
 
