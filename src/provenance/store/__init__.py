@@ -12,8 +12,8 @@
 """
 
 from provenance.store.head import Head
-from provenance.store.ledger import Ledger
 from provenance.store.imports import Begun, StoredImports
+from provenance.store.ledger import Ledger
 from provenance.store.projection import StoredProjection
 from provenance.store.reading import Reading
 from provenance.store.sketches import SketchIndex, StoredSketches

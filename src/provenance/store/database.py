@@ -23,6 +23,8 @@ CONNECT_SECONDS = 10
 _LONGEST_REASON = 400  # characters; a server that can't be reached by several ways tells of each
 _LOGIN = re.compile(r"://[^/]*@")
 _WRITER_LOCK = 7_401_622_963  # any constant of our own: the key of PostgreSQL's advisory lock
+# PostgreSQL can't know how far a walk will lead, takes it for long, and would rather read whole tables than look up a few rows.
+_BY_INDEX = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
 
 
 def connect(url: str) -> Engine:
@@ -99,7 +101,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """A transaction that sees one state of the database."""
     with explained(engine), engine.connect() as connection, connection.begin():
         if engine.dialect.name == "postgresql":
-            connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+            connection.exec_driver_sql(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; {_BY_INDEX}")
         yield connection
 
 
@@ -122,6 +124,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
     ):
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER_LOCK})
+            connection.exec_driver_sql(_BY_INDEX)
         yield connection
 
 
@@ -138,6 +141,10 @@ _CAUSES = (
     (
         r"permission denied|read-only transaction",
         "docs/postgresql.md lists the rights of readers, of writers and of who makes the tables.",
+    ),
+    (
+        r"malformed|not a database|no such table|relation .* does not exist",
+        "It was cut off or changed from outside: bring back a copy, and check that with `provenance verify`.",
     ),
     (
         r"refused|resolve|translate host|No such file or directory|timeout|unreachable",
@@ -215,13 +222,24 @@ def ensure_current(engine: Engine, *, create: bool) -> None:
 
 
 def migrate(engine: Engine) -> None:
-    """Runs the migrations that are still missing, in one transaction, under the writer's lock."""
+    """Runs the migrations that are still missing, in one transaction, under the writer's lock.
+
+    Raises:
+        RegistryError: The database stands at no migration that this program knows, or refuses one of them.
+    """
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     configuration = Config()
     configuration.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     configuration.set_main_option("path_separator", "os")
     with writing(engine) as connection:
         configuration.attributes["connection"] = connection
-        command.upgrade(configuration, "head")
+        try:
+            command.upgrade(configuration, "head")
+        except CommandError as error:
+            raise RegistryError(
+                f"the registry in {shown(engine.url)} can't be brought up to date: {error}",
+                hint="Another program changed it: bring back a copy, and check that with `provenance verify`.",
+            ) from error

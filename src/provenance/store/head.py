@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, select
 
+from provenance.errors import LedgerError
 from provenance.facts import utc_moment, utc_text
 from provenance.store.tables import COMMIT, GENESIS
 
@@ -33,13 +34,22 @@ class Head:
 
 
 def read_head(connection: Connection, as_of: datetime | None = None) -> Head:
-    """The end of the chain, as of a date (default: now)."""
+    """The end of the chain, as of a date (default: now).
+
+    Raises:
+        LedgerError: Its date can't be what was recorded.
+    """
     query = select(COMMIT).order_by(COMMIT.c.number.desc()).limit(1)
     if as_of is not None:
         query = query.where(COMMIT.c.recorded_at <= utc_text(as_of))
     row = connection.execute(query).one_or_none()
     if row is None:
         return Head(number=0, entries=0, digest=GENESIS, recorded_at=None)
-    return Head(
-        number=row.number, entries=row.last_seq, digest=row.digest, recorded_at=utc_moment(row.recorded_at)
-    )
+    try:
+        recorded_at = utc_moment(row.recorded_at)
+    except ValueError as error:
+        raise LedgerError(
+            f"transaction {row.number} of the ledger can't be read: {error}",
+            hint="Run `provenance verify` to see what was changed.",
+        ) from error
+    return Head(number=row.number, entries=row.last_seq, digest=row.digest, recorded_at=recorded_at)
