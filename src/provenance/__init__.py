@@ -2,13 +2,13 @@
 
 Reading order, from the words to the door:
 
-- `provenance.errors`: one root for every error, with a hint.
+- `provenance.errors`, `provenance.plain_text`: one root for every error, with a hint; words of others made harmless.
 - `provenance.digests`, `provenance.artifacts`, `provenance.relations`, `provenance.traits`, `provenance.evidence`: the domain, as
   frozen dataclasses that know nothing of files or databases.
 - `provenance.facts`: what the ledger holds, how a fact is written, and the state of knowledge at a date.
 - `provenance.store`: the append-only, hash-chained ledger in SQLite or PostgreSQL.
 - `provenance.lineage`: the graph of artifacts: ancestors, descendants, exposures, kinship.
-- `provenance.risk`: policy, propagation of flags, explanation, gate.
+- `provenance.risk`: policy and its review, propagation of flags, explanation, the gate and its reports for CI.
 - `provenance.weights`: checkpoints as streams of tensors.
 - `provenance.sameinit`: do two checkpoints share an initialisation? Pure statistics, then a verdict.
 - `provenance.canary`: does a hidden trait pass from this teacher to this student? A controlled experiment.
