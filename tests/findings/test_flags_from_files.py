@@ -117,6 +117,11 @@ def test_all_flags_of_a_file_are_raised_together_and_what_they_change_is_shown(
     assert owls("flag", "--from", path).out == "recorded 0 flags; 3 stood already\n"
 
 
+def test_a_file_without_rows_raises_no_flag(owls: Terminal, folder: Path) -> None:
+    assert owls("flag", "--from", written(folder, HEADER)).out == "recorded 0 flags; 0 stood already\n"
+    assert owls("flag", "--from", written(folder, "", "none.jsonl"), "--json").json["recorded"] is False
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [

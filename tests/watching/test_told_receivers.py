@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,13 @@ def test_a_command_that_is_not_there_or_takes_too_long_was_not_told(opened: Regi
     slow = receiver(f"{shlex.quote(sys.executable)} -c 'import time; time.sleep(60)'", seconds=0.2)
     with pytest.raises(DeliveryError, match=r"took longer than 0.2 seconds"):
         slow.tell(b"{}", "id")
+
+
+def test_an_address_that_does_not_answer_in_time_was_not_told() -> None:
+    with Hearer(lambda _number, _hearer: time.sleep(0.5) or 204) as slow, pytest.raises(
+        DeliveryError, match=f"http://127.0.0.1:{slow.port} (broke off: TimeoutError|can't be reached)"
+    ):
+        receiver(slow.url, seconds=0.1).tell(b"{}", "id")
 
 
 @pytest.mark.parametrize(

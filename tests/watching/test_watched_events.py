@@ -13,7 +13,7 @@ from watching_fixtures import NAMES, OWL, tell
 from lineage_fixtures import teacher
 from provenance import Registry
 from provenance.errors import UnknownReferenceError, UsageError
-from provenance.watching import Event, EventKind
+from provenance.watching import Event, EventKind, Mark
 
 
 def told(events: list[Event]) -> list[tuple[str, str]]:
@@ -153,6 +153,18 @@ def test_a_place_that_is_not_in_the_ledger_or_a_name_that_is_not_recorded_is_ref
         opened.watch(trait="dogs")
     with pytest.raises(UnknownReferenceError, match="'nobody' is registered"):
         opened.watch(["nobody"])
+
+
+def test_the_end_of_a_flag_is_told_though_the_clock_of_who_raised_it_was_behind(opened: Registry) -> None:
+    ends = soon()
+    before = opened.head().entries
+    flag = opened.flag("owl", "owls", evidence="seen", expires_at=ends).recorded.id
+    wait_for(ends)
+    ahead = Mark(position=before, moment=ends + timedelta(hours=1), flag=before)
+    raised, expired = opened.watch(after=ahead)
+    assert told([raised, expired]) == [("flag_raised", flag), ("flag_expired", flag)]
+    assert [one.id for one in opened.watch(after=raised.mark)] == [expired.id]
+    assert list(opened.watch(after=expired.mark)) == []
 
 
 def test_a_long_story_is_read_in_parts(opened: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
