@@ -92,6 +92,9 @@ class Kindred:
     evidence: EvidenceIndex
     believes_record: bool = False
     _relatives: dict[int, Relatives] = field(default_factory=dict, init=False, repr=False)
+    _tests: dict[ArtifactId, tuple[Mapping[ArtifactId, Recorded[Evidence]], ...]] = field(
+        default_factory=dict, init=False, repr=False
+    )
     _whole_parents: dict[ArtifactId, ArtifactId | None] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
@@ -102,7 +105,7 @@ class Kindred:
     @cached_property
     def as_declared(self) -> "Kindred":
         """Kinship if every recorded weights relation holds, also where the weights contradict it: who may yet be kin."""
-        return Kindred(self.lineage, self.evidence, believes_record=True)
+        return Kindred(self.lineage, self.evidence, believes_record=True) if self.contradicted else self
 
     def contradiction(self, relation: Link) -> Recorded[Evidence] | None:
         """The test that found the two ends of a weights relation independent, if there is one."""
@@ -180,13 +183,20 @@ class Kindred:
 
         The rule stands at the head of this module.
         """
-        tested = {model: self.evidence.tests_of(model) for model in self.whole_line(one)}
-        if not any(tested.values()) or self.as_declared.kin(one, other) is not None:
+        tested = self._tests_above(one)
+        if not tested or self.as_declared.kin(one, other) is not None:
             return ()
         line = self.whole_line(other)
-        found = [tests[partner] for tests in tested.values() for partner in line if partner in tests]
+        found = [tests[partner] for tests in tested for partner in line if partner in tests]
         denied = all(test.fact.verdict is Verdict.INDEPENDENT for test in found)
         return tuple(dict.fromkeys(found)) if denied else ()
+
+    def _tests_above(self, model: ArtifactId) -> tuple[Mapping[ArtifactId, Recorded[Evidence]], ...]:
+        """The tests of a model and of those of which it has the whole initialisation, each by the other one, nearest first."""
+        if model not in self._tests:
+            found = map(self.evidence.tests_of, self.whole_line(model))
+            self._tests[model] = tuple(tests for tests in found if tests)
+        return self._tests[model]
 
     def _whole_parent(self, model: ArtifactId) -> ArtifactId | None:
         """The one model that a model has its whole initialisation from, where the record says so and nothing speaks against it."""

@@ -93,13 +93,10 @@ class _Start:
     @classmethod
     def of(cls, kindred: Kindred, student: ArtifactId) -> "_Start":
         """The starting weights of a student."""
-        denied = {
-            relation.parent: test
-            for relation in kindred.weight_parents(student)
-            if (test := kindred.contradiction(relation)) is not None
-        }
-        sound = tuple(one for one in kindred.starting_weights(student) if one not in denied)
-        return cls(sound, tuple(denied.items()))
+        links = kindred.weight_parents(student)
+        denied = {link.parent: test for link in links if (test := kindred.contradiction(link)) is not None}
+        starts = dict.fromkeys(link.parent for link in links) or {student: None}
+        return cls(tuple(one for one in starts if one not in denied), tuple(denied.items()))
 
 
 def compare_init(kindred: Kindred, origin: Origin, student: ArtifactId) -> InitFinding:
@@ -118,7 +115,8 @@ def compare_init(kindred: Kindred, origin: Origin, student: ArtifactId) -> InitF
 def _compare(kindred: Kindred, model: ArtifactId, student: ArtifactId, start: _Start) -> InitFinding:
     """Compares one model of the origin with a student: what is measured, what is recorded, what is denied, what is left."""
     candidates = tuple(dict.fromkeys((*start.sound, student)))
-    tests = {one: test for one in candidates if (test := kindred.evidence.same_init(model, one)) is not None}
+    known = kindred.evidence.tests_of(model)
+    tests = {one: known[one] for one in candidates if one in known}
     found = [
         *(_measured(model, one, test) for one, test in tests.items() if _says(test, Verdict.SAME_INIT)),
         *_recorded(kindred, model, student, candidates, tests),
@@ -258,6 +256,8 @@ def hear_canaries(
     nothing was detected counts only where no other test is inconclusive; only from the origin, from a teacher that the flagged
     model embodies, or from every model of an ensemble; and only to the student or to all of its starting weights.
     """
+    if not kindred.evidence.canary_teachers:
+        return None
     behind = () if author is None else embodiments(kindred, author)
     accusers = dict.fromkeys(
         (origin.artifact, *origin.models, *(() if author is None else (author, *behind)))
