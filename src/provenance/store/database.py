@@ -101,7 +101,9 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """A transaction that sees one state of the database."""
     with explained(engine), engine.connect() as connection, connection.begin():
         if engine.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; {_BY_INDEX}")
+            connection.exec_driver_sql(
+                f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; {_BY_INDEX}"
+            )
         yield connection
 
 

@@ -11,12 +11,12 @@ that the relation does not.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, String, bindparam, cast, func, literal, select, union
+from sqlalchemy import Connection, String, bindparam, cast, func, literal, select, true, union
 
 from provenance.artifacts import ArtifactId
 from provenance.evidence import TestKind
 from provenance.relations import WEIGHT_KINDS
-from provenance.store.rows import FACTS, listed, positions
+from provenance.store.rows import FACTS, Subject, listed, positions
 from provenance.store.tables import ARTIFACT, EVIDENCE, FACT, RELATION
 from provenance.store.walks import UNTIL, closure, recorded_as
 
@@ -115,7 +115,7 @@ def _resting_on() -> Any:  # noqa: ANN401 - SQLAlchemy's select
         select(FACT.c.seq, FACT.c.type)
         .select_from(members)
         .join(ARTIFACT, ARTIFACT.c.seq == members.c.seq)
-        .join(FACT, FACT.c.subject == ARTIFACT.c.key)
+        .join(FACT, FACT.c.subject == Subject(ARTIFACT.c.key))
         .where(FACT.c.type.in_(_ABOUT))
         .cte("subjects")
     )
@@ -125,8 +125,11 @@ def _resting_on() -> Any:  # noqa: ANN401 - SQLAlchemy's select
         .where(EVIDENCE.c.test == TestKind.CANARY.value, EVIDENCE.c.seq <= UNTIL)
         .cte("canaries")
     )
+    # IS TRUE has PostgreSQL look each parent up among the members, where it would compare every one with every other.
     inner = (
-        select(edge.c.seq).join(members, members.c.seq == edge.c.child).where(edge.c.parent.in_(within))
+        select(edge.c.seq)
+        .join(members, members.c.seq == edge.c.child)
+        .where(edge.c.parent.in_(within).is_(true()))
         for edge in (RELATION, EVIDENCE)
     )
     return _facts_at(
@@ -145,7 +148,9 @@ RESTING_ON = _resting_on()
 
 def _about() -> Any:  # noqa: ANN401 - SQLAlchemy's select
     shown = select(ARTIFACT.c.seq, ARTIFACT.c.key).where(ARTIFACT.c.key == bindparam("key")).cte("shown")
-    subjects = select(FACT.c.seq, FACT.c.type).join(shown, shown.c.key == FACT.c.subject).cte("subjects")
+    subjects = (
+        select(FACT.c.seq, FACT.c.type).join(shown, FACT.c.subject == Subject(shown.c.key)).cte("subjects")
+    )
     edges = (
         select(edge.c.seq).join(shown, shown.c.seq == end)
         for edge in (RELATION, EVIDENCE)

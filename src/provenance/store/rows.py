@@ -28,6 +28,23 @@ def _in_postgresql(element: Any, compiler: Any, **options: Any) -> str:  # noqa:
     return f"json_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS json))"
 
 
+class Subject(GenericFunction[str]):
+    """An identity as facts name their subject. PostgreSQL finds that by its index only in the order of texts that the index has."""
+
+    name = "subject"
+    inherit_cache = True
+
+
+@compiles(Subject)
+def _subject(element: Any, compiler: Any, **options: Any) -> str:  # noqa: ANN401 - of SQLAlchemy's compiler
+    return str(compiler.process(element.clauses, **options))
+
+
+@compiles(Subject, "postgresql")
+def _subject_in_postgresql(element: Any, compiler: Any, **options: Any) -> str:  # noqa: ANN401 - of SQLAlchemy's compiler
+    return f'{compiler.process(element.clauses, **options)} COLLATE "default"'
+
+
 def listed(values: Iterable[object]) -> str:
     """Some values as the parameter of `texts` or `positions`."""
     return json.dumps(list(values))
