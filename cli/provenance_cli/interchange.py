@@ -92,7 +92,10 @@ def _print_report(found: "ImportReport") -> None:
     say(f"{found.rows} rows read, {verb} {counts}")
     if found.assumed:
         warn(f"{found.assumed} relations are not stated in the files: what they most likely are is recorded")
-    rows: list[tuple[object, ...]] = [(count, outcome, "", "") for outcome, count in found.outcomes.items()]
+    reasoned = {one.outcome for one in found.omissions}
+    rows: list[tuple[object, ...]] = [
+        (count, outcome, "", "") for outcome, count in found.outcomes.items() if outcome not in reasoned
+    ]
     rows += [(one.rows, one.outcome, one.reason, one.first) for one in found.omissions]
     print_table(("rows", "outcome", "reason", "first in"), rows)
 

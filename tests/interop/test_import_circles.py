@@ -74,7 +74,7 @@ def test_the_numbers_of_nodes_change_nothing(pairs: list[tuple[int, int]], rando
 @settings(deadline=None)
 @given(pairs, pairs)
 def test_what_stands_is_never_left_out(standing: list[tuple[int, int]], new: list[tuple[int, int]]) -> None:
-    order, out = lay_in_order(NODES, arrows(standing))
+    _, out = lay_in_order(NODES, arrows(standing))
     stands = [pair for row, pair in enumerate(standing) if row not in out]
     pairs = [*stands, *(pair for pair in new if pair not in stands)]
     gone = left_out(NODES, pairs, len(stands))

@@ -124,13 +124,13 @@ class Names:
         return node
 
     def _find(self, kind: ArtifactKind, name: str) -> int:
-        spelling = self._renamed[kind].get(name, name)
-        node = self._known.meant(kind, spelling)
+        renamed = self._renamed[kind].get(name)
+        node = self._known.meant(kind, name) if renamed is None else self.node(kind, renamed)
         if node == SEVERAL:
-            raise UnusableNameError("a name that several versions bear", f"{kind}:{spelling}")
+            raise UnusableNameError("a name that several versions bear", f"{kind}:{name}")
         if node is None:
-            standing = self._standing(kind, spelling)
-            node = self._add(kind, spelling) if standing == spelling else self.node(kind, standing)
+            standing = self._standing(kind, name)
+            node = self._add(kind, name) if standing == name else self.node(kind, standing)
         if self.ids[node] != f"{kind}:{name}@{DEFAULT_VERSION}":
             self._add_alias(kind, name, node)
         return node
