@@ -17,6 +17,7 @@ Reading order, from the words to the door:
 - `provenance.audit`: what each edge still needs, and the running of it.
 - `provenance.probing`: does this model have a trait? Figures that a flag or a clearance can rest on.
 - `provenance.preflight`: what a training would inherit, asked before it.
+- `provenance.watching`: what happens to flags, told to whoever wants to know, at least once.
 - `provenance.render`: lineage diagrams.
 - `provenance.mlflow_link`: the projection to MLflow.
 - `provenance.request`, `provenance.parentage`, `provenance.registration`, `provenance.findings`: from what is handed in to facts.
