@@ -48,6 +48,8 @@ def status(registry: str | None, actor: str | None, as_of: datetime | None, as_j
     say(f"registry  {found.registry}")
     say(f"ledger    {found.entries} facts in {found.transactions} transactions, head {found.head}")
     say("holds     " + ", ".join(f"{count} {name}" for name, count in found.counts.items()))
+    for one in found.unfinished_imports:
+        say(f"import    {one}")
     if found.tests_owed is None:
         say("audit     not counted in a registry of this size: `provenance audit --dry-run` does")
         say("mlflow    not counted in a registry of this size: `provenance mlflow status` does")

@@ -304,6 +304,7 @@ class Registry(Exchange):
             head=head,
             mlflow=self.home.mlflow_name,
             owed=self._owed(view, is_now=as_of is None) if head.entries <= WORKED_OUT_UP_TO else None,
+            unfinished_imports=self.unfinished_imports() if as_of is None else (),
         )
 
     def _owed(self, view: "View", *, is_now: bool) -> "Owed":

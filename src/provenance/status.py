@@ -50,6 +50,7 @@ class RegistryStatus:
         unsketched: Models that were registered with their files, and of which no sketch is kept; None as above.
         mlflow: The MLflow that it is projected to.
         mlflow_pending: Objects which that was not told of in their present state; None as above.
+        unfinished_imports: The imports that were begun and not finished, a sentence each; none at an earlier date.
     """
 
     registry: str
@@ -62,10 +63,18 @@ class RegistryStatus:
     unsketched: int | None
     mlflow: str | None
     mlflow_pending: int | None
+    unfinished_imports: tuple[str, ...] = ()
 
     @classmethod
     def of(
-        cls, counts: Mapping[str, int], *, name: str, head: Head, mlflow: str | None, owed: Owed | None
+        cls,
+        counts: Mapping[str, int],
+        *,
+        name: str,
+        head: Head,
+        mlflow: str | None,
+        owed: Owed | None,
+        unfinished_imports: tuple[str, ...],
     ) -> "RegistryStatus":
         """Says what is held and owed.
 
@@ -75,6 +84,7 @@ class RegistryStatus:
             head: The end of its chain.
             mlflow: The MLflow that it is projected to.
             owed: What is owed, where that was worked out.
+            unfinished_imports: The imports that were begun and not finished, a sentence each.
         """
         kinds = {f"{kind}s": counts.get(kind, 0) for kind in ArtifactKind}
         types = sorted(FACT_TYPES.keys() - _UNCOUNTED)
@@ -89,4 +99,5 @@ class RegistryStatus:
             unsketched=None if owed is None else owed.unsketched,
             mlflow=mlflow,
             mlflow_pending=None if owed is None else owed.mlflow,
+            unfinished_imports=unfinished_imports,
         )

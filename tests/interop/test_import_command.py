@@ -7,6 +7,8 @@ import pytest
 
 from command_line import Terminal
 from import_fixtures import edges, written
+from provenance import Registry
+from provenance.importing import Source
 
 
 @pytest.fixture
@@ -105,3 +107,23 @@ def test_names_that_a_terminal_would_obey_are_printed_escaped(shell: Terminal, f
     shell("import", "edges.csv", "--format", "edges", "--report", "fates.csv")
     assert "\x1b" not in (folder / "fates.csv").read_text(encoding="utf-8")
     assert "\x1b" not in shell("risks", "c").out
+
+
+def test_status_says_that_an_import_is_not_finished(
+    shell: Terminal, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("provenance.importing.recording.BATCH_FACTS", 2)
+    edges(folder, *(f"m{number} finetuned base" for number in range(9)))
+
+    def stop(_done: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    with Registry.open(folder) as registry, pytest.raises(KeyboardInterrupt):
+        registry.import_lineage(Source(files=(Path("edges.csv"),)), progress=stop)
+    answer = shell("status").out
+    assert (
+        "import    the import of edges.csv was not finished: 3 of 19 facts are recorded; the same command goes on"
+        in answer
+    )
+    shell("import", "edges.csv", "--format", "edges")
+    assert "import " not in shell("status").out

@@ -166,9 +166,9 @@ class _Run:
             self._size -= len(batch)
             recorded += _sorts(batch)
             done += len(batch)
-            progress(done, done + self._size)
             if memory:
                 memory.note(self._size)
+            progress(done, done + self._size)
         if memory:
             memory.finish()
         return recorded
