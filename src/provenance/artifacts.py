@@ -84,6 +84,11 @@ class ArtifactId:
         check_name(self.name)
         check_name(self.version, "version", MAX_VERSION_LENGTH)
 
+    def __hash__(self) -> int:
+        return hash(
+            self.name
+        )  # the same for few others, and told at once: identities are looked up by the million
+
     def __str__(self) -> str:
         return f"{self.kind}:{self.name}@{self.version}"
 

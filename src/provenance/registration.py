@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
+from provenance import collector
 from provenance.artifacts import (
     DEFAULT_VERSION,
     Artifact,
@@ -47,6 +48,7 @@ class Registration:
     evidence: tuple[str, ...] = ()
 
 
+@collector.at_rest()
 def register(transaction: Transaction, requests: Sequence[Request]) -> tuple[Registration, ...]:
     """Appends the facts of some requests, which may name each other in any order.
 

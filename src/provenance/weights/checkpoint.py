@@ -4,15 +4,14 @@ The index (what there is, where) is apart from the reading. A tensor is read by 
 stays bounded whatever the size of the checkpoint.
 """
 
-import gc
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
+from provenance import collector
 from provenance.errors import ContentError
 from provenance.weights.adapters import merged
 from provenance.weights.dtypes import Bytes, Floats
@@ -69,7 +68,7 @@ class Checkpoint:
             MissingExtraError: The format needs a package that is not installed.
         """
         file = locate(path)
-        with _collector_at_rest():
+        with collector.at_rest():
             contents = _READERS[file.suffix](file)
         folder = file.parent if beside else None
         tensors = unpacked(contents.tensors, folder) if file.suffix in _PACKED else contents.tensors
@@ -144,18 +143,6 @@ class Checkpoint:
         if start >= stop or not tensor.info.elements:
             return np.empty((max(stop - start, 0), *shape[leading:]), np.float32)
         return tensor.rows(start, stop, leading)
-
-
-@contextmanager
-def _collector_at_rest() -> Iterator[None]:
-    """Stops the search for cycles while an index is read: what is made then stays, and half the time of a million tensors is spent on it."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def read_safetensors(path: Path) -> Contents:
