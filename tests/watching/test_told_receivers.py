@@ -129,8 +129,11 @@ def test_a_command_that_is_not_there_or_takes_too_long_was_not_told(opened: Regi
 
 
 def test_an_address_that_does_not_answer_in_time_was_not_told() -> None:
-    with Hearer(lambda _number, _hearer: time.sleep(0.5) or 204) as slow, pytest.raises(
-        DeliveryError, match=f"http://127.0.0.1:{slow.port} (broke off: TimeoutError|can't be reached)"
+    with (
+        Hearer(lambda _number, _hearer: time.sleep(0.5) or 204) as slow,
+        pytest.raises(
+            DeliveryError, match=f"http://127.0.0.1:{slow.port} (broke off: TimeoutError|can't be reached)"
+        ),
     ):
         receiver(slow.url, seconds=0.1).tell(b"{}", "id")
 

@@ -13,6 +13,7 @@ from watching_fixtures import NAMES, OWL, tell
 from lineage_fixtures import teacher
 from provenance import Registry
 from provenance.errors import UnknownReferenceError, UsageError
+from provenance.flag_rows import FlagRow
 from provenance.watching import Event, EventKind, Mark
 
 
@@ -89,9 +90,10 @@ def test_each_event_says_where_to_go_on_after_it(opened: Registry) -> None:
 
 def test_a_withdrawn_flag_does_not_end_and_an_ended_one_is_withdrawn_without_effect(opened: Registry) -> None:
     ends = soon()
-    early, late = (
-        opened.flag("owl", trait, evidence="seen", expires_at=ends).recorded.id for trait in ("owls", "cats")
-    )
+    rows = [
+        FlagRow(artifact="owl", trait=trait, evidence="seen", expires_at=ends) for trait in ("owls", "cats")
+    ]
+    early, late = (one.id for one in opened.flag_many(rows).recorded)
     opened.withdraw(early, reason="wrong")
     wait_for(ends)
     opened.withdraw(late, reason="wrong")
@@ -103,10 +105,10 @@ def test_a_withdrawn_flag_does_not_end_and_an_ended_one_is_withdrawn_without_eff
 def test_flags_that_end_at_the_same_moment_end_one_after_the_other(opened: Registry) -> None:
     ends = soon()
     rows = [
-        {"evidence": "seen", "expires_at": ends},
-        {"evidence": "seen by another", "expires_at": ends},
+        FlagRow(artifact="owl", trait="owls", evidence=evidence, expires_at=ends)
+        for evidence in ("seen", "seen by another")
     ]
-    first, second = (opened.flag("owl", "owls", **one).recorded.id for one in rows)
+    first, second = (one.id for one in opened.flag_many(rows).recorded)
     wait_for(ends)
     events = [one for one in opened.watch() if one.event is EventKind.EXPIRED]
     assert told(events) == [("flag_expired", first), ("flag_expired", second)]
@@ -114,8 +116,6 @@ def test_flags_that_end_at_the_same_moment_end_one_after_the_other(opened: Regis
 
 
 def test_flags_of_one_transaction_are_told_one_after_the_other(opened: Registry) -> None:
-    from provenance.flag_rows import FlagRow
-
     rows = [FlagRow(artifact=name, trait="owls", evidence="seen") for name in ("owl", "base")]
     opened.flag_many(rows)
     first, second = opened.watch()
@@ -170,14 +170,18 @@ def test_the_end_of_a_flag_is_told_though_the_clock_of_who_raised_it_was_behind(
 def test_a_long_story_is_read_in_parts(opened: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("provenance.store.watch._AT_ONCE", 2)
     ends = soon()
-    for number in range(5):
-        opened.flag("other", "owls", evidence=f"seen {number}", expires_at=ends if number % 2 else None)
-    whole = list(opened.watch())
-    assert [one.position for one in whole] == sorted(one.position for one in whole)
+    rows = [
+        FlagRow(
+            artifact="other", trait="owls", evidence=f"seen {number}", expires_at=ends if number % 2 else None
+        )
+        for number in range(5)
+    ]
+    flags = [one.id for one in opened.flag_many(rows).recorded]
     wait_for(ends)
-    assert told(list(opened.watch()))[5:] == [
-        ("flag_expired", whole[1].flag),
-        ("flag_expired", whole[3].flag),
+    assert told(list(opened.watch())) == [
+        *(("flag_raised", flag) for flag in flags),
+        ("flag_expired", flags[1]),
+        ("flag_expired", flags[3]),
     ]
 
 
