@@ -23,7 +23,13 @@ from provenance.registry import Registry
 from provenance.request import requests_of
 from provenance.store import Ledger
 
-TABLES = ("provenance_commit", "provenance_fact", "provenance_artifact", "provenance_relation")
+TABLES = (
+    "provenance_commit",
+    "provenance_fact",
+    "provenance_artifact",
+    "provenance_relation",
+    "provenance_evidence",
+)
 Rows = dict[str, list[tuple[object, ...]]]
 WHOLE, FLOOR = "**`register_manifest`**", "raw sqlite3 inserts"
 SETTINGS = ("foreign_keys = ON", "journal_mode = WAL", "synchronous = FULL")
