@@ -90,6 +90,17 @@ def test_a_stop_leaves_whole_artifacts_and_the_same_import_goes_on(
     assert opened.verify().ok
 
 
+def test_what_little_is_left_ends_the_import_too_and_so_does_a_changed_file(
+    opened: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = edges(tmp_path, *ROWS)
+    stopped(opened, path, 2)
+    monkeypatch.setattr("provenance.importing.recording.BATCH_FACTS", 100)
+    assert len(opened.unfinished_imports()) == 1
+    imported(opened, edges(tmp_path, *ROWS, "late finetuned root"))
+    assert opened.unfinished_imports() == ()
+
+
 def test_a_third_time_records_nothing(opened: Registry, tmp_path: Path) -> None:
     path = edges(tmp_path, *ROWS)
     imported(opened, path)

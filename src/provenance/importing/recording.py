@@ -151,7 +151,7 @@ class _Run:
         """Records all of it, and returns how many facts of each sort that were."""
         recorded: Counter[str] = Counter()
         done = 0
-        memory = _Memory(ledger.imports(), source, self._size) if self._size > BATCH_FACTS else None
+        memory = _Memory(ledger.imports(), source, self._size)
         while True:
             with ledger.transaction(actor) as transaction:
                 reading = transaction.reading()
@@ -166,39 +166,56 @@ class _Run:
             self._size -= len(batch)
             recorded += _sorts(batch)
             done += len(batch)
-            if memory:
-                memory.note(self._size)
+            memory.note(self._size)
             progress(done, done + self._size)
-        if memory:
-            memory.finish()
+        memory.finish()
         return recorded
 
 
 class _Memory:
-    """How far an import of several batches came, for `provenance status`."""
+    """How far an import of several batches came, for `provenance status`.
+
+    Args:
+        stored: Where it is kept.
+        source: What is imported.
+        left: How many facts are to be recorded.
+    """
 
     def __init__(self, stored: StoredImports, source: Source, left: int) -> None:
         self._stored, self._key = stored, source.digest().hex
-        before = next((one for one in stored.all() if one.key == self._key), None)
-        files = ", ".join(map(str, source.paths))
-        self._body = before.body if before else canonical_json({"facts": left, "files": files})
-        self._facts: int = json.loads(self._body)["facts"]
+        self._files = ", ".join(map(str, source.paths))
+        begun = {one.key: _facts_of(one) for one in stored.all() if _files_of(one) == self._files}
+        self._facts = begun.get(self._key, left)
+        # What was begun of these files before they were changed ends with this import, too.
+        self._keys = {*begun, *((self._key,) if left > BATCH_FACTS else ())}
         self.note(left)
 
     def note(self, left: int) -> None:
-        self._stored.put(Begun(key=self._key, position=max(self._facts - left, 0), body=self._body))
+        """Remembers how many facts are left."""
+        if self._key in self._keys:
+            body = canonical_json({"facts": self._facts, "files": self._files})
+            self._stored.put(Begun(key=self._key, position=max(self._facts - left, 0), body=body))
 
     def finish(self) -> None:
-        self._stored.forget(self._key)
+        """Forgets it."""
+        for key in self._keys:
+            self._stored.forget(key)
+
+
+def _files_of(begun: Begun) -> str:
+    return str(json.loads(begun.body)["files"])
+
+
+def _facts_of(begun: Begun) -> int:
+    return int(json.loads(begun.body)["facts"])
 
 
 def unfinished(stored: StoredImports) -> tuple[str, ...]:
     """The imports that were begun and not finished, a sentence each."""
-    told = [(one.position, json.loads(one.body)) for one in stored.all()]
     return tuple(
-        f"the import of {what['files']} was not finished: {position} of {what['facts']} facts are recorded; "
+        f"the import of {_files_of(one)} was not finished: {one.position} of {_facts_of(one)} facts are recorded; "
         "the same command goes on"
-        for position, what in told
+        for one in stored.all()
     )
 
 

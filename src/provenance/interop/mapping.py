@@ -161,6 +161,8 @@ def _value(key: str, value: object) -> object:
         return str(value).lower() == "true"
     if key == "delimiter" and (not isinstance(value, str) or len(value.replace("\\t", "\t")) != 1):
         raise ContentError(f"a delimiter is one sign, or \\t; not {value!r}", hint=GUIDE)
+    if not isinstance(value, str | int):
+        raise ContentError(f"{key} names a column, and {value!r} is none", hint=GUIDE)
     return str(value).replace("\\t", "\t")
 
 
