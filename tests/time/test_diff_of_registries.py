@@ -164,6 +164,24 @@ def test_what_stands_otherwise_in_another_registry_is_told_with_the_facts_that_d
     }
 
 
+def test_an_artifact_that_only_one_registry_knows_is_told_as_such(told: Registry, other: Registry) -> None:
+    made(told, "late", "finetuned_from heir", "trained_on numbers")
+    found = told.diff_with(other, ["late"])
+    assert (found.only_here, found.divergences, found.facts_here) == ((model("late"),), (), ())
+
+
+def test_of_large_registries_the_facts_are_told_of_what_stands_otherwise_alone(
+    told: Registry, other: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flag = told.flag("heir", "owls", evidence="seen").recorded
+    made(told, "late", "finetuned_from base", "trained_on numbers")
+    monkeypatch.setattr("provenance.differences.registries.MOST_FACTS", 5)
+    found = told.diff_with(other)
+    assert (found.partial, found.facts_here, found.only_here) == (True, (), (model("late"),))
+    (one,) = found.divergences
+    assert [fact.record for fact in one.facts_here] == [flag.id]
+
+
 def test_an_artifact_of_another_name_is_met_by_its_content(
     told: Registry, other: Registry, folder: Path
 ) -> None:
@@ -173,6 +191,8 @@ def test_an_artifact_of_another_name_is_met_by_its_content(
     made(told, "reader", "finetuned_from base", "trained_on rows")
     made(other, "reader", "finetuned_from base", "trained_on lines")
     other.flag("lines", "owls", evidence="seen")
+    (alone,) = told.diff_with(other, ["rows"]).divergences
+    assert (alone.artifact.there.name, alone.here, alone.there) == ("lines", "clear", "affected")
     found = told.diff_with(other, trait="owls")
     (match,) = found.renamed
     assert (match.here.name, match.there.name, match.by_content) == ("rows", "lines", True)

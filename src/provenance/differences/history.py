@@ -16,7 +16,7 @@ from provenance.artifacts import Alias, ArtifactId, Location
 from provenance.differences.report import Cause, Diff, Difference, How, Turn
 from provenance.differences.standings import Standing, Standings, Subject
 from provenance.differences.wording import cause
-from provenance.evidence import Evidence
+from provenance.evidence import Evidence, TestKind
 from provenance.facts import Fact, Recorded, Snapshot
 from provenance.relations import WEIGHT_KINDS, Relation
 from provenance.risk import Policy, Status
@@ -183,7 +183,7 @@ class History:
             return self.after.lifetimes.end(cast("Recorded[Clearance]", record))
         if isinstance(fact, Evidence):
             end = self.after.lifetimes.end(cast("Recorded[Evidence]", record))
-            joined = self._joined.get(fact.pair)
+            joined = self._joined.get(fact.pair) if fact.test is TestKind.SAME_INIT else None
             # What denies a relation does not expire; see `EvidenceIndex`.
             return None if end is None or (joined is not None and joined <= end) else end
         return None

@@ -11,11 +11,11 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from provenance.artifacts import Alias, ArtifactId, Location
-from provenance.differences.report import Cause, Divergence, How, Match, RegistryDiff
-from provenance.differences.standings import Standings, Subject, require_trait
+from provenance.differences.matching import Matching
+from provenance.differences.report import Cause, Divergence, How, RegistryDiff
+from provenance.differences.standings import Standings, Subject, compared, require_trait
 from provenance.differences.wording import cause
 from provenance.facts import TYPE_NAMES, Fact, Recorded, Snapshot, to_json
-from provenance.lineage_table import LineageTable
 from provenance.risk import Policy
 from provenance.traits import Flag, Trait, Withdrawal
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MOST_ATTRIBUTED = 100
 """Of how many standings that are others the facts are looked for."""
+MOST_FACTS = 100_000
+"""In the largest registries of which all facts are compared."""
 _Said = Mapping[str, Recorded[Fact]]
 """Facts by what they say."""
 
@@ -38,13 +40,12 @@ def between_registries(
 ) -> RegistryDiff:
     """What differs between two registries.
 
-    An artifact that only the other knows is told of where all are asked for.
-
     Args:
         here: The one, at the date asked for.
         there: The other, at the same date.
         policy: The policy that is applied to both.
-        asked: Which artifacts of the one, with their ancestry; None for all artifacts of both.
+        asked: Which artifacts of the one, with all that their standings rest on; None for all artifacts of both, of which more than
+            `MOST_FACTS` facts are not compared one by one.
         trait: Only this trait; None for all.
 
     Raises:
@@ -52,25 +53,36 @@ def between_registries(
     """
     if trait is not None and here.trait(trait) is None:
         require_trait(there, trait)
-    known, elsewhere = _contents(here.table()), _contents(there.table())
-    wanted = tuple(known) if asked is None else tuple(dict.fromkeys(asked))
-    matches = tuple(_matches(wanted, known, elsewhere))
-    names = {one.there: one.here for one in matches}
-    whole = asked is None
-    one = _Side.of(here, [match.here for match in matches], {}, whole=whole)
-    other = _Side.of(there, [match.there for match in matches], names, whole=whole)
-    standing = [side.standings(policy, trait) for side in (one, other)]
-    divergences = tuple(_divergences(matches, (one, other), (standing[0], standing[1])))
-    said, said_there = one.said(one.excerpt), other.said(other.excerpt)
+    met = Matching.of(here, there, asked)
+    names = {one.there: one.here for one in met.matches.values() if one.by_content}
+    sides = _Side(here, {}), _Side(there, names)
+    compares_facts = asked is not None or max(here.head.entries, there.head.entries) <= MOST_FACTS
+    said: tuple[_Said, _Said] = {}, {}
+    if asked is None:
+        called = {str(one): str(name) for name, one in names.items()}
+        elsewhere, standing = compared((there, policy), (here, policy), trait, called)
+        if compares_facts:
+            said = sides[0].said(here.snapshot()), sides[1].said(there.snapshot())
+    else:
+        excerpts = here.line(met.matches), there.line(one.there for one in met.matches.values())
+        standing, elsewhere = (
+            side.standings(excerpt, met.matches, policy, trait)
+            for side, excerpt in zip(sides, excerpts, strict=True)
+        )
+        said = sides[0].said(excerpts[0]), sides[1].said(excerpts[1])
+    divergences = tuple(_divergences(met, sides, standing, elsewhere))
     return RegistryDiff(
         as_of=here.moment,
         policy_digest=policy.digest,
-        partial=any(part.partial for part in standing) or not all(part.attributed for part in divergences),
-        only_here=tuple(sorted(set(wanted) - set(names.values()), key=str)),
-        only_there=tuple(sorted(set(elsewhere) - set(names), key=str)) if whole else (),
-        renamed=tuple(match for match in matches if match.by_content),
-        facts_here=_only(said, said_there),
-        facts_there=_only(said_there, said),
+        partial=not compares_facts
+        or standing.partial
+        or elsewhere.partial
+        or not all(one.attributed for one in divergences),
+        only_here=met.only_here,
+        only_there=met.only_there,
+        renamed=tuple(one for one in met.matches.values() if one.by_content),
+        facts_here=_only(*said),
+        facts_there=_only(*reversed(said)),
         divergences=divergences,
     )
 
@@ -81,29 +93,23 @@ class _Side:
 
     Args:
         reading: What it knows.
-        asked: The artifacts in question, by their names here.
-        names: What these are called on the other side, where facts are compared.
-        excerpt: All that their standings rest on.
+        names: What its artifacts are called on the side that asks, where it is something else.
     """
 
     reading: "Reading"
-    asked: Sequence[ArtifactId]
     names: Mapping[ArtifactId, ArtifactId]
-    excerpt: Snapshot
 
-    @classmethod
-    def of(
-        cls,
-        reading: "Reading",
-        asked: Sequence[ArtifactId],
-        names: Mapping[ArtifactId, ArtifactId],
-        *,
-        whole: bool,
-    ) -> "_Side":
-        return cls(reading, asked, names, reading.snapshot() if whole else reading.line(asked))
-
-    def standings(self, policy: Policy, trait: str | None) -> Standings:
-        return Standings.of(self.excerpt, policy, self.asked, trait)
+    def standings(
+        self, excerpt: Snapshot, asked: Iterable[ArtifactId], policy: Policy, trait: str | None
+    ) -> Standings:
+        """Where artifacts stand here, by their names on the side that asks."""
+        own = {name: one for one, name in self.names.items()}
+        found = Standings.of(excerpt, policy, [own.get(one, one) for one in asked], trait)
+        told = {
+            subject._replace(artifact=self.names.get(subject.artifact, subject.artifact)): standing
+            for subject, standing in found.told.items()
+        }
+        return Standings(told, found.partial)
 
     def said(self, excerpt: Snapshot) -> _Said:
         """The facts by what they say; a withdrawal is known by the flag that it takes back."""
@@ -127,70 +133,36 @@ class _Side:
         return f"{TYPE_NAMES[type(fact)]} {to_json(replace(fact, **renamed))}"
 
 
-def _contents(table: LineageTable) -> dict[ArtifactId, str | None]:
-    """The content digest of every recorded artifact."""
-    rows = zip(table.keys, table.digests, table.recorded, strict=True)
-    return {ArtifactId.recorded(key): digest for key, digest, recorded in rows if recorded}
-
-
-def _matches(
-    wanted: Iterable[ArtifactId],
-    known: Mapping[ArtifactId, str | None],
-    elsewhere: Mapping[ArtifactId, str | None],
-) -> Iterator[Match]:
-    """What artifacts are on the other side: those of the same identity, else the one that alone has the same content."""
-    left = _by_content({one: digest for one, digest in known.items() if one not in elsewhere})
-    right = _by_content({one: digest for one, digest in elsewhere.items() if one not in known})
-    for one in wanted:
-        digest = known[one]
-        if one in elsewhere:
-            yield Match(here=one, there=one, by_content=False)
-        elif digest is not None and left.get(digest) == one and digest in right:
-            yield Match(here=one, there=right[digest], by_content=True)
-
-
-def _by_content(contents: Mapping[ArtifactId, str | None]) -> dict[str, ArtifactId]:
-    """The artifact of each content that only one has."""
-    found: dict[str, list[ArtifactId]] = {}
-    for artifact, digest in contents.items():
-        if digest is not None:
-            found.setdefault(digest, []).append(artifact)
-    return {digest: artifacts[0] for digest, artifacts in found.items() if len(artifacts) == 1}
-
-
 def _divergences(
-    matches: Iterable[Match], sides: tuple[_Side, _Side], standing: tuple[Standings, Standings]
+    met: Matching, sides: tuple[_Side, _Side], standing: Standings, elsewhere: Standings
 ) -> Iterator[Divergence]:
     """The standings that are others on the other side, the worst first, with the facts that this can come from."""
-    here, there = standing
-    traits = {subject.trait for one in standing for subject in one.told}
-    found = [
-        (match, trait, status, other)
-        for match in matches
-        for trait in traits
-        if (status := here[Subject(match.here, trait)].status)
-        is not (other := there[Subject(match.there, trait)].status)
-        and status is not None
-        and other is not None
-    ]
-    found.sort(key=lambda one: (min(one[2].rank, one[3].rank), str(one[0].here), one[1] or ""))
-    for place, (match, trait, status, other) in enumerate(found):
+    found = []
+    for subject in dict.fromkeys((*standing.told, *elsewhere.told)):
+        here, there = standing[subject].status, elsewhere[subject].status
+        if subject.artifact in met.matches and here is not None and there is not None and here is not there:
+            found.append((subject, here, there))
+    found.sort(key=lambda one: (min(one[1].rank, one[2].rank), *_name(one[0])))
+    for place, (subject, here, there) in enumerate(found):
+        match = met.matches[subject.artifact]
         attributed = place < MOST_ATTRIBUTED
-        one, two = _excerpts(match, sides) if attributed else ({}, {})
+        said, said_there = (
+            side.said(side.reading.line([artifact])) if attributed else {}
+            for side, artifact in zip(sides, (match.here, match.there), strict=True)
+        )
         yield Divergence(
             artifact=match,
-            trait=trait,
-            here=status,
-            there=other,
-            facts_here=_only(one, two),
-            facts_there=_only(two, one),
+            trait=subject.trait,
+            here=here,
+            there=there,
+            facts_here=_only(said, said_there),
+            facts_there=_only(said_there, said),
             attributed=attributed,
         )
 
 
-def _excerpts(match: Match, sides: tuple[_Side, _Side]) -> tuple[_Said, _Said]:
-    here, there = sides
-    return here.said(here.reading.line([match.here])), there.said(there.reading.line([match.there]))
+def _name(subject: Subject) -> tuple[str, str]:
+    return (str(subject.artifact), subject.trait or "")
 
 
 def _only(said: _Said, elsewhere: _Said) -> tuple[Cause, ...]:

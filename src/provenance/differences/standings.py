@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from provenance.artifacts import ArtifactId
@@ -84,9 +85,19 @@ def _reached(risks: ArtifactRisks, trait: str) -> Standing:
 
 
 def compared(
-    then: "tuple[Reading, Policy]", now: "tuple[Reading, Policy]", trait: str | None
+    then: "tuple[Reading, Policy]",
+    now: "tuple[Reading, Policy]",
+    trait: str | None,
+    called: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Standings, Standings]:
-    """Where artifacts of a whole registry stand at two dates, those alone that do not stand alike; by status alone."""
+    """Where artifacts of whole registries stand, those alone that do not stand alike; by status alone.
+
+    Args:
+        then: What they are compared with, and the policy that is applied to it.
+        now: Whose artifacts, and the policy that is applied to it.
+        trait: Only this trait; None for all.
+        called: What artifacts of ``now`` are called in ``then``, where it is something else.
+    """
     told: tuple[dict[Subject, Standing], dict[Subject, Standing]] = ({}, {})
     lineages = [_whole(reading) for reading, _ in (then, now)]
     policies = then[1], now[1]
@@ -96,7 +107,7 @@ def compared(
             _statuses(lineage, policy, name) for lineage, policy in zip(lineages, policies, strict=True)
         )
         for key, status in other.items():
-            before = one.get(key)
+            before = one.get(called.get(key, key))
             if before is not status and (name is None or not {before, status} <= _UNREACHED):
                 subject = Subject(ArtifactId.recorded(key), name)
                 told[0][subject], told[1][subject] = Standing(before), Standing(status)
