@@ -8,12 +8,16 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from risk_story import report_on
+from risk_story import POLICY, report_on, risks_of
 from spread_oracle import Oracle
 
 from lineage_fixtures import snapshot
+from provenance.lineage.graph import Lineage
+from provenance.relations import Relation
 from provenance.risk.policy import Policy
 from provenance.risk.report import RiskReport, Status
+from provenance.risk.survey import survey
+from provenance.traits import Block, Clearance
 
 MODELS = ("m0", "m1", "m2", "m3")
 TEACHERS = ("t0", "t1")
@@ -37,6 +41,7 @@ CANARIES = (
     "INCONCLUSIVE effect=0.1",
     "INCONCLUSIVE effect=0.1 above=0.5",
 )
+EVERY_VERB = {verb for verbs in VERBS.values() for verb in verbs}
 DATA_VERBS = ("generated_by", "rewritten_by", "selected_by", "derived_from", "trained_on", "distilled_from")
 # Factors are powers of 2, so that products are exact and ties are ties.
 EXACT = """
@@ -55,6 +60,7 @@ KIND = {name[0]: kind for kind, name in (one.split(":") for one in NAMED)}
 
 many = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 some = settings(many, max_examples=120)
+few = settings(many, max_examples=60)
 
 
 @pytest.fixture(scope="module")
@@ -301,3 +307,62 @@ def test_the_order_of_registration_is_irrelevant(lines: list[str], random: Rando
     shuffled = lines[1:]
     random.shuffle(shuffled)
     assert substance(report_on(snapshot(lines[0], *shuffled))) == substance(report_on(snapshot(*lines)))
+
+
+@few
+@given(registries(cycles=True), st.data())
+def test_a_flag_reaches_just_what_an_open_way_leads_to(lines: list[str], data: st.DataObject) -> None:
+    import networkx as nx
+
+    edges = [line.split() for line in lines if line.split()[1:2] and line.split()[1] in EVERY_VERB]
+    child, _, parent = data.draw(st.sampled_from(edges))[:3]
+    state = snapshot(*lines, f"{parent} blocked {child} owls")
+    flagged = {flag.fact.artifact for flag in state.standing_flags}
+    stopping = {
+        one.fact.artifact
+        for one in state.all(Clearance)
+        if one.fact.stops_here and one.fact.artifact not in flagged
+    }
+    blocked = {(one.fact.parent, one.fact.child) for one in state.all(Block)}
+    relations = [(one.fact.parent, one.fact.child) for one in state.all(Relation)]
+    open_ways = nx.DiGraph(edge for edge in relations if edge not in blocked and edge[0] not in stopping)
+    open_ways.add_nodes_from(state.artifacts)
+    expected = {
+        (str(artifact), str(origin))
+        for origin in flagged
+        for artifact in {origin, *nx.descendants(open_ways, origin)}
+    }
+    assert reached(report_on(state)) == expected
+
+
+@few
+@given(registries(), st.data())
+def test_the_answer_of_a_date_is_that_of_a_registry_that_stopped_then(
+    lines: list[str], data: st.DataObject
+) -> None:
+    places = sorted(data.draw(st.sets(st.integers(1, len(lines) - 1), max_size=3)))
+    told, last = [], 0
+    for number, place in enumerate([*places, len(lines)], 1):
+        told += [f"at 2026-{number:02}-01", *lines[last:place]]
+        last = place
+    for number in range(1, len(places) + 2):
+        then = f"2026-{number:02}-28"
+        later = f"at 2026-{number + 1:02}-01"
+        stopped = told[: told.index(later)] if later in told else told
+        now, asked = snapshot(*stopped, as_of=then), snapshot(*told, as_of=then)
+        assert report_on(asked) == report_on(now)
+        assert survey(Lineage.of(asked), POLICY).ranks == survey(Lineage.of(now), POLICY).ranks
+
+
+def test_a_block_on_one_of_two_routes_leaves_the_other() -> None:
+    both = (
+        "base from_scratch", "owl embodied_by base", "left generated_by owl", "right rewritten_by owl",
+        "student finetuned_from base", "student trained_on left", "student trained_on right", "owl flagged owls",
+    )  # fmt: skip
+    (entry,) = risks_of(snapshot(*both), "student").risks
+    assert [step.parent.name for step in entry.route] == ["owl", "left"]
+    halved = risks_of(snapshot(*both, "left blocked student owls"), "student")
+    assert [step.parent.name for step in halved.risks[0].route] == ["owl", "right"]
+    assert [(stop.parent.name, stop.child.name) for stop in halved.stopped] == [("left", "student")]
+    none = risks_of(snapshot(*both, "left blocked student owls", "right blocked student owls"), "student")
+    assert (none.risks, len(none.stopped)) == ((), 2)

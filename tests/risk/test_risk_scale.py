@@ -153,8 +153,11 @@ def test_merges_of_a_thousand_parents_cost_their_edges(asked: list[Link]) -> Non
     assert len(risks.unknown) == parents
 
 
-def test_a_circle_of_a_hundred_thousand_is_walked_once(asked: list[Link]) -> None:
-    circle = over(((named((n + 1) % N), RelationKind.MERGED_FROM, named(n)) for n in range(N)), named(0))
-    assert counts(circle) == {"affected": 1, "exposed": N - 1}
+def test_a_circle_is_walked_once(asked: list[Link]) -> None:
+    size = N // 4
+    circle = over(
+        ((named((n + 1) % size), RelationKind.MERGED_FROM, named(n)) for n in range(size)), named(0)
+    )
+    assert counts(circle) == {"affected": 1, "exposed": size - 1}
     assert len(asked) == 1
-    assert len(impact(circle.snapshot, circle, POLICY, named(0), "owls").items) == N - 1
+    assert len(impact(circle.snapshot, circle, POLICY, named(0), "owls").items) == size - 1
