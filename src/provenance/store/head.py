@@ -39,10 +39,12 @@ def read_head(connection: Connection, as_of: datetime | None = None) -> Head:
     Raises:
         LedgerError: Its date can't be what was recorded.
     """
-    query = select(COMMIT).order_by(COMMIT.c.number.desc()).limit(1)
+    query = select(COMMIT).order_by(COMMIT.c.number.desc())
     if as_of is not None:
+        # Dates ascend with numbers, and the index is by date.
+        query = select(COMMIT).order_by(COMMIT.c.recorded_at.desc(), COMMIT.c.number.desc())
         query = query.where(COMMIT.c.recorded_at <= utc_text(as_of))
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(query.limit(1)).one_or_none()
     if row is None:
         return Head(number=0, entries=0, digest=GENESIS, recorded_at=None)
     try:
