@@ -5,6 +5,7 @@ store is a server, ``registry.db``.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ POLICY_ENVIRONMENT = "PROVENANCE_POLICY"
 _CONFIG = "config.toml"
 _POLICY = "policy.toml"
 _DATABASE = "registry.db"
+_PASSWORD = re.compile(r"(?<=[?&]password=)[^&]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +177,7 @@ def _absolute(url: str) -> str:
 
 
 def _without_password(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
+    """A URL for people; a password may stand before its host, and among PostgreSQL's parameters."""
+    scheme, separator, rest = _PASSWORD.sub("***", url).partition("://")
     login, at, host = rest.rpartition("@")
-    return f"{scheme}{separator}{login.partition(':')[0]}{at}{host}" if at else url
+    return f"{scheme}{separator}{login.partition(':')[0]}{at}{host}" if at else f"{scheme}{separator}{rest}"

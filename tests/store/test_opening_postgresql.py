@@ -8,6 +8,7 @@ import pytest
 
 from command_line import Terminal
 from provenance.errors import RegistryError
+from provenance.home import Home
 from provenance.store import Ledger
 
 pytestmark = [pytest.mark.postgres, pytest.mark.xdist_group("postgres")]
@@ -102,6 +103,17 @@ def test_what_is_wrong_with_a_server_is_said_with_what_helps(
     assert str(error.hint).startswith(helps), error
     with pytest.raises(RegistryError, match=words):
         raise error
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("postgresql://ada:{}@host/base", "postgresql://ada@host/base"),
+        ("postgresql://ada@/base?password={}&host=/run", "postgresql://ada@/base?password=***&host=/run"),
+    ],
+)
+def test_the_name_of_a_registry_tells_no_password(url: str, name: str) -> None:
+    assert Home(folder=None, store_url=url.format(SECRET)).name == name
 
 
 @pytest.mark.parametrize("url", ["postgresql://ada:{}@host:port/base", "postgresql://ada:{}@host:1x/base"])
