@@ -12,8 +12,12 @@ from risk_story import POLICY, report_on, risks_of
 from spread_oracle import Oracle
 
 from lineage_fixtures import snapshot
+from provenance.artifacts import Artifact
+from provenance.facts import Snapshot
+from provenance.lineage.columns import columns
 from provenance.lineage.graph import Lineage
 from provenance.relations import Relation
+from provenance.risk.engine import assess
 from provenance.risk.policy import Policy
 from provenance.risk.report import RiskReport, Status
 from provenance.risk.survey import survey
@@ -352,6 +356,16 @@ def test_the_answer_of_a_date_is_that_of_a_registry_that_stopped_then(
         now, asked = snapshot(*stopped, as_of=then), snapshot(*told, as_of=then)
         assert report_on(asked) == report_on(now)
         assert survey(Lineage.of(asked), POLICY).ranks == survey(Lineage.of(now), POLICY).ranks
+
+
+@few
+@given(registries(cycles=True))
+def test_answers_over_columns_and_findings_are_those_over_the_facts(lines: list[str]) -> None:
+    state = snapshot(*lines, "model:m0 names trained_on d0", "model:m1 names finetuned_from gone")
+    rest = tuple(one for one in state.facts if not isinstance(one.fact, Artifact | Relation))
+    findings = Snapshot(rest, state.as_of)
+    over = assess(findings, Lineage.over(columns(state), findings), POLICY, state.artifacts)
+    assert over == assess(state, Lineage.of(state), POLICY, state.artifacts)
 
 
 def test_a_block_on_one_of_two_routes_leaves_the_other() -> None:
