@@ -1,42 +1,32 @@
-"""ls, show, ancestors, descendants, roots, path, common, exposures, family."""
+"""ancestors, descendants, roots, path, common, exposures, family."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from provenance.artifacts import ArtifactKind
 from provenance.errors import UsageError
 from provenance.relations import RelationKind
-from provenance_cli.listing import Columns, Listing, listing_options, tell_of_survey
+from provenance_cli.listing import Columns, Listing, listing_options
 from provenance_cli.options import (
     as_of_option,
     json_option,
-    key_values,
+    kinds_option,
     open_registry,
-    read_statuses,
+    read_kinds,
     registry_options,
 )
-from provenance_cli.output import as_data, note, print_csv, print_json, say, size
+from provenance_cli.output import as_data, note, print_csv, print_json, say
 
 if TYPE_CHECKING:
-    from provenance.artifacts import Artifact, ArtifactId
-    from provenance.facts import Recorded
+    from provenance.artifacts import ArtifactId
     from provenance.lineage import CommonAncestor, Exposure, Member, Relative
     from provenance.relations import Link
-    from provenance.view import Description
 
-_MOST_CHILDREN = 20  # shown of one artifact; a base model has thousands
 _MOST_PATHS = 100
 
-_kinds_option = click.option(
-    "--kind",
-    "kinds",
-    multiple=True,
-    type=click.Choice([kind.value for kind in ArtifactKind]),
-    help="Only of this kind.",
-)
 _relations_option = click.option(
     "--relation",
     "relations",
@@ -47,139 +37,8 @@ _relations_option = click.option(
 )
 
 
-def _kinds(words: tuple[str, ...]) -> set[ArtifactKind] | None:
-    return {ArtifactKind(word) for word in words} or None
-
-
 def _relations(words: tuple[str, ...]) -> set[RelationKind] | None:
     return {RelationKind(word) for word in words} or None
-
-
-# --- what is recorded --------------------------------------------------------------------------------------------------
-
-
-def _artifact_row(recorded: "Recorded[Artifact]", whole: bool) -> tuple[object, ...]:
-    content = recorded.fact.content
-    what: tuple[object, ...] = ("", "", "")
-    if content:
-        bytes_ = content.size_bytes if whole else size(content.size_bytes)
-        what = (content.format, bytes_, content.digest if whole else content.digest.short)
-    moment = recorded.recorded_at.isoformat() if whole else f"{recorded.recorded_at:%Y-%m-%d %H:%M}"
-    return (recorded.fact.id, *what, moment, recorded.actor)
-
-
-def _artifact_data(recorded: "Recorded[Artifact]") -> Any:  # noqa: ANN401 - whatever JSON the type has
-    from provenance_cli.answers import ListedArtifact
-
-    return as_data(ListedArtifact.of(recorded))
-
-
-_ARTIFACTS: "Columns[Recorded[Artifact]]" = Columns(
-    headers=("artifact", "format", "size", "digest", "registered", "by"),
-    row=_artifact_row,
-    key=lambda one: one.fact.id,
-    data=_artifact_data,
-)
-
-
-@click.command()
-@click.argument("pattern", default="*")
-@_kinds_option
-@click.option(
-    "--meta", "metadata", multiple=True, metavar="K=V", help="Only with this word; several must all be there."
-)
-@click.option(
-    "--trait",
-    metavar="T",
-    help="Only what is flagged with this trait; with --status, where it stands with it.",
-)
-@click.option(
-    "--status", "statuses", multiple=True, metavar="S", help="Only of this status by inherited risk."
-)
-@listing_options
-@registry_options
-@as_of_option
-def ls(
-    pattern: str,
-    kinds: tuple[str, ...],
-    metadata: tuple[str, ...],
-    trait: str | None,
-    statuses: tuple[str, ...],
-    listing: Listing,
-    registry: str | None,
-    actor: str | None,
-    as_of: datetime | None,
-) -> None:
-    """List what is recorded, in order of names; PATTERN is a name with * and ?. Python: View.artifacts()."""
-    wanted = read_statuses(statuses)
-    with open_registry(registry, actor) as opened:
-        view = opened.view(as_of=as_of)
-        if wanted:
-            tell_of_survey(view)
-        found = view.artifacts(
-            pattern,
-            kinds=_kinds(kinds) or (),
-            metadata=key_values(metadata, "--meta"),
-            trait=trait,
-            statuses=wanted,
-            after=listing.after,
-            limit=listing.sought,
-        )
-    listing.print(found, _ARTIFACTS)
-
-
-@click.command()
-@click.argument("ref")
-@registry_options
-@as_of_option
-@json_option
-def show(ref: str, registry: str | None, actor: str | None, as_of: datetime | None, as_json: bool) -> None:
-    """Show one artifact: content, names, parents, children, findings, evidence. Python: View.show()."""
-    with open_registry(registry, actor) as opened:
-        found = opened.view(as_of=as_of).show(ref)
-    if as_json:
-        print_json(found)
-        return
-    content = found.artifact.content
-    say(f"{found.artifact.id}  registered {found.registered_at:%Y-%m-%d %H:%M} UTC by {found.actor}")
-    if content:
-        rows = f", {content.rows} rows" if content.rows is not None else ""
-        say(f"  content   {content.format}, {content.files} files, {size(content.size_bytes)}{rows}")
-        say(f"  digest    {content.digest}")
-    for name, text in (*_recorded_of(found), *_found_of(found)):
-        say(f"  {name:<9} {text}")
-
-
-def _recorded_of(found: "Description") -> list[tuple[str, object]]:
-    """What was said of an artifact when it was registered, and where it stands in the lineage."""
-    lines: list[tuple[str, object]] = [("location", found.location)] if found.location else []
-    lines += [("alias", name) for name in found.aliases]
-    lines += [("root", "its ancestry begins here, as declared")] if found.artifact.declared_root else []
-    if generation := found.artifact.generation:
-        lines += [("prompt", generation.system_prompt or "none")]
-        lines += [("sampling", f"{key}={value}") for key, value in generation.sampling.items()]
-    lines += [("meta", f"{key}={value}") for key, value in found.artifact.metadata.items()]
-    lines += [("parent", f"{relation.kind} {relation.parent}") for relation in found.parents]
-    lines += [("child", f"{relation.child} {relation.kind}") for relation in found.children[:_MOST_CHILDREN]]
-    if (more := len(found.children) - _MOST_CHILDREN) > 0:
-        lines += [("child", f"{more} more: provenance descendants {found.artifact.id} --depth 1")]
-    return lines
-
-
-def _found_of(found: "Description") -> list[tuple[str, object]]:
-    """What is missing, and what people and tests found."""
-    lines: list[tuple[str, object]] = [("missing", gap) for gap in found.gaps]
-    lines += [(one.id, f"{one.fact.trait}: {one.fact.evidence}") for one in found.flags]
-    lines += [(one.id, f"{one.fact.trait}: {one.fact.evidence}") for one in found.clearances]
-    lines += [
-        (one.id, f"{one.fact.parent} -> {one.fact.child}, {one.fact.trait}: {one.fact.reason}")
-        for one in found.blocks
-    ]
-    lines += [
-        (one.id, f"{one.fact.test} {one.fact.parent} -> {one.fact.child}: {one.fact.verdict.value}")
-        for one in found.evidence
-    ]
-    return lines
 
 
 # --- walks -------------------------------------------------------------------------------------------------------------
@@ -202,7 +61,7 @@ def _relatives_command(name: str, summary: str, columns: "Columns[Relative]") ->
     @click.command(name, help=f"{summary} Python: View.{name}().")
     @click.argument("ref")
     @click.option("--depth", type=click.IntRange(min=1), help="No further than this many relations.")
-    @_kinds_option
+    @kinds_option
     @_relations_option
     @listing_options
     @registry_options
@@ -221,7 +80,7 @@ def _relatives_command(name: str, summary: str, columns: "Columns[Relative]") ->
             view = opened.view(as_of=as_of)
             artifact = view.resolve(ref)
             walk: Callable[..., tuple[Relative, ...]] = getattr(view, name)
-            found = walk(artifact, depth=depth, kinds=_kinds(kinds), relations=_relations(relations))
+            found = walk(artifact, depth=depth, kinds=read_kinds(kinds), relations=_relations(relations))
             listing.print(listing.rest(found, columns, view.resolve), columns)
         note(f"{len(found)} {name} of {artifact}")
 
@@ -238,7 +97,7 @@ _ROOTS: "Columns[ArtifactId]" = Columns(
 
 @click.command()
 @click.argument("ref")
-@_kinds_option
+@kinds_option
 @_relations_option
 @listing_options
 @registry_options
@@ -255,7 +114,7 @@ def roots(
     """List where the ancestry of REF begins. Python: View.roots()."""
     with open_registry(registry, actor) as opened:
         view = opened.view(as_of=as_of)
-        found = view.roots(ref, kinds=_kinds(kinds), relations=_relations(relations))
+        found = view.roots(ref, kinds=read_kinds(kinds), relations=_relations(relations))
         listing.print(listing.rest(found, _ROOTS, view.resolve), _ROOTS)
 
 
@@ -268,7 +127,7 @@ _COMMON: "Columns[CommonAncestor]" = Columns(
 
 @click.command()
 @click.argument("refs", nargs=-1, required=True)
-@_kinds_option
+@kinds_option
 @click.option("--lowest", is_flag=True, help="Only those from which no other common ancestor descends.")
 @listing_options
 @registry_options
@@ -285,7 +144,7 @@ def common(
     """List what all of REFS come from, nearest first; an artifact counts as its own ancestor. Python: View.common()."""
     with open_registry(registry, actor) as opened:
         view = opened.view(as_of=as_of)
-        wanted = _kinds(kinds)
+        wanted = read_kinds(kinds)
         found = [
             one
             for one in view.common(refs)

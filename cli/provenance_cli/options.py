@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from provenance.artifacts import ArtifactKind
 from provenance.errors import ContentError, ProvenanceError, UsageError
 from provenance.moments import read_moment
 
@@ -70,6 +71,12 @@ def policy_option(function: F) -> F:
     )(function)
 
 
+def kinds_option(function: F) -> F:
+    """Adds ``--kind``; see `read_kinds`."""
+    kinds = click.Choice([kind.value for kind in ArtifactKind])
+    return click.option("--kind", "kinds", multiple=True, type=kinds, help="Only of this kind.")(function)
+
+
 def open_registry(registry: str | None, actor: str | None) -> "Registry":
     """The registry that the options choose: those of the command before those given ahead of it."""
     from provenance.registry import Registry
@@ -109,6 +116,11 @@ def read_policy(path: str | None) -> "Policy | None":
     from provenance.risk import Policy
 
     return Policy.load(Path(path)) if path else None
+
+
+def read_kinds(words: tuple[str, ...]) -> frozenset[ArtifactKind] | None:
+    """The kinds of artifact that some words name; None where there are no words."""
+    return frozenset(map(ArtifactKind, words)) or None
 
 
 def read_statuses(words: tuple[str, ...]) -> "frozenset[Status]":
