@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam
 
 from provenance.artifacts import Artifact, ArtifactId, ArtifactKind
+from provenance.collector import at_rest
 from provenance.facts import FACT_TYPES, Recorded, Snapshot, canonical_json
 from provenance.lineage_table import LineageTable
 from provenance.relations import RelationKind
@@ -105,6 +106,7 @@ class Reading:
         with self._connect() as connection:
             return self._snapshot(connection, query, **values)
 
+    @at_rest()
     def _snapshot(self, connection: Connection, query: Any, **values: object) -> Snapshot:  # noqa: ANN401 - an SQL query
         found = read_facts(connection, query, until=self.head.entries, **values)
         return Snapshot(tuple(found), self.moment)

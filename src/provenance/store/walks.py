@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, Integer, and_, bindparam, literal, select
 
 from provenance.artifacts import ArtifactId
+from provenance.collector import at_rest
 from provenance.lineage_table import LineageTable
 from provenance.relations import RelationKind
 from provenance.store.rows import listed, read_rows, texts
@@ -71,6 +72,7 @@ def _subtable(*, up: bool, filtered: bool, bounded: bool) -> Any:  # noqa: ANN40
     )
 
 
+@at_rest()
 def subtable(
     connection: Connection,
     until: int,
@@ -138,6 +140,7 @@ _NODES = select(*_NODE).where(ARTIFACT.c.seq <= UNTIL)
 _EDGES = select(*_EDGE).where(RELATION.c.seq <= UNTIL)
 
 
+@at_rest()
 def table(connection: Connection, until: int) -> LineageTable:
     """All artifacts and relations recorded up to a position."""
     return _in_columns(*(read_rows(connection, query, until=until) for query in (_NODES, _EDGES)))
