@@ -9,7 +9,7 @@ import click
 from provenance.artifacts import ArtifactKind
 from provenance.errors import UsageError
 from provenance.relations import RelationKind
-from provenance_cli.listing import Columns, Listing, listing_options
+from provenance_cli.listing import COUNT, Columns, Listing, listing_options
 from provenance_cli.options import (
     as_of_option,
     json_option,
@@ -60,7 +60,7 @@ def _relatives_command(name: str, summary: str, columns: "Columns[Relative]") ->
 
     @click.command(name, help=f"{summary} Python: View.{name}().")
     @click.argument("ref")
-    @click.option("--depth", type=click.IntRange(min=1), help="No further than this many relations.")
+    @click.option("--depth", type=COUNT, help="No further than this many relations.")
     @kinds_option
     @_relations_option
     @listing_options
@@ -162,7 +162,7 @@ def common(
 @click.option("--all", "everything", is_flag=True, help="Every simple path, shortest first.")
 @click.option(
     "--limit",
-    type=click.IntRange(min=1),
+    type=COUNT,
     metavar="N",
     help=f"With --all, at most so many; default: {_MOST_PATHS}.",
 )

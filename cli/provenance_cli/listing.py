@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from provenance.artifacts import ArtifactId
     from provenance.view import View
 
+COUNT = click.IntRange(1, 10**9)
+"""A number of things; a database counts no farther than twice that."""
 _MANY = 100_000  # facts; below, a survey takes a moment
 
 T = TypeVar("T")
@@ -130,7 +132,7 @@ def listing_options(function: F) -> F:
 
 
 _OPTIONS = (
-    click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many; default: all."),
+    click.option("--limit", type=COUNT, metavar="N", help="At most so many; default: all."),
     click.option("--after", metavar="REF", help="Go on behind this one: the last of the page before."),
     click.option("--csv", "as_csv", is_flag=True, help="Print CSV."),
     click.option("--json", "as_json", is_flag=True, help="Print JSON; its schema is in schemas/."),

@@ -238,6 +238,8 @@ def test_show_lists_few_of_many_children(told: Terminal) -> None:
 USAGE = {
     "two forms at once": "ls --csv --json",
     "a page of nothing": "ls --limit 0",
+    "a page of more than any database counts": "ls --limit 99999999999999999999",
+    "a depth of more than any database counts": "descendants mix --depth 99999999999",
     "a limit of the shortest path": "path org/base mix --limit 3",
     "a word without a value": "ls --meta licence",
     "the common ancestors of one": "common mix",
