@@ -84,7 +84,20 @@ def test_an_artifact_that_bears_the_old_name_itself_keeps_it(registry: Registry,
         registry, edges(folder, "b finetuned old", "c finetuned new", name="later.csv"), renames=renames
     )
     assert told(registry) == {"a finetuned_from old", "b finetuned_from old", "c finetuned_from new"}
-    assert "'old' was renamed to 'new', and is registered as an artifact of its own" in found.report.notes
+    assert "'old' was renamed to 'new', and what is recorded by the old name keeps it" in found.report.notes
+
+
+def test_an_old_name_that_means_another_artifact_keeps_its_meaning(registry: Registry, folder: Path) -> None:
+    registry.register_model(name="first", from_scratch=True)
+    registry.add_alias("old", "first")
+    renames = written(folder / "renames.csv", "old,new", "old,second")
+    for _ in range(2):
+        found = imported(registry, edges(folder, "b finetuned old", "c finetuned second"), renames=renames)
+        assert told(registry) == {"b finetuned_from first", "c finetuned_from second"}
+        assert (
+            "'old' was renamed to 'second', and what is recorded by the old name keeps it"
+            in found.report.notes
+        )
 
 
 def test_a_name_that_several_versions_bear_means_the_first_or_is_a_gap(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cached_property
 
-from provenance.artifacts import DEFAULT_VERSION, Alias, ArtifactKind, Generation
+from provenance.artifacts import DEFAULT_VERSION, Alias, ArtifactId, ArtifactKind, Generation
 from provenance.relations import RelationKind, Unresolved
 from provenance.store import Reading
 
@@ -51,22 +51,22 @@ class Known:
     @cached_property
     def _meant(self) -> Mapping[str, int]:
         """Kind and name to the version that is meant where none is given: `DEFAULT_VERSION`, or the only one."""
-        found: dict[str, int] = {}
+        firsts: dict[str, int] = {}
+        others: dict[str, int] = {}
         for node, key in enumerate(self.keys):
             named, _, version = key.rpartition("@")
-            found[named] = node if named not in found or version == DEFAULT_VERSION else SEVERAL
-        return found | {
-            key.rpartition("@")[0]: node
-            for node, key in enumerate(self.keys)
-            if key.endswith(f"@{DEFAULT_VERSION}")
-        }
+            if version == DEFAULT_VERSION:
+                firsts[named] = node
+            else:
+                others[named] = SEVERAL if named in others else node
+        return others | firsts
 
     @cached_property
     def _spellings(self) -> Mapping[str, list[str]]:
         """Kind and name without regard to case, to the names that are recorded so."""
         found: dict[str, list[str]] = {}
         for named in self._meant:
-            found.setdefault(named.casefold(), []).append(named.partition(":")[2])
+            found.setdefault(named.lower(), []).append(named.partition(":")[2])
         return found
 
     def meant(self, kind: ArtifactKind, name: str) -> int | None:
@@ -75,10 +75,16 @@ class Known:
         node = self._meant.get(named)
         return node if node is not None else self.nodes.get(self._aliases.get(named, ""))
 
+    def name_meant(self, kind: ArtifactKind, name: str) -> str | None:
+        """The name of what is meant by a name: itself, or the name of what has it as an alias; None where there is nothing."""
+        named = f"{kind}:{name}"
+        alias = self._aliases.get(named)
+        return name if named in self._meant else alias and ArtifactId.parse(alias).name
+
     def is_alias(self, kind: ArtifactKind, name: str) -> bool:
         """Whether a name is recorded as an alias."""
         return f"{kind}:{name}" in self._aliases
 
     def spellings(self, kind: ArtifactKind, name: str) -> list[str]:
         """The recorded names that differ from a name by case only, or not at all."""
-        return self._spellings.get(f"{kind}:{name}".casefold(), []) if self.keys else []
+        return self._spellings.get(f"{kind}:{name}".lower(), []) if self.keys else []

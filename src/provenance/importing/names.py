@@ -78,20 +78,19 @@ class Names:
             folded: dict[str, str] = {}
             for name in names:
                 spelling = renamed.get(name, name)
-                before = folded.setdefault(spelling.casefold(), spelling)
+                before = folded.setdefault(spelling.lower(), spelling)
                 if before != spelling:
                     variants = self._variants[kind].setdefault(before, {before: None})
                     variants[spelling] = None
                     self._variants[kind][spelling] = variants
 
     def _is_renamed(self, kind: ArtifactKind, old: str) -> bool:
-        """Whether a rename is heeded: not where an artifact bears the old name itself."""
-        bearer = self._known.meant(kind, old)
-        if bearer is None or self._known.is_alias(kind, old):
+        """Whether a rename is heeded: not where the old name means something else already."""
+        new = self._renames[old]
+        meant = self._known.name_meant(kind, old)
+        if meant is None or meant.lower() == new.lower() != old.lower():
             return True
-        self.clashes[
-            f"{old!r} was renamed to {self._renames[old]!r}, and is registered as an artifact of its own"
-        ] = None
+        self.clashes[f"{old!r} was renamed to {new!r}, and what is recorded by the old name keeps it"] = None
         return False
 
     def is_described(self, kind: ArtifactKind, name: str) -> bool:
@@ -112,7 +111,7 @@ class Names:
                 found = error
             self._nodes[kind][name] = found
         if isinstance(found, UnusableNameError):
-            raise found
+            raise found.with_traceback(None)
         return found
 
     def exact(self, key: str) -> int:
@@ -168,6 +167,8 @@ class Names:
 
     def add_renamed(self) -> None:
         """Notes the old names of all artifacts that a list of renames tells of, whether or not the graph calls them by it."""
+        if not self._renames:
+            return
         nodes = {key.rpartition("@")[0]: node for node, key in enumerate(self.ids)}
         for kind, renamed in self._renamed.items():
             for old, new in renamed.items():

@@ -49,6 +49,7 @@ class _Planner:
         self._kinds = [edge.kind for edge in graph.edges]
         self._teachers: dict[str, int | UnusableNameError] = {}
         self._embodied: dict[int, int] = {}
+        self._above: dict[int, frozenset[tuple[int, RelationKind]]] = {}
 
     def plan(self) -> Plan:
         """Goes through the rules, one after the other."""
@@ -104,9 +105,15 @@ class _Planner:
                 self._leave_out(row, SELF)
             elif key in seen:
                 self._drop(row, REPEATED)
-            elif child < plan.known and (parent, edge.kind) in self._known.above.get(child, ()):
+            elif child < plan.known and (parent, edge.kind) in self._recorded(child):
                 self._drop(row, KNOWN)
             seen.add(key)
+
+    def _recorded(self, child: int) -> frozenset[tuple[int, RelationKind]]:
+        """The recorded (parent, kind) of a child."""
+        if child not in self._above:  # a child may have ten thousand parents, and as many rows
+            self._above[child] = frozenset(self._known.above.get(child, ()))
+        return self._above[child]
 
     def _take_missing(self) -> None:
         for row, one in enumerate(self._graph.missing):
@@ -134,7 +141,7 @@ class _Planner:
                 found = error
             self._teachers[name] = found
         if isinstance(found, UnusableNameError):
-            raise found
+            raise found.with_traceback(None)
         return found
 
     def _find_teacher(self, name: str) -> int:
@@ -173,12 +180,12 @@ class _Planner:
         """Says of relations that the file does not state what they are: what is stated elsewhere, or else one merge."""
         edges = self._graph.edges
         known = {parent for parent, _ in recorded}
-        stated = {self._parents[row] for row in rows if edges[row].stated}
+        told = known.union(self._parents[row] for row in rows if edges[row].stated)
         left, inferred = [], []
         for row in rows:
             if edges[row].stated:
                 left.append(row)
-            elif self._parents[row] in known | stated:
+            elif self._parents[row] in told:
                 self._drop(row, KNOWN if self._parents[row] in known else REPEATED)
             else:
                 inferred.append(row)

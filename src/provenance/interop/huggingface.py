@@ -137,4 +137,4 @@ def _listed(value: Any) -> Sequence[Any]:  # noqa: ANN401 - any JSON value
 
 def _distinct(values: Sequence[Any]) -> list[Any]:
     """Values without those that say the same again; hubs take no notice of case."""
-    return list({str(value).casefold(): value for value in reversed(values)}.values())[::-1]
+    return list({str(value).lower(): value for value in reversed(values)}.values())[::-1]
