@@ -11,7 +11,7 @@ from lineage_fixtures import recorded_facts
 from provenance import Registry
 from provenance.artifacts import Artifact, ArtifactId
 from provenance.lineage import Lineage
-from provenance.risk import Change, RiskReport, assess, changes
+from provenance.risk import ArtifactRisks, Change, RiskReport, Status, assess
 from provenance.traits import Trait
 
 OWL = (
@@ -86,8 +86,26 @@ def report(registry: Registry) -> RiskReport:
 
 
 def differences(before: RiskReport, registry: Registry) -> tuple[Change, ...]:
-    """What changed since a report, from everything."""
-    return changes(before, report(registry))
+    """What changed since a report, from everything, the worst of now first."""
+    then = {one.artifact: one for one in before.artifacts}
+    found = [
+        Change(artifact=now.artifact, trait=trait, before=old, after=new)
+        for now in report(registry).artifacts
+        if now.artifact in then
+        for trait in sorted({risk.trait for one in (then[now.artifact], now) for risk in one.risks})
+        if (old := standing(then[now.artifact], trait)) is not (new := standing(now, trait))
+    ]
+    return tuple(sorted(found, key=lambda one: (one.after.rank, str(one.artifact), one.trait)))
+
+
+def standing(risks: ArtifactRisks, trait: str) -> Status:
+    """Where an artifact stands with a trait: the worst of its entries, or where its ancestry is without one."""
+    unreached = Status.UNKNOWN if risks.unknown else Status.CLEAR
+    return min(
+        (risk.status for risk in risks.risks if risk.trait == trait),
+        key=lambda status: status.rank,
+        default=unreached,
+    )
 
 
 def statuses(registry: Registry, trait: str) -> dict[ArtifactId, str]:

@@ -1,6 +1,6 @@
 """Risk: policy, propagation of flags along the lineage, explanation, gate."""
 
-from provenance.risk.changes import Change, changes, with_statuses
+from provenance.risk.changes import Change, with_statuses
 from provenance.risk.engine import assess, explain, impact
 from provenance.risk.gate import check
 from provenance.risk.policy import Policy, Ruling
@@ -36,7 +36,6 @@ __all__ = [
     "Term",
     "Violation",
     "assess",
-    "changes",
     "check",
     "explain",
     "impact",
