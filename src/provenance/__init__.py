@@ -14,6 +14,7 @@ Reading order, from the words to the door:
 - `provenance.canary`: does a hidden trait pass from this teacher to this student? A controlled experiment.
 - `provenance.evaluations`: what the evaluations of other tools measured, read from the files that they leave behind.
 - `provenance.intake`: what files and folders are, and what they say of their own ancestry.
+- `provenance.interop`, `provenance.importing`: graphs that others gathered, read into plain rows, planned, and recorded.
 - `provenance.audit`: what each edge still needs, and the running of it.
 - `provenance.probing`: does this model have a trait? Figures that a flag or a clearance can rest on.
 - `provenance.preflight`: what a training would inherit, asked before it.
