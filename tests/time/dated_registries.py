@@ -28,6 +28,8 @@ FACTS = (
     "other same_init foreign INDEPENDENT",
     "foreign same_init student SAME_INIT",
     "owl canary foreign NOT_DETECTED",
+    "base canary student NOT_DETECTED",
+    "base canary foreign NOT_DETECTED",
     "owl canary foreign TRANSFERS transfer_ratio=0.25",
     "owl canary foreign INCONCLUSIVE effect=0.1",
 )

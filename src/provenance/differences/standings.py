@@ -98,7 +98,8 @@ def compared(
         trait: Only this trait; None for all.
         called: What artifacts of ``now`` are called in ``then``, where it is something else.
     """
-    told: tuple[dict[Subject, Standing], dict[Subject, Standing]] = ({}, {})
+    earlier: dict[Subject, Standing] = {}
+    later: dict[Subject, Standing] = {}
     lineages = [_whole(reading) for reading, _ in (then, now)]
     policies = then[1], now[1]
     flagged = {flag.fact.trait for lineage in lineages for flag in lineage.snapshot.standing_flags}
@@ -110,9 +111,9 @@ def compared(
             before = one.get(called.get(key, key))
             if before is not status and (name is None or not {before, status} <= _UNREACHED):
                 subject = Subject(ArtifactId.recorded(key), name)
-                told[0][subject], told[1][subject] = Standing(before), Standing(status)
+                earlier[subject], later[subject] = Standing(before), Standing(status)
     partial = [not all(lineage.table.recorded) for lineage in lineages]
-    return Standings(told[0], partial[0]), Standings(told[1], partial[1])
+    return Standings(earlier, partial[0]), Standings(later, partial[1])
 
 
 _UNREACHED = frozenset({None, Status.UNKNOWN, Status.CLEAR})
