@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _MOST_PATHS = 100
 
+_depth_option = click.option("--depth", type=COUNT, help="No further than this many relations.")
 _relations_option = click.option(
     "--relation",
     "relations",
@@ -60,7 +61,7 @@ def _relatives_command(name: str, summary: str, columns: "Columns[Relative]") ->
 
     @click.command(name, help=f"{summary} Python: View.{name}().")
     @click.argument("ref")
-    @click.option("--depth", type=COUNT, help="No further than this many relations.")
+    @_depth_option
     @kinds_option
     @_relations_option
     @listing_options
@@ -97,6 +98,7 @@ _ROOTS: "Columns[ArtifactId]" = Columns(
 
 @click.command()
 @click.argument("ref")
+@_depth_option
 @kinds_option
 @_relations_option
 @listing_options
@@ -104,6 +106,7 @@ _ROOTS: "Columns[ArtifactId]" = Columns(
 @as_of_option
 def roots(
     ref: str,
+    depth: int | None,
     kinds: tuple[str, ...],
     relations: tuple[str, ...],
     listing: Listing,
@@ -114,7 +117,7 @@ def roots(
     """List where the ancestry of REF begins. Python: View.roots()."""
     with open_registry(registry, actor) as opened:
         view = opened.view(as_of=as_of)
-        found = view.roots(ref, kinds=read_kinds(kinds), relations=_relations(relations))
+        found = view.roots(ref, depth=depth, kinds=read_kinds(kinds), relations=_relations(relations))
         listing.print(listing.rest(found, _ROOTS, view.resolve), _ROOTS)
 
 

@@ -112,6 +112,7 @@ class LineageView:
         self,
         ref: Ref,
         *,
+        depth: int | None = None,
         kinds: Collection[ArtifactKind] | None = None,
         relations: Collection[RelationKind] | None = None,
     ) -> tuple[ArtifactId, ...]:
@@ -119,12 +120,15 @@ class LineageView:
 
         Args:
             ref: Whose ancestry.
+            depth: Only what is no farther away than so many relations.
             kinds: Which kinds of artifact to list.
             relations: Which relations to follow: an ancestry begins where none of these leads farther.
         """
         artifact = self.resolve(ref)
-        found = self._walked([artifact], up=True, relations=relations).roots(artifact)
-        return tuple(one for one in found if kinds is None or one.kind in kinds)
+        lineage = self._walked([artifact], up=True, relations=relations)
+        near = {artifact, *(one.artifact for one in lineage.ancestors(artifact, depth=depth))}
+        found = lineage.roots(artifact)
+        return tuple(one for one in found if one in near and (kinds is None or one.kind in kinds))
 
     def path(self, upper: Ref, lower: Ref) -> tuple[Link, ...] | None:
         """A shortest way down from one artifact to another; empty from an artifact to itself, None where there is none."""

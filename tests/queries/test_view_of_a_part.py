@@ -103,6 +103,8 @@ def test_an_ancestry_begins_where_the_relations_that_are_followed_end(told: Regi
     assert view.roots("grandchild") == (model("base"),)
     assert view.roots("grandchild", relations={RelationKind.TRAINED_ON}) == (dataset("echo"),)
     assert view.roots("grandchild", kinds={ArtifactKind.DATASET}) == ()
+    assert view.roots("grandchild", depth=1) == (model("base"),)
+    assert view.roots("mixed", depth=1) == ()
 
 
 def test_a_path_leads_down_and_never_up(told: Registry) -> None:
