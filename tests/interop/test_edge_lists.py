@@ -229,6 +229,8 @@ def test_words_without_an_equals_sign_and_unknown_formats_are_usage_errors(tmp_p
     path = written(tmp_path / "edges.csv", "child,relation,parent", "a,finetuned,b")
     with pytest.raises(UsageError, match="--map takes a file or KEY=VALUE; got 'child'"):
         read(path, "child")
+    with pytest.raises(UsageError, match=r"--map relation\.sft=finetuned_from: relation is 'how' already"):
+        read(path, "relation=how", "relation.sft=finetuned_from")
     with pytest.raises(UsageError, match="there is no format 'graphml'"):
         read(path, form="graphml")
     with pytest.raises(UsageError, match="the format huggingface has no columns"):

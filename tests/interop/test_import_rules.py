@@ -177,6 +177,18 @@ def test_what_is_recorded_stands_against_what_is_new(registry: Registry, folder:
     }
 
 
+def test_what_contradicts_a_declared_root_is_a_gap(registry: Registry, folder: Path) -> None:
+    registry.register_model(name="base", from_scratch=True)
+    registry.register_dataset(name="poems", authored=True)
+    imported(registry, edges(folder, "base finetuned a", "base trained_on poems", "poems derived_from rows"))
+    assert told(registry) == {"base trained_on poems"}
+    assert missed(registry) == {
+        "base finetuned_from a: which contradicts that its ancestry is declared to begin with it",
+        "poems derived_from rows: which contradicts that its ancestry is declared to begin with it",
+    }
+    assert not registry.check(["base"])[0].passed
+
+
 def test_a_table_that_tells_no_relations_makes_a_merge_of_several_parents(
     registry: Registry, folder: Path
 ) -> None:

@@ -22,6 +22,7 @@ class Known:
     Attributes:
         keys: Identity of each recorded artifact.
         above: Of each child by its number, its recorded (parent, kind).
+        roots: Nodes of which somebody declares that their ancestry begins with them.
         gaps: What is recorded as missing.
     """
 
@@ -31,6 +32,7 @@ class Known:
         self.above: dict[int, list[tuple[int, RelationKind]]] = {}
         for child, parent, kind in zip(table.children, table.parents, table.kinds, strict=True):
             self.above.setdefault(child, []).append((parent, kind))
+        self.roots = {node for node, declared in enumerate(table.declared_roots) if declared}
         self.gaps = {recorded.fact for recorded in findings.all(Unresolved)}
         self._aliases = {
             f"{one.fact.artifact.kind}:{one.fact.name}": str(one.fact.artifact) for one in findings.all(Alias)

@@ -14,6 +14,7 @@ from provenance.relations import RULES, WEIGHT_KINDS, RelationKind
 
 SELF = "which is the artifact itself"
 CIRCLE = "which would close a circle"
+ROOT = "which contradicts that its ancestry is declared to begin with it"
 SECOND_WEIGHTS = "which would be a second set of starting weights"
 OTHER_TEACHER = "which may mean a model or a teacher with settings of its own"
 ONE_OF_A_MERGE = "as a merge has two or more parents, and one is named"
@@ -101,19 +102,23 @@ class _Planner:
                 continue
             self._parents[row] = parent
             key = (child, edge.kind, parent)
-            if child == parent:
-                self._leave_out(row, SELF)
-            elif key in seen:
+            if key in seen:
                 self._drop(row, REPEATED)
-            elif child < plan.known and (parent, edge.kind) in self._recorded(child):
-                self._drop(row, KNOWN)
+            elif child == parent:
+                self._leave_out(row, SELF)
+            elif child < plan.known:
+                self._compare(row)
             seen.add(key)
 
-    def _recorded(self, child: int) -> frozenset[tuple[int, RelationKind]]:
-        """The recorded (parent, kind) of a child."""
+    def _compare(self, row: int) -> None:
+        """Drops an edge of a recorded child that is recorded, too, or contradicts what is."""
+        child, kind = self._children[row], self._kinds[row]
         if child not in self._above:  # a child may have ten thousand parents, and as many rows
             self._above[child] = frozenset(self._known.above.get(child, ()))
-        return self._above[child]
+        if (self._parents[row], kind) in self._above[child]:
+            self._drop(row, KNOWN)
+        elif child in self._known.roots and (kind in WEIGHT_KINDS or kind.rule.child is ArtifactKind.DATASET):
+            self._leave_out(row, ROOT)
 
     def _take_missing(self) -> None:
         for row, one in enumerate(self._graph.missing):

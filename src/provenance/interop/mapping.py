@@ -129,7 +129,7 @@ def mapping_words(pairs: Sequence[str]) -> Mapping[str, Any]:
     """The keys of ``KEY=VALUE`` words; ``relations.WORD=KIND`` is a word of a table.
 
     Raises:
-        UsageError: A word has no ``=``.
+        UsageError: A word has no ``=``, or tells of a key as a table that has a value.
     """
     found: dict[str, Any] = {}
     for pair in pairs:
@@ -137,10 +137,12 @@ def mapping_words(pairs: Sequence[str]) -> Mapping[str, Any]:
         if not separator or not key:
             raise UsageError(f"--map takes a file or KEY=VALUE; got {pair!r}", hint=GUIDE)
         table, dot, word = key.partition(".")
-        if dot:
-            found.setdefault(table, {})[word] = value
-        else:
+        if not dot:
             found[key] = value
+        elif isinstance(found.setdefault(table, {}), dict):
+            found[table][word] = value
+        else:
+            raise UsageError(f"--map {pair}: {table} is {found[table]!r} already", hint=GUIDE)
     return found
 
 
