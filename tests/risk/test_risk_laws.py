@@ -149,6 +149,10 @@ def _qualities(edge: str) -> st.SearchStrategy[str]:
     return st.just("")
 
 
+def is_test(line: str) -> bool:
+    return " same_init " in line or " canary " in line
+
+
 def ranks(report: RiskReport) -> dict[str, int]:
     return {str(risks.artifact): risks.status.rank for risks in report.artifacts}
 
@@ -310,6 +314,9 @@ def test_adding_an_edge_never_removes_a_risk(lines: list[str], data: st.DataObje
 def test_the_order_of_registration_is_irrelevant(lines: list[str], random: Random) -> None:
     shuffled = lines[1:]
     random.shuffle(shuffled)
+    # The tests stay in their order: when one ran is part of what it says.
+    tests = iter([line for line in lines if is_test(line)])
+    shuffled = [next(tests) if is_test(line) else line for line in shuffled]
     assert substance(report_on(snapshot(lines[0], *shuffled))) == substance(report_on(snapshot(*lines)))
 
 
