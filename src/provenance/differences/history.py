@@ -175,7 +175,7 @@ class History:
                 yield _Event(end, How.EXPIRED, record)
 
     def _end(self, record: Recorded[Fact]) -> datetime | None:
-        """When a record stops to count."""
+        """When a record stops counting."""
         fact = record.fact
         if isinstance(fact, Flag | Block):
             return fact.expires_at

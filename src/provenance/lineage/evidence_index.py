@@ -47,7 +47,7 @@ class Lifetimes:
     clearances: timedelta | None = None
 
     def end(self, recorded: Recorded[Evidence] | Recorded[Clearance]) -> datetime | None:
-        """When a record stops to exonerate; None for never, and for what does not exonerate.
+        """When a record stops exonerating; None for never, and for what does not exonerate.
 
         A test that claims to have run after it was recorded is as old as its record.
         """
