@@ -5,7 +5,7 @@ Reading order, from the words to the door:
 - `provenance.errors`, `provenance.plain_text`: one root for every error, with a hint; words of others made harmless.
 - `provenance.digests`, `provenance.artifacts`, `provenance.relations`, `provenance.traits`, `provenance.evidence`: the domain, as
   frozen dataclasses that know nothing of files or databases.
-- `provenance.facts`: what the ledger holds, how a fact is written, and the state of knowledge at a date.
+- `provenance.facts`, `provenance.fact_text`: what the ledger holds, how a fact is written, and the state of knowledge at a date.
 - `provenance.store`: the append-only, hash-chained ledger in SQLite or PostgreSQL.
 - `provenance.lineage`: the graph of artifacts: ancestors, descendants, exposures, kinship.
 - `provenance.risk`: policy and its review, propagation of flags, explanation, the gate and its reports for CI.

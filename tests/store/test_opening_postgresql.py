@@ -2,13 +2,16 @@
 
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from command_line import Terminal
+from provenance.artifacts import Artifact, ArtifactId, ArtifactKind
 from provenance.errors import RegistryError
 from provenance.home import Home
+from provenance.relations import Relation, RelationKind
 from provenance.store import Ledger
 
 pytestmark = [pytest.mark.postgres, pytest.mark.xdist_group("postgres")]
@@ -71,19 +74,44 @@ def test_a_role_without_rights_is_told_of_the_page_that_lists_them(postgres_url:
     assert SECRET not in f"{error.message} {error.hint}"
 
 
-def test_a_reader_may_read_and_is_refused_to_write(postgres_url: str, guarded: str) -> None:
+@contextmanager
+def granted(rights: str, role: str, url: str) -> Iterator[Ledger]:
+    """A registry, opened by a role that has some rights on its tables and no others."""
     import psycopg
 
-    Ledger.open(postgres_url, create=True).close()
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {guarded}")
-    ledger = Ledger.open(postgres_url.replace("postgres@", f"{guarded}:{SECRET}@"))
-    assert ledger.verify().ok
-    with pytest.raises(RegistryError, match="permission denied for table provenance_sketch"):
-        ledger.sketches().forget()
+    Ledger.open(url, create=True).close()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"GRANT {rights} ON ALL TABLES IN SCHEMA public TO {role}")
+    ledger = Ledger.open(url.replace("postgres@", f"{role}:{SECRET}@"))
+    yield ledger
     ledger.close()
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {guarded}")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}")
+
+
+def record(ledger: Ledger) -> None:
+    base, tuned = (ArtifactId(ArtifactKind.MODEL, name) for name in ("base", "tuned"))
+    with ledger.transaction("ada") as transaction:
+        transaction.append(Artifact(id=base, declared_root=True))
+        transaction.append(Artifact(id=tuned))
+        transaction.append(Relation(child=tuned, kind=RelationKind.FINETUNED_FROM, parent=base))
+
+
+def test_a_reader_may_read_and_is_refused_to_write(postgres_url: str, guarded: str) -> None:
+    with granted("SELECT", guarded, postgres_url) as ledger:
+        assert ledger.verify().ok
+        with pytest.raises(RegistryError, match="permission denied for table provenance_commit") as caught:
+            record(ledger)
+        assert "docs/postgresql.md" in str(caught.value.hint)
+
+
+def test_a_writer_needs_no_more_than_to_read_and_insert(
+    postgres_url: str, guarded: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("provenance.store.appended.PIECE", 1)
+    with granted("SELECT, INSERT", guarded, postgres_url) as ledger:
+        record(ledger)
+        assert ledger.verify().entries == 3
 
 
 @pytest.mark.parametrize(

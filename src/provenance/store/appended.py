@@ -81,7 +81,7 @@ class Appended:
         self._head = head
         self._actor = actor
         self._moment = moment
-        self._before: NestedTransaction | None = None
+        self._savepoint: NestedTransaction | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -97,12 +97,10 @@ class Appended:
             LedgerError: See `commit`; facts may be written before it.
         """
         if len(self._held) >= PIECE:
-            if self._before is None:
-                self._before = self._connection.begin_nested()
+            if self._savepoint is None:
+                self._savepoint = self._connection.begin_nested()
                 self._connection.execute(text(_DEFER[self._connection.dialect.name]))
-            rows = self._rows()
-            self._digest.add(row[-1] for row in rows[FACT])
-            self._write(rows)
+            self._write(self._rows())
         recorded = Recorded(self._next, fact, self._actor, self._moment)
         self._next += 1
         self._held.append(recorded)
@@ -130,7 +128,7 @@ class Appended:
 
     def _written(self, query: Any, **parameters: object) -> Iterator[Recorded[Any]]:  # noqa: ANN401 - an SQL query
         """Those facts that are not held any more."""
-        if self._before is None:
+        if self._savepoint is None:
             return iter(())
         parameters |= {
             "head": self._head.entries,
@@ -141,9 +139,9 @@ class Appended:
 
     def discard(self) -> None:
         """Forgets all of it."""
-        if self._before is not None:
-            self._before.rollback()
-            self._before = None
+        if self._savepoint is not None:
+            self._savepoint.rollback()
+            self._savepoint = None
         self._begin()
 
     def commit(self) -> None:
@@ -155,7 +153,6 @@ class Appended:
         if not self._held:
             return
         rows = self._rows()
-        self._digest.add(row[-1] for row in rows[FACT])
         chained: dict[str, Any] = {
             "number": self._head.number + 1,
             "first_seq": self._head.entries + 1,
@@ -165,11 +162,11 @@ class Appended:
         closing = {"actor": self._actor, "last_seq": self._next - 1, "digest": self._digest.close(**chained)}
         self._connection.execute(insert(COMMIT), chained | closing)
         self._write(rows)
-        if self._before is not None:
-            self._before.commit()
+        if self._savepoint is not None:
+            self._savepoint.commit()
 
     def _rows(self) -> dict[Any, list[Row]]:
-        """The rows of the facts that are held, table by table."""
+        """The rows of the facts that are held, table by table; the facts' digests go into the transaction's."""
         facts = [(recorded.seq, recorded.fact) for recorded in self._held]
         edges = [(seq, fact) for seq, fact in facts if isinstance(fact, Relation | Evidence)]
         self._locate(end for _, fact in edges for end in (fact.child, fact.parent))
@@ -180,6 +177,7 @@ class Appended:
             RELATION: [],
             EVIDENCE: [],
         }
+        self._digest.add(row[-1] for row in rows[FACT])
         joined = self._joined(fact for _, fact in edges if isinstance(fact, Evidence) and says_kin(fact))
         for seq, fact in edges:
             ends = self._positions[fact.child], self._positions[fact.parent]

@@ -63,9 +63,10 @@ def _sqlite(url: URL) -> Engine:
     """An engine for a file; one that only reads where neither the file nor its folder may be written."""
     path = Path(url.database or "")
     if path.exists() and not all(map(_may_write, (path, path.parent))):
-        return create_engine(url, creator=partial(_read_only, path), execution_options={"read_only": True})
-    engine = create_engine(url, connect_args={"timeout": SQLITE_BUSY_SECONDS})
-    event.listen(engine, "connect", _prepare_sqlite)
+        engine = create_engine(url, creator=partial(_read_only, path), execution_options={"read_only": True})
+    else:
+        engine = create_engine(url, connect_args={"timeout": SQLITE_BUSY_SECONDS})
+        event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -78,7 +79,8 @@ def _read_only(path: Path) -> sqlite3.Connection:
     """Reads a file that can't be written; without a log beside it, SQLite has to be told that it will find none."""
     log = path.with_name(f"{path.name}-wal")
     mode = "mode=ro" if log.exists() and log.stat().st_size else "mode=ro&immutable=1"
-    return sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True, check_same_thread=False)
+    address = f"file:{quote(str(path))}?{mode}"
+    return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's connection
