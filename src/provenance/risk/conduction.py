@@ -102,30 +102,32 @@ class Terrain:
     @cached_property
     def heard(self) -> frozenset[ArtifactId]:
         """The authors of whom canaries tell: those that canaries were run from, and the teachers that such models embody."""
-        lineage, tested = self.kindred.lineage, self.kindred.evidence.canary_teachers
-        nodes = [node for teacher in tested if (node := lineage.find(teacher)) is not None]
+        lineage = self.kindred.lineage
+        tested = {teacher for teacher in self.kindred.evidence.canary_teachers if teacher in lineage}
         embodied = (
             lineage.artifact(lineage.table.children[edge])
-            for node in nodes
-            for edge in lineage.below(node)
+            for teacher in tested
+            for edge in lineage.below(lineage.node(teacher))
             if lineage.table.kinds[edge] is RelationKind.EMBODIED_BY
         )
-        return tested.union(embodied)
+        return frozenset(tested.union(embodied))
 
     @cached_property
     def sorts(self) -> bytearray:
         """What each edge does to a trait depends on: its kind of relation alone (a `Lineage.verbs`), or more than that (`SINGULAR`).
 
         Singular are the edges where data meets a student, those that hand on a share of some rows, those that the weights contradict, and
-        those of an author of whom canaries tell.
+        those by which an author of whom canaries tell left its mark.
         """
         lineage = self.kindred.lineage
         sorts = bytearray(lineage.verbs.translate(_SORTS))
-        singular = [
-            *self.kindred.contradicted,
-            *(edge for author in self.heard for edge in lineage.below(lineage.node(author))),
-        ]
-        for edge in singular:
+        marks = (
+            edge
+            for author in self.heard
+            for edge in lineage.below(lineage.node(author))
+            if lineage.table.kinds[edge] in GENERATING_KINDS
+        )
+        for edge in (*self.kindred.contradicted, *marks):
             sorts[edge] = SINGULAR
         return sorts
 

@@ -40,7 +40,13 @@ class Arrival(NamedTuple):
 
 
 class Wave(NamedTuple):
-    """All that is reached by equal ways: the better wave is the smaller."""
+    """All that is reached by equal ways; of two the smaller is the better.
+
+    Args:
+        loss: As in `Arrival`.
+        depth: As in `Arrival`.
+        manner: In which the trait comes.
+    """
 
     loss: float
     depth: int
