@@ -46,7 +46,8 @@ def test_an_own_name_comes_before_an_alias_and_an_alias_before_a_digest(ledger: 
     assert found(reading, "uno") == ["model:one@1"]
     assert found(reading, digits) == ["model:other@1"]
     assert found(reading, f"blake3:{digits}") == ["model:one@1"]
-    assert found(reading, f"blake3:{digits[:5]}") == found(reading, f"blake3:{digits}zz") == []
+    for no_digest in (digits[:5], f"{digits}zz", f"{digits}{'0' * 64}", "\udcff" + digits):
+        assert found(reading, f"blake3:{no_digest}") == []
 
 
 def test_an_alias_is_taken_as_it_is_written_and_agrees_with_the_kind_and_version_that_were_typed(
@@ -168,6 +169,13 @@ def test_a_list_is_narrowed_by_kind_words_flags_and_names(ledger: Ledger) -> Non
         "model:told@1",
     ]
     assert listed(reading, flagged="owls", among=[model("told")]) == listed(reading, among=[]) == []
+
+
+@pytest.mark.parametrize("text", ["\udcff*", "a\0b"])
+def test_what_no_record_can_hold_matches_nothing(ledger: Ledger, text: str) -> None:
+    reading = reading_of(ledger, Artifact(id=model("a"), metadata={"k": "v"}))
+    assert listed(reading, pattern=text) == listed(reading, metadata={"k": text}) == []
+    assert listed(reading, metadata={text: "v"}) == listed(reading, flagged=text) == []
 
 
 def test_facts_and_artifacts_are_counted_by_type_and_kind(ledger: Ledger) -> None:

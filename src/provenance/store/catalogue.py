@@ -1,5 +1,6 @@
 """The catalogue: finding artifacts by what they are called and by what is said of them, in SQL."""
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ from provenance.store.walks import UNTIL
 
 _MOST_NAMES = 500
 """How many names are compared with one that was mistyped."""
+
+_DIGITS = re.compile(rf"(blake3:)?[0-9a-f]{{{SHORTEST_PREFIX},64}}")
 
 _ARTIFACTS = FACTS.join(ARTIFACT, ARTIFACT.c.seq == FACT.c.seq).where(ARTIFACT.c.seq <= UNTIL)
 _IN_ORDER = _ARTIFACTS.order_by(ARTIFACT.c.seq)
@@ -50,7 +53,7 @@ def find(connection: Connection, until: int, reference: str) -> tuple[Artifact, 
         meant = [str(one) for one in known if Reference(typed.kind, one.name, typed.version).matches(one)]
         if meant:
             return those(_BY_IDENTITY, keys=listed(meant))
-    if len(reference.rpartition(":")[2]) < SHORTEST_PREFIX:
+    if not _DIGITS.fullmatch(reference):
         return ()
     prefix = reference if is_digest(reference) else f"blake3:{reference}"
     return those(_BY_DIGEST, prefix=prefix, past=f"{prefix}g")  # no digit comes after f
@@ -122,6 +125,11 @@ def _literal(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
+def _can_be_recorded(text: str) -> bool:
+    """Whether a text is Unicode without NUL: no name or word holds anything else, and the databases' drivers refuse to ask for it."""
+    return "\0" not in text and text == text.encode(errors="ignore").decode()
+
+
 def page(
     connection: Connection,
     until: int,
@@ -134,6 +142,8 @@ def page(
     limit: int | None,
 ) -> tuple[Recorded[Artifact], ...]:
     """Artifacts in order of their identities' text; see `Reading.page`."""
+    if not all(map(_can_be_recorded, (pattern, *metadata, *metadata.values()))):
+        return ()
     chosen = select(ARTIFACT.c.seq, ARTIFACT.c.key).where(ARTIFACT.c.seq <= UNTIL)
     values: dict[str, object] = {"until": until}
     if kinds:
