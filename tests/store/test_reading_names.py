@@ -176,6 +176,8 @@ def test_what_no_record_can_hold_matches_nothing(ledger: Ledger, text: str) -> N
     reading = reading_of(ledger, Artifact(id=model("a"), metadata={"k": "v"}))
     assert listed(reading, pattern=text) == listed(reading, metadata={"k": text}) == []
     assert listed(reading, metadata={text: "v"}) == listed(reading, flagged=text) == []
+    with pytest.raises(UnknownReferenceError, match="no artifact 'blake3:"):
+        choose(f"blake3:{text}", reading.find(f"blake3:{text}"), reading.names)
 
 
 def test_facts_and_artifacts_are_counted_by_type_and_kind(ledger: Ledger) -> None:

@@ -59,6 +59,11 @@ def find(connection: Connection, until: int, reference: str) -> tuple[Artifact, 
     return those(_BY_DIGEST, prefix=prefix, past=f"{prefix}g")  # no digit comes after f
 
 
+def _can_be_recorded(text: str) -> bool:
+    """Whether a text is Unicode without NUL: no name or word holds anything else, and the databases' drivers refuse to ask for it."""
+    return "\0" not in text and text == text.encode(errors="ignore").decode()
+
+
 _KEYS = select(ARTIFACT.c.key).where(ARTIFACT.c.seq <= UNTIL)
 _ALL_KEYS = _KEYS.order_by(ARTIFACT.c.key)
 _NEAR_KEYS = _KEYS.order_by(
@@ -85,6 +90,8 @@ def names(connection: Connection, until: int, near: str | None = None) -> tuple[
     """
     if near is None:
         found = connection.execute(_ALL_KEYS, {"until": until})
+    elif not _can_be_recorded(near):
+        return ()
     else:
         half = len(near) // 2
         first, last = (_literal(part) for part in (near[:half], near[len(near) - half :]))
@@ -123,11 +130,6 @@ def _matches(dialect: str, pattern: str) -> Any:  # noqa: ANN401 - an SQL expres
 def _literal(text: str) -> str:
     """A text as LIKE takes it word by word."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-def _can_be_recorded(text: str) -> bool:
-    """Whether a text is Unicode without NUL: no name or word holds anything else, and the databases' drivers refuse to ask for it."""
-    return "\0" not in text and text == text.encode(errors="ignore").decode()
 
 
 def page(
