@@ -136,6 +136,26 @@ def test_the_two_files_of_an_ecosystem_are_told_apart_by_their_headers(tmp_path:
     ]
 
 
+def test_what_a_list_leaves_unresolved_is_what_the_nodes_say_in_any_case(tmp_path: Path) -> None:
+    nodes = written(
+        tmp_path / "nodes.csv", "name,type", "Base,model", "Rows,dataset", "Both,model", "both,dataset"
+    )
+    path = written(
+        tmp_path / "edges.csv",
+        "source,source_type,target,target_type",
+        "BASE,unresolved,tuned,model",
+        "rows,unresolved,tuned,model",
+        "both,unresolved,tuned,model",
+        "web,unresolved,tuned,model",
+    )
+    graph = read_graph([path, nodes], "ecosystem")
+    assert edges(graph) == ["2: tuned finetuned_from BASE", "3: tuned trained_on rows"]
+    assert [(one.line, one.parent, one.reason) for one in graph.missing] == [
+        (4, "both", "nobody says what kind of thing it is"),
+        (5, "web", "nobody says what kind of thing it is"),
+    ]
+
+
 def test_what_an_unresolved_name_stands_for_can_be_said(tmp_path: Path) -> None:
     path = written(tmp_path / "e.csv", "source,source_type,target,target_type", "web,unresolved,rows,dataset")
     assert edges(read(path, "kinds.unresolved=dataset", form="ecosystem")) == ["2: rows derived_from web"]

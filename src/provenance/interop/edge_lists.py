@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from provenance.artifacts import ArtifactKind
-from provenance.interop.graph import EMPTY_CELL, Edge, Missing, Node, Row, Skipped
-from provenance.interop.mapping import TableMapping
+from provenance.interop.graph import EMPTY_CELL, Edge, ForeignGraph, Missing, Node, Row, Skipped
+from provenance.interop.mapping import UNSAID, TableMapping
 from provenance.interop.table import GUESSES, Table
 from provenance.relations import RelationKind
+
+NO_KIND = "nobody says what kind of thing it is"
 
 _M, _D, _T = ArtifactKind.MODEL, ArtifactKind.DATASET, ArtifactKind.TEACHER
 _IMPLIED: Mapping[tuple[ArtifactKind, ArtifactKind], RelationKind] = {
@@ -80,6 +82,25 @@ def is_list_of_nodes(path: Path) -> bool:
     """Whether the header of a table names the columns of nodes, and none of an edge's ends."""
     titles = {title.lower() for title in Table.open(path, TableMapping()).header}
     return not titles.isdisjoint(GUESSES["name"]) and titles.isdisjoint(GUESSES["child"])
+
+
+def say_kinds(graph: ForeignGraph) -> None:
+    """Makes edges of those whose parents are of no kind that their list tells, where a list of nodes tells it.
+
+    Such a list may write a name in another case; hubs take no notice of it.
+    """
+    kinds: dict[str, set[ArtifactKind]] = {}
+    for node in graph.nodes:
+        kinds.setdefault(node.name.lower(), set()).add(node.kind)
+    left = []
+    for row in graph.missing:
+        told = kinds.get(row.parent.lower(), set()) if row.reason == NO_KIND else set()
+        relations = [_IMPLIED.get((row.kind.rule.child, kind)) for kind in told]
+        if len(relations) == 1 and relations[0]:
+            graph.edges.append(Edge(row.child, relations[0], row.parent, row.file, row.line, stated=False))
+        else:
+            left.append(row)
+    graph.missing[:] = left
 
 
 class _Meaning(NamedTuple):
@@ -183,4 +204,6 @@ _WORDED: Mapping[str, str] = {"relation": "relations", "child_kind": "kinds", "p
 
 def _no_artifact(word: str) -> str:
     """Why something of a kind that is mapped to nothing is not recorded."""
+    if word in UNSAID:
+        return NO_KIND
     return f"its kind is {word!r}, which is no artifact's"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from provenance.errors import UsageError
-from provenance.interop.edge_lists import is_list_of_nodes, read_edges, read_nodes
+from provenance.interop.edge_lists import is_list_of_nodes, read_edges, read_nodes, say_kinds
 from provenance.interop.graph import ForeignGraph, Row
 from provenance.interop.huggingface import read_model_infos
 from provenance.interop.mapping import ECOSYSTEM, TableMapping
@@ -88,4 +88,5 @@ def read_graph(
         graph.take(found.read(path, mapping))
     for path in nodes:
         graph.take(read_nodes(path, mapping))
+    say_kinds(graph)
     return graph

@@ -44,7 +44,13 @@ RELATION_WORDS: Mapping[str, RelationKind] = {
 }
 """Words for relations that need no mapping, in lower case."""
 
-KIND_WORDS: Mapping[str, ArtifactKind | None] = {kind.value: kind for kind in ArtifactKind}
+UNSAID = ("unresolved", "unknown")
+"""Words of a kinds' column by which a table says that it does not know."""
+
+KIND_WORDS: Mapping[str, ArtifactKind | None] = {
+    **{kind.value: kind for kind in ArtifactKind},
+    **dict.fromkeys(UNSAID),
+}
 """Words for kinds of artifact that need no mapping, in lower case."""
 
 
@@ -107,8 +113,8 @@ _COLUMNS = ("child", "parent", "relation", "child_kind", "parent_kind", "name", 
 KEYS = (*_COLUMNS, "default", "header", "delimiter", *_TABLES)
 """Every key of a mapping."""
 
-ECOSYSTEM = TableMapping(kinds={**KIND_WORDS, "application": None, "unresolved": None})
-"""The ecosystem graphs of Stanford CRFM: an application is no artifact, and what an unresolved name stands for is not said."""
+ECOSYSTEM = TableMapping(kinds={**KIND_WORDS, "application": None})
+"""The ecosystem graphs of Stanford CRFM: an application is no artifact."""
 
 
 def read_mapping(path: Path) -> Mapping[str, Any]:
