@@ -115,14 +115,21 @@ class SearchReport:
 
 def discover(ledger: Ledger, actor: str, models: Sequence[ArtifactId]) -> Mapping[ArtifactId, Discovery]:
     """Looks into the weights of registered models, one after the other, and records what is conclusive."""
-    look = _Look(Holdings(ledger.snapshot(), ledger.sketches()), signs(ledger.sketches()))
-    look.waiting.update(models)
+    look = _Look.at(ledger, models)
     found = {model: look.into(model) for model in models}
     with ledger.transaction(actor) as transaction:
         return {
             model: Discovery(evidence=tuple(transaction.append(one) for one in tests), warnings=warnings)
             for model, (tests, warnings) in found.items()
         }
+
+
+def _drawn(holdings: Holdings, model: ArtifactId) -> "Sketch | None":
+    """The stored sketch of a model; None also where it can't be read."""
+    try:
+        return holdings.sketch(model)
+    except ContentError:
+        return None
 
 
 def signs(sketches: StoredSketches) -> "SignIndex":
@@ -139,16 +146,35 @@ class _Look:
     """A look into models, one after the other; what was found before counts for the next.
 
     Args:
-        holdings: What is recorded and at hand, the models in question included.
-        index: The signs of all stored sketches.
+        holdings: What is recorded and at hand, the models in question included, and all whose content or sketches are like theirs.
+        hits: Of each model with a sketch, the stored sketches that are like it.
         waiting: Models that were registered together with the present one and whose turn comes: kinship to it is told of them then.
     """
 
     holdings: Holdings
-    index: "SignIndex"
+    hits: "Mapping[ArtifactId, tuple[Hit, ...]]"
     waiting: set[ArtifactId] = field(default_factory=set)
     _found: list[Evidence] = field(default_factory=list)
     _kindred: Kindred | None = None
+
+    @classmethod
+    def at(cls, ledger: Ledger, models: Sequence[ArtifactId]) -> "_Look":
+        """A look at what bears on some models: their own line, and that of all which have the same content or a like sketch.
+
+        Where two are joined by a chain of tests that leads far beyond these, they are taken to be joined by nothing: kinship that is
+        known already is told once more.
+        """
+        from provenance.sameinit.search import search as search_signs
+
+        reading, sketches = ledger.at(), ledger.sketches()
+        index, own = signs(sketches), Holdings(reading.line(models), sketches)
+        drawn = {model: _drawn(own, model) for model in models}
+        hits = {model: search_signs(found, index) for model, found in drawn.items() if found is not None}
+        digests = {own.digest(model) for model in models}
+        digests.update(hit.digest for some in hits.values() for hit in some)
+        near = reading.bearing(digests - {""})
+        holdings = Holdings(reading.line(dict.fromkeys((*models, *near))), sketches)
+        return cls(holdings, hits, waiting=set(models))
 
     def into(self, model: ArtifactId) -> tuple[Sequence[Evidence], tuple[str, ...]]:
         """What the weights of a model say: the tests that came to a conclusion, and warnings."""
@@ -208,7 +234,7 @@ class _Look:
             return sampled.reason if sampled.log10_p is None else None
         if relation.kind is RelationKind.ADAPTER_OF:
             return "an adapter has to be merged into its base for that, as `provenance audit` does"
-        lacking = [str(one) for one in ends if self._drawn(one) is None]
+        lacking = [str(one) for one in ends if _drawn(self.holdings, one) is None]
         return f"no sketch that can be read is kept of {' and '.join(lacking)}; `provenance audit` compares the files where they are at hand"
 
     def _tested(self, relation: Link, sampled: Comparison | None) -> Comparison | None:
@@ -227,7 +253,7 @@ class _Look:
     def _undeclared(self, model: ArtifactId) -> Iterator[str]:
         """Searches for kin that nothing explains, and tests one of each clan."""
         drawn, own = self.holdings.sketch(model), self._digest(model)
-        hits = [] if drawn is None else [hit for hit in self._hits(drawn) if hit.digest != own]
+        hits = [] if drawn is None else [hit for hit in self.hits[model] if hit.digest != own]
         if not hits:
             return
         known = clan(self.kindred, self.kindred.line(model)) | self.waiting
@@ -275,23 +301,11 @@ class _Look:
     def _digest(self, model: ArtifactId) -> str:
         return self.holdings.digest(model)
 
-    def _drawn(self, model: ArtifactId) -> "Sketch | None":
-        """The stored sketch of a model; None also where it can't be read."""
-        try:
-            return self.holdings.sketch(model)
-        except ContentError:
-            return None
-
     def _sampled(self, one: ArtifactId, other: ArtifactId) -> Comparison | None:
         try:
             return self.holdings.compare_sketches(one, other)
         except ContentError:
             return None
-
-    def _hits(self, drawn: "Sketch") -> "tuple[Hit, ...]":
-        from provenance.sameinit.search import search as search_signs
-
-        return search_signs(drawn, self.index)
 
     def _identity(self, model: ArtifactId, copy: ArtifactId) -> Evidence:
         return Evidence(

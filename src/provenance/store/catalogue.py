@@ -1,7 +1,7 @@
 """The catalogue: finding artifacts by what they are called and by what is said of them, in SQL."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Text, bindparam, case, func, or_, select
@@ -62,6 +62,15 @@ def find(connection: Connection, until: int, reference: str) -> tuple[Artifact, 
 def _can_be_recorded(text: str) -> bool:
     """Whether a text is Unicode without NUL: no name or word holds anything else, and the databases' drivers refuse to ask for it."""
     return "\0" not in text and text == text.encode(errors="ignore").decode()
+
+
+_BEARING = select(ARTIFACT.c.key).where(ARTIFACT.c.digest.in_(texts("digests")), ARTIFACT.c.seq <= UNTIL)
+
+
+def bearing(connection: Connection, until: int, digests: Iterable[str]) -> tuple[ArtifactId, ...]:
+    """The artifacts whose content has one of some digests, in order of their names."""
+    values = {"digests": listed(digests), "until": until}
+    return tuple(sorted(map(ArtifactId.recorded, connection.execute(_BEARING, values).scalars()), key=str))
 
 
 _KEYS = select(ARTIFACT.c.key).where(ARTIFACT.c.seq <= UNTIL)

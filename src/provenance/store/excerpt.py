@@ -20,8 +20,8 @@ from provenance.store.rows import FACTS, Subject, listed, positions
 from provenance.store.tables import ARTIFACT, EVIDENCE, FACT, RELATION
 from provenance.store.walks import UNTIL, closure, recorded_as
 
-_ABOUT = ("unresolved", "resolution", "flag", "clearance", "block")
-"""Facts whose subject is one artifact, and which bear on what it may have inherited."""
+_ABOUT = ("unresolved", "resolution", "flag", "clearance", "block", "location")
+"""Facts whose subject is one artifact: what bears on what it may have inherited, and where its content is."""
 
 
 def _line_of(starts: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's select

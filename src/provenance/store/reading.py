@@ -154,6 +154,11 @@ class Reading:
         with self._connect() as connection:
             return catalogue.find(connection, self.head.entries, reference)
 
+    def bearing(self, digests: Iterable[str]) -> tuple[ArtifactId, ...]:
+        """The artifacts whose content has one of some digests (``blake3:...``), in order of their names."""
+        with self._connect() as connection:
+            return catalogue.bearing(connection, self.head.entries, digests)
+
     def names(self, near: str | None = None) -> tuple[ArtifactId, ...]:
         """The identities of all artifacts, in order of their text; with ``near``, some that such a mistyped name may have meant."""
         with self._connect() as connection:
