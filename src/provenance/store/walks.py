@@ -6,7 +6,7 @@ was reached before is not looked at again, so that cycles end.
 
 from collections.abc import Collection, Iterable, Sequence
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any
 
 from sqlalchemy import Connection, Integer, and_, bindparam, literal, select
 
@@ -20,11 +20,8 @@ from provenance.store.tables import ARTIFACT, RELATION
 UNTIL: Any = bindparam("until", type_=Integer)
 """The last position that the date asked for knows of."""
 
-_Row: TypeAlias = tuple[Any, ...]
 _NODE = (ARTIFACT.c.key, ARTIFACT.c.seq, ARTIFACT.c.declared_root, ARTIFACT.c.digest)
-_KEY, _SEQ, _ROOT, _DIGEST = range(4)
 _EDGE = tuple(RELATION.c[name] for name in ("parent", "child", "kind", "share", "clean_fraction"))
-_PARENT, _CHILD, _KIND, _SHARE, _CLEAN = range(-5, 0)
 _KINDS = sorted(RelationKind)
 _PLACES = {kind.value: place for place, kind in enumerate(_KINDS)}
 
@@ -98,8 +95,12 @@ def subtable(
         values["kinds"] = [kind.value for kind in relations]
     if depth is not None:
         values["depth"] = depth
-    rows = list(read_rows(connection, query, **values))
-    return _in_columns(rows, rows)
+    nodes, edges = {}, []
+    for key, position, root, digest, *edge in read_rows(connection, query, **values):
+        nodes[position] = (key, position, root, digest)
+        edges.append(edge)
+    # Of what was reached downwards, a parent may lie outside; what has no parent has None there.
+    return _in_columns(nodes.values(), (edge for edge in edges if edge[0] in nodes))
 
 
 def part_below(table: LineageTable, upper: ArtifactId) -> LineageTable:
@@ -146,31 +147,30 @@ def table(connection: Connection, until: int) -> LineageTable:
     return _in_columns(*(read_rows(connection, query, until=until) for query in (_NODES, _EDGES)))
 
 
-def _in_columns(nodes: Iterable[_Row], edges: Iterable[_Row]) -> LineageTable:
+def _in_columns(nodes: Iterable[Any], edges: Iterable[Any]) -> LineageTable:
     """Rows as columns, in the order of names.
 
     Half a million rows are read here, one at a time: neither they nor anything made of a single one stays in memory.
 
     Args:
-        nodes: Rows that begin with an artifact, once or more for each.
-        edges: Rows that end with a relation. Where its parent is none of the artifacts, it is left out.
+        nodes: Identity, position, whether it is a declared root, and content digest of each artifact.
+        edges: Positions of parent and child, kind, share and fraction of clean rows of each relation.
     """
     positions, roots, digests = {}, set(), {}
-    for row in nodes:
-        positions[row[_KEY]] = position = row[_SEQ]
-        if row[_ROOT]:
+    for key, position, root, digest in nodes:
+        positions[key] = position
+        if root:
             roots.add(position)
-        if row[_DIGEST] is not None:
-            digests[position] = row[_DIGEST]
+        if digest is not None:
+            digests[position] = digest
     keys = sorted(positions)
     in_order = [positions[key] for key in keys]
     node = {position: place for place, position in enumerate(in_order)}
     size, ranks, shares, clean = len(keys), [], [], []
-    for row in edges:
-        if (parent := node.get(row[_PARENT])) is not None:
-            ranks.append((parent * size + node[row[_CHILD]]) * len(_KINDS) + _PLACES[row[_KIND]])
-            shares.append(row[_SHARE])
-            clean.append(row[_CLEAN])
+    for parent, child, kind, share, fraction in edges:
+        ranks.append((node[parent] * size + node[child]) * len(_KINDS) + _PLACES[kind])
+        shares.append(share)
+        clean.append(fraction)
     order = sorted(range(len(ranks)), key=ranks.__getitem__)
     ranks.sort()
     return LineageTable(
