@@ -115,14 +115,14 @@ def _write_report(path: str, found: "Imported") -> None:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[int, int], None]]:
-    """Tells of recorded facts as they come: on a terminal in one line, elsewhere a line for each tenth of them."""
+    """Tells of recorded facts as they come: on a terminal in one line, elsewhere a line for each tenth of many."""
     on_terminal, tenths = sys.stderr.isatty(), 0
 
     def advance(done: int, total: int) -> None:
         nonlocal tenths
         if on_terminal:
             click.echo(f"\r{done} of {total} facts ", nl=False, err=True)
-        elif 10 * done // total > tenths:
+        elif done < total and 10 * done // total > tenths:
             tenths = 10 * done // total
             note(f"{done} of {total} facts")
 

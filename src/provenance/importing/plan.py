@@ -1,10 +1,8 @@
-"""The plan of an import: which facts are to be recorded, in which order, and what becomes of every row; pure, on numbers.
+"""The plan of an import: which facts are to be recorded, in which order, and what becomes of every row.
 
 All of a graph is looked at before anything is recorded. What can't be a relation by the rules of the registry is left out and kept
 as a gap in its child's ancestry, so that an import never makes anything look cleaner than its files do. A parent that nobody
 describes is recorded as a placeholder: its ancestry is unknown.
-
-    model:a@1 finetuned_from 'a', which is the artifact itself
 """
 
 from collections.abc import Iterator, Mapping

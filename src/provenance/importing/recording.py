@@ -100,7 +100,7 @@ def import_graph(
             recorded = sum((_sorts(unit) for unit in plan.units()), Counter[str]())
         else:
             recorded = run.record(ledger, source, actor, progress or (lambda *_: None))
-    outcomes, omissions = outcomes_of(row_fates(graph, plan))
+    outcomes, omissions = outcomes_of(graph, plan)
     report = ImportReport(
         files=tuple(map(str, source.paths)),
         format=source.format,

@@ -1,14 +1,14 @@
 """What became of every row of an import."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from provenance.importing.plan import Fate, Plan
-    from provenance.interop import Edge, ForeignGraph, Missing
+    from provenance.interop import Edge, ForeignGraph, Missing, Node
 
 
 class Outcome(StrEnum):
@@ -108,19 +108,27 @@ def _fate(file: str, line: int, what: str, fate: "Fate") -> RowFate:
     return RowFate(file, line, what, fate.outcome, fate.reason, fate.detail)
 
 
-def outcomes_of(fates: Iterator[RowFate]) -> tuple[dict[Outcome, int], tuple[Omission, ...]]:
+def outcomes_of(graph: "ForeignGraph", plan: "Plan") -> tuple[dict[Outcome, int], tuple[Omission, ...]]:
     """How many rows came to what; and why rows were not recorded."""
-    outcomes: Counter[Outcome] = Counter()
-    reasons: Counter[tuple[Outcome, str]] = Counter()
-    first: dict[tuple[Outcome, str], str] = {}
-    for fate in fates:
-        outcomes[fate.outcome] += 1
-        if fate.reason:
-            key = fate.outcome, fate.reason
-            reasons[key] += 1
-            first.setdefault(key, f"{fate.file}:{fate.line}")
+    told: list[tuple[Outcome, str, str, int]] = []
+    for rows, fates in _fated(graph, plan):
+        for row, fate in sorted(fates.items()):
+            told.append((fate.outcome, fate.reason, rows[row].file, rows[row].line))
+    told += [(Outcome.SKIPPED, skipped.reason, skipped.file, skipped.line) for skipped in graph.skipped]
+    outcomes = Counter(outcome for outcome, *_ in told)
+    outcomes[Outcome.RECORDED] = graph.rows - len(told)  # of most rows, nothing is told
+    reasons = Counter((outcome, reason) for outcome, reason, *_ in told if reason)
+    first = {(outcome, reason): f"{file}:{line}" for outcome, reason, file, line in reversed(told)}
     found = tuple(
         Omission(outcome=key[0], reason=key[1], rows=rows, first=first[key])
         for key, rows in reasons.most_common()
     )
     return {outcome: outcomes[outcome] for outcome in Outcome if outcomes[outcome]}, found
+
+
+def _fated(
+    graph: "ForeignGraph", plan: "Plan"
+) -> "Iterator[tuple[Sequence[Node | Edge | Missing], Mapping[int, Fate]]]":
+    yield graph.nodes, plan.node_fates
+    yield graph.edges, plan.edge_fates
+    yield graph.missing, plan.missing_fates
