@@ -262,9 +262,7 @@ def fail_at(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 STEPS = (
-    "DROP TABLE provenance_artifact",
     "INSERT INTO provenance_relation",
-    "UPDATE provenance_evidence",
     "CREATE TRIGGER provenance_evidence",
     "UPDATE provenance_alembic_version",
 )
