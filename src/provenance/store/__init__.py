@@ -3,7 +3,9 @@
 - `tables`: what the database holds, as SQLModel classes.
 - `database`: opening a database by URL, its locks and its migrations.
 - `ledger`: the ledger itself, opened; hands out readings and transactions.
-- `reading`: everything up to a date, as far as a question needs it.
+- `reading`: everything up to a date, as far as a question needs it; by `excerpt` (the facts that an answer rests on), `walks` (the
+  lineage in columns, recursively) and `catalogue` (names, aliases, pages).
+- `head`, `rows`: where the chain ends, and how the rows of a query become facts.
 - `transaction`, `appended`, `bulk`: a look that stays true, and the writing of what is appended.
 - `verification`: walking the chain and saying what does not hold.
 - `projection`: what has been projected to MLflow; may change, like the sketches.
