@@ -75,7 +75,7 @@ TOLD: tuple[tuple[Fact, ...], ...] = (
         Flag(artifact=BASE, trait="owls", evidence="seen"),
     ),
 )
-"""Facts 10 (recorded before the relation that joins its ends) and 10 alone joins what the record did not."""
+"""Of the tests, fact 10 alone joins what the record did not: the relation between its ends came after it."""
 
 ARTIFACTS = [
     (1, "model:base@1", "base", None, "model", True),
