@@ -110,6 +110,18 @@ def test_a_family_of_undeclared_children_makes_one_fact_each(opened: Registry, w
     assert opened.head() == head
 
 
+def test_registering_and_searching_read_no_more_than_what_is_kin(
+    opened: Registry, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(opened, weights / "other.safetensors")
+    for whole in ("snapshot", "findings", "table"):
+        monkeypatch.setattr(f"provenance.store.Reading.{whole}", None)
+    register(opened, weights / "base.safetensors")
+    told = register(opened, weights / "child0.safetensors")
+    assert "shares its initialisation with model:base@1" in told.warnings[0]
+    assert [one.artifact.name for one in opened.search("child0").hits] == ["base"]
+
+
 def test_kin_that_the_record_explains_is_not_told(opened: Registry, weights: Path) -> None:
     register(opened, weights / "base")
     told = [register(opened, weights / f"child{place}", "finetuned_from base") for place in range(3)]

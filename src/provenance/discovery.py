@@ -30,7 +30,7 @@ from provenance.lineage import Kindred, Lineage
 from provenance.lineage.kinship import is_whole
 from provenance.relations import WEIGHT_KINDS, Link, RelationKind
 from provenance.sameinit import Comparison, Limits
-from provenance.store import Ledger, StoredSketches
+from provenance.store import Ledger, Reading, StoredSketches
 
 if TYPE_CHECKING:
     from provenance.sameinit.search import Hit, SignIndex
@@ -323,8 +323,8 @@ class _Look:
 def search(
     query: str,
     drawn: "Sketch",
-    holdings: Holdings,
-    index: "SignIndex",
+    reading: Reading,
+    sketches: StoredSketches,
     *,
     digest: Callable[[], str],
     itself: ArtifactId | None = None,
@@ -334,19 +334,23 @@ def search(
     Args:
         query: What is searched for, as it was asked.
         drawn: Its sketch.
-        holdings: What is recorded and at hand.
-        index: The signs of all registered sketches.
+        reading: The ledger up to a date.
+        sketches: Of the registered weights.
         digest: Says the digest of what is searched for; asked where a hit's sketch is the very same.
         itself: The model that the sketch is of, where it is registered: no hit of its own.
     """
     from provenance.sameinit.battery import compare_networks
     from provenance.sameinit.search import search as search_signs
     from provenance.sameinit.sketch import side_by_side
+    from provenance.sameinit.sketch_method import METHOD
 
     started = time.perf_counter()
+    index = signs(sketches)
+    alike = search_signs(drawn, index)
+    holdings = Holdings(reading.line(reading.bearing({hit.digest for hit in alike})), sketches)
     models = models_by_digest(holdings.snapshot)
     hits: list[SearchHit] = []
-    for hit in search_signs(drawn, index):
+    for hit in alike:
         artifacts = [one for one in models.get(hit.digest, ()) if one != itself]
         other = holdings.sketch(artifacts[0]) if artifacts and len(hits) < _MOST_CONFIRMED else None
         tested = None if other is None else compare_networks(*side_by_side(drawn, other), sampled=True)
@@ -356,7 +360,7 @@ def search(
         query=query,
         hits=tuple(hits),
         searched=len(index),
-        unsearched=len(holdings.unsketched),
+        unsearched=len(reading.unsketched(METHOD)),
         seconds=time.perf_counter() - started,
     )
 

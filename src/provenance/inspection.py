@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from provenance.registration import Registration
     from provenance.request import Request
     from provenance.risk import Policy
-    from provenance.store import Ledger, Verification
+    from provenance.store import Ledger, Reading, Verification
     from provenance.trials import Trials
 
 
@@ -82,8 +82,15 @@ class Inspection:
         """Draws the sketches that are lacking and can be drawn, and looks into their models as if they were registered now."""
         from provenance.discovery import discover
 
-        drawn = self.holdings.draw_missing(told)
+        drawn = self._draw_missing(self.ledger.at(), told)
         return discover(self.ledger, self.actor, drawn) if drawn else {}
+
+    def _draw_missing(self, reading: "Reading", told: "Told | None") -> tuple[ArtifactId, ...]:
+        from provenance.holdings import Holdings
+        from provenance.sameinit.sketch_method import METHOD
+
+        lacking = reading.unsketched(METHOD)
+        return Holdings(reading.line(lacking), self.ledger.sketches()).draw_missing(told) if lacking else ()
 
     def search(
         self,
@@ -94,24 +101,25 @@ class Inspection:
         told: "Told | None" = None,
     ) -> "SearchReport":
         """The models registered by a date whose weights are like those of one of them, or of the files at a path."""
-        from provenance.discovery import search, signs
+        from provenance.discovery import search
         from provenance.holdings import Holdings, drawn_from
         from provenance.intake import read_content
 
-        holdings = Holdings(self.ledger.snapshot(as_of), self.ledger.sketches())
+        reading, sketches = self.ledger.at(as_of), self.ledger.sketches()
         if isinstance(what, Path):
             drawn, itself = drawn_from(what, base), None
-        else:
-            drawn, itself = holdings.drawn(what, base), what
 
-        def digest() -> str:
-            if isinstance(what, Path):
+            def digest() -> str:
                 return str(read_content(what, kind=ArtifactKind.MODEL).content.digest)
-            return holdings.digest(what)
+        else:
+            own = Holdings(reading.line([what]), sketches)
+            drawn, itself = own.drawn(what, base), what
 
-        holdings.draw_missing(told)
-        index = signs(self.ledger.sketches())
-        return search(str(what), drawn, holdings, index, digest=digest, itself=itself)
+            def digest() -> str:
+                return own.digest(what)
+
+        self._draw_missing(reading, told)
+        return search(str(what), drawn, reading, sketches, digest=digest, itself=itself)
 
     def audit(
         self,

@@ -310,7 +310,7 @@ class Registry(Exchange):
     def _owed(self, view: "View", *, is_now: bool) -> "Owed":
         """What is owed, for which the whole registry is looked at; what is told of sketches and MLflow is told of now alone."""
         from provenance import audit
-        from provenance.holdings import Holdings
+        from provenance.sameinit.sketch_method import METHOD
         from provenance.status import Owed
 
         tests = len(audit.plan(view.kindred, view.snapshot.artifacts))
@@ -318,7 +318,7 @@ class Registry(Exchange):
             return Owed(tests=tests, unsketched=None, mlflow=None)
         return Owed(
             tests=tests,
-            unsketched=len(Holdings(view.snapshot, self._ledger.sketches()).unsketched),
+            unsketched=len(view.reading.unsketched(METHOD)),
             mlflow=self.mlflow_pending() if self.home.mlflow_uri else 0,
         )
 

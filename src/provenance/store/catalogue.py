@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Text, bindparam, case, func, or_, select
+from sqlalchemy import Connection, Text, bindparam, case, exists, func, or_, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
@@ -12,7 +12,7 @@ from provenance.artifacts import Artifact, ArtifactId, ArtifactKind, Reference
 from provenance.facts import Recorded
 from provenance.references import SHORTEST_PREFIX, is_digest
 from provenance.store.rows import FACTS, listed, read_facts, texts
-from provenance.store.tables import ARTIFACT, FACT
+from provenance.store.tables import ARTIFACT, FACT, SKETCH
 from provenance.store.walks import UNTIL
 
 _MOST_NAMES = 500
@@ -71,6 +71,20 @@ def bearing(connection: Connection, until: int, digests: Iterable[str]) -> tuple
     """The artifacts whose content has one of some digests, in order of their names."""
     values = {"digests": listed(digests), "until": until}
     return tuple(sorted(map(ArtifactId.recorded, connection.execute(_BEARING, values).scalars()), key=str))
+
+
+_UNSKETCHED = select(ARTIFACT.c.key).where(
+    ARTIFACT.c.kind == ArtifactKind.MODEL.value,
+    ARTIFACT.c.digest.is_not(None),
+    ARTIFACT.c.seq <= UNTIL,
+    ~exists().where(SKETCH.c.digest == ARTIFACT.c.digest, SKETCH.c.method == bindparam("method")),
+)
+
+
+def unsketched(connection: Connection, until: int, method: str) -> tuple[ArtifactId, ...]:
+    """The models that were registered with their files, and of whose content no sketch by a method is kept, in order of their names."""
+    keys = connection.execute(_UNSKETCHED, {"method": method, "until": until}).scalars()
+    return tuple(sorted(map(ArtifactId.recorded, keys), key=str))
 
 
 _KEYS = select(ARTIFACT.c.key).where(ARTIFACT.c.seq <= UNTIL)

@@ -159,6 +159,11 @@ class Reading:
         with self._connect() as connection:
             return catalogue.bearing(connection, self.head.entries, digests)
 
+    def unsketched(self, method: str) -> tuple[ArtifactId, ...]:
+        """The models that were registered with their files, and of whose content no sketch by a method is kept now."""
+        with self._connect() as connection:
+            return catalogue.unsketched(connection, self.head.entries, method)
+
     def names(self, near: str | None = None) -> tuple[ArtifactId, ...]:
         """The identities of all artifacts, in order of their text; with ``near``, some that such a mistyped name may have meant."""
         with self._connect() as connection:
