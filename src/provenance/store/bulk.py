@@ -1,12 +1,13 @@
 """Writing many rows by the database's own driver: what SQLAlchemy does for each row would take longer than writing it."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from contextlib import closing
 from typing import Any
 
 from sqlalchemy import Connection
 
 
-def write_rows(connection: Connection, table: Any, rows: Iterable[tuple[object, ...]]) -> None:  # noqa: ANN401 - a table
+def write_rows(connection: Connection, table: Any, rows: Sequence[tuple[object, ...]]) -> None:  # noqa: ANN401 - a table
     """Writes rows into a table, in one statement.
 
     Args:
@@ -15,12 +16,12 @@ def write_rows(connection: Connection, table: Any, rows: Iterable[tuple[object, 
         rows: A value for each column, in the order of the table's.
     """
     names = [column.name for column in table.columns]
-    cursor: Any = connection.connection.cursor()
-    if connection.dialect.name == "postgresql":
-        with cursor.copy(f"COPY {table.name} ({', '.join(names)}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
-    else:
-        marks = ", ".join("?" * len(names))
-        cursor.executemany(f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks})", rows)  # noqa: S608 - our own names
-    cursor.close()
+    with closing(connection.connection.cursor()) as cursor:
+        if connection.dialect.name == "postgresql":
+            with cursor.copy(f"COPY {table.name} ({', '.join(names)}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+        else:
+            marks = ", ".join("?" * len(names))
+            insert = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - our own names
+            cursor.executemany(insert, rows)
