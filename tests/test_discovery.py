@@ -113,11 +113,11 @@ def test_a_family_of_undeclared_children_makes_one_fact_each(opened: Registry, w
 def test_registering_and_searching_read_no_more_than_what_is_kin(
     opened: Registry, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    register(opened, weights / "other.safetensors")
+    register(opened, weights / "other")
     for whole in ("snapshot", "findings", "table"):
         monkeypatch.setattr(f"provenance.store.Reading.{whole}", None)
-    register(opened, weights / "base.safetensors")
-    told = register(opened, weights / "child0.safetensors")
+    register(opened, weights / "base")
+    told = register(opened, weights / "child0")
     assert "shares its initialisation with model:base@1" in told.warnings[0]
     assert [one.artifact.name for one in opened.search("child0").hits] == ["base"]
 
