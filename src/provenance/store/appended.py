@@ -15,7 +15,7 @@ from provenance.errors import LedgerError
 from provenance.evidence import Evidence
 from provenance.facts import TYPE_NAMES, Fact, Recorded, utc_text
 from provenance.relations import WEIGHT_KINDS, Relation
-from provenance.store.bulk import write_rows
+from provenance.store.bulk import count_anew, write_rows
 from provenance.store.head import Head
 from provenance.store.rows import listed, positions, read_facts, texts
 from provenance.store.tables import (
@@ -164,6 +164,7 @@ class Appended:
         self._write(rows)
         if self._savepoint is not None:
             self._savepoint.commit()
+            count_anew(self._connection)
 
     def _rows(self) -> dict[Any, list[Row]]:
         """The rows of the facts that are held, table by table; the facts' digests go into the transaction's."""

@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from provenance.store.tables import ARTIFACT, EVIDENCE, FACT, RELATION
+
 
 def write_rows(connection: Connection, table: Any, rows: Sequence[tuple[object, ...]]) -> None:  # noqa: ANN401 - a table
     """Writes rows into a table, in one statement.
@@ -25,3 +27,14 @@ def write_rows(connection: Connection, table: Any, rows: Sequence[tuple[object, 
             marks = ", ".join("?" * len(names))
             insert = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - our own names
             cursor.executemany(insert, rows)
+
+
+def count_anew(connection: Connection) -> None:
+    """Has PostgreSQL count the rows of the record again: until it does, by itself and a while later, it plans for the few there were.
+
+    Whoever does not own the tables gets a warning from the server instead, which nobody hears.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(
+            f"ANALYZE {', '.join(table.name for table in (FACT, ARTIFACT, RELATION, EVIDENCE))}"
+        )
