@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from provenance.store.tables import ARTIFACT, EVIDENCE, FACT, RELATION
+from provenance.store.tables import ARTIFACT, COMMIT, EVIDENCE, FACT, RELATION
 
 
 def write_rows(connection: Connection, table: Any, rows: Sequence[tuple[object, ...]]) -> None:  # noqa: ANN401 - a table
@@ -36,5 +36,5 @@ def count_anew(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(
-            f"ANALYZE {', '.join(table.name for table in (FACT, ARTIFACT, RELATION, EVIDENCE))}"
+            f"ANALYZE {', '.join(table.name for table in (COMMIT, FACT, ARTIFACT, RELATION, EVIDENCE))}"
         )
