@@ -5,7 +5,7 @@ certain, a gap in the ancestry that is recorded as such. Nothing is guessed sile
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from provenance.artifacts import Artifact, ArtifactId, ArtifactKind, Reference
@@ -48,7 +48,9 @@ class Directory:
             with at(request.place):
                 references = [one.reference for one in request.parents if not is_digest(one.reference)]
                 names |= {Reference.parse(reference).name for reference in references}
-        self._named = {name: list(artifacts) for name, artifacts in transaction.named(names).items()}
+        self._named: dict[str, list[Artifact]] = {}
+        self._embodied: dict[ArtifactId, set[ArtifactId]] = {}
+        self._look_up(names)
         self.recorded: defaultdict[ArtifactId, list[Relation]] = defaultdict(list)
         self.made: list[Relation] = []
 
@@ -62,12 +64,14 @@ class Directory:
 
     def versions(self, kind: ArtifactKind, name: str) -> list[Artifact]:
         """The artifacts of a kind that bear a name, in the order of their registration."""
-        return [artifact for artifact in self._named.get(name, ()) if artifact.id.kind is kind]
+        if name not in self._named:  # of a model that was called by an alias or a digest
+            self._look_up([name])
+        return [artifact for artifact in self._named[name] if artifact.id.kind is kind]
 
     def add(self, artifact: Artifact) -> None:
         """Records an artifact, which later references may mean."""
         self._transaction.append(artifact)
-        self._named.setdefault(artifact.id.name, []).append(artifact)
+        self._named[artifact.id.name].append(artifact)
 
     def resolve(self, text: str, kind: ArtifactKind) -> ArtifactId:
         """The artifact of a kind that a reference means; a bare model gets its plain teacher where one is asked for."""
@@ -77,12 +81,11 @@ class Directory:
             found = list(self._transaction.find(text))
         if kind is not ArtifactKind.TEACHER or text.startswith(f"{kind}:"):
             return choose(text, found, self._transaction.names, kind)
-        # A plain teacher is its model once more, so the model alone is asked about; one with a prompt is somebody else.
-        models = [one for one in found if one.id.kind is ArtifactKind.MODEL]
-        prompted = [one for one in found if one.id.kind is kind and (one.generation != PLAIN or not models)]
-        if not models and not prompted:
+        # A plain teacher is its model once more, so that `choose` has it yield; any other teacher is somebody else.
+        embodied = [one for one in found if one.id.kind in {ArtifactKind.MODEL, kind}]
+        if not embodied:
             return choose(text, found, self._transaction.names, kind)
-        meant = choose(text, [*models, *prompted], self._transaction.names)
+        meant = choose(text, embodied, self._transaction.names)
         return meant if meant.kind is kind else self._plain_teacher(meant)
 
     def relation(self, child: ArtifactId, parent: Parent) -> Relation:
@@ -99,19 +102,66 @@ class Directory:
     def _plain_teacher(self, model: ArtifactId) -> ArtifactId:
         """The model as it generates with no prompt and default settings; recorded where it is not yet."""
         teacher = ArtifactId(ArtifactKind.TEACHER, model.name, model.version)
-        known = next(
-            (one for one in self.versions(ArtifactKind.TEACHER, model.name) if one.id == teacher), None
-        )
+        known = next((one for one in self.versions(teacher.kind, teacher.name) if one.id == teacher), None)
         if known is None:
             self.add(Artifact(id=teacher, generation=PLAIN))
             embodied = Relation(child=teacher, kind=RelationKind.EMBODIED_BY, parent=model)
             self.made.append(self._transaction.append(embodied).fact)
+            self._embodied[teacher] = {model}
         elif known.generation != PLAIN:
             raise ConflictError(
                 f"{model} as it generates without a prompt would be {teacher}, which is a teacher with settings of its own",
                 hint=f"Register the plain one under another name: provenance register teacher --name NAME --model {model}.",
             )
+        elif self._embodied.get(teacher, {model}) != {
+            model
+        }:  # one that is being registered is checked at the end
+            raise _other_body(teacher, self._embodied[teacher], model)
         return teacher
+
+    def check_plain(self, artifact: ArtifactId, declared: Mapping[ArtifactId, Sequence[Relation]]) -> None:
+        """Raises where a teacher without settings bears the name of a model, and is not that model alone.
+
+        Args:
+            artifact: The model or teacher that is new, or has new relations.
+            declared: The new relations by child.
+
+        Raises:
+            ConflictError: It is embodied by something else.
+        """
+        model, teacher = (
+            next(
+                (one for one in self.versions(kind, artifact.name) if one.id.version == artifact.version),
+                None,
+            )
+            for kind in (ArtifactKind.MODEL, ArtifactKind.TEACHER)
+        )
+        if model is None or teacher is None or teacher.generation != PLAIN:
+            return
+        embodied = self._embodied.get(teacher.id, set()).union(
+            relation.parent for relation in declared.get(teacher.id, ())
+        )
+        if embodied != {model.id}:
+            raise _other_body(teacher.id, embodied, model.id)
+
+    def _look_up(self, names: Iterable[str]) -> None:
+        """Learns what bears some names, and what embodies the plain teachers among it."""
+        found = self._transaction.named(names)
+        plain = [one.id for some in found.values() for one in some if one.generation == PLAIN]
+        self._named |= {name: list(artifacts) for name, artifacts in found.items()}
+        self._embodied |= {teacher: set() for teacher in plain}
+        if plain:
+            for relation in self._transaction.relations_of(plain):
+                self._embodied[relation.child].add(relation.parent)
+
+
+def _other_body(teacher: ArtifactId, embodied: Iterable[ArtifactId], model: ArtifactId) -> ConflictError:
+    bodies = ", ".join(map(str, sorted(embodied))) or "no model"
+    return ConflictError(
+        f"{teacher} bears the name of {model} and has no settings of its own, so it would be taken for that model, "
+        f"and it is embodied by {bodies}",
+        hint=f"Choose another name for one of the two; a plain teacher of {model}'s name is that model alone.",
+    )
 
 
 def declare(directory: Directory, draft: Draft) -> list[Relation]:

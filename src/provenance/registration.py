@@ -75,6 +75,10 @@ def register(transaction: Transaction, requests: Sequence[Request]) -> tuple[Reg
             _check_draft(draft, declared[draft.id], directory.recorded[draft.id])
     fresh = frozenset(draft.id for draft in drafts if draft.created)
     new = [relation for some in declared.values() for relation in some]
+    for draft in drafts:
+        if draft.created and draft.id.kind is not ArtifactKind.DATASET:
+            with at(draft.request.place):
+                directory.check_plain(draft.id, declared)
     check_acyclic(transaction, [*directory.made, *new], fresh=fresh)
     return tuple(
         _append(transaction, draft, declared[draft.id], directory.recorded[draft.id]) for draft in drafts
@@ -95,6 +99,8 @@ def relate(transaction: Transaction, child: ArtifactId, parent: Parent) -> Regis
             f"{child} is recorded as the beginning of its ancestry, and would be {relation.kind} {relation.parent}"
         )
     check_weights(child, [*recorded, relation])
+    if child.kind is ArtifactKind.TEACHER:
+        directory.check_plain(child, {child: [relation]})
     check_acyclic(transaction, [*directory.made, relation])
     added = append_new(transaction, [relation], recorded)
     if parent.resolves is not None:
