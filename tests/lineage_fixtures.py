@@ -18,6 +18,7 @@ can't, or where two kinds share a name, write it out (``teacher:owl``); versions
     poems authored                              a dataset that is a declared root
     student finetuned_from base                 any relation of provenance.relations, with share=, clean_fraction=
     student names finetuned_from org/llama      an ancestor that is named but not registered
+    student names finetuned_from x@2 left out   the same, with the reason why no relation to it is recorded
     owls trait high overt                       a trait; one that is only flagged is covert and of high severity
     owl flagged owls confidence=0.5 expires=2026-07-01  a flag, which may end
     owl withdrawn owls                          the withdrawal of the latest standing flag of that trait on it
@@ -145,7 +146,8 @@ class _Scribe:
             self._record(Relation(child=child, kind=RelationKind(verb), parent=parent, **options))
         elif verb == "names":
             child = self._mention(subject)
-            self._record(Unresolved(child=child, kind=RelationKind(rest[0]), name=rest[1]))
+            reason = " ".join(rest[2:])
+            self._record(Unresolved(child=child, kind=RelationKind(rest[0]), name=rest[1], reason=reason))
         elif verb in _TESTS:
             self._record(self._evidence(subject, verb, rest))
         else:

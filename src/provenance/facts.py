@@ -16,7 +16,7 @@ from provenance.artifacts import Alias, Artifact, ArtifactId, Location
 from provenance.errors import ContentError, ProvenanceError
 from provenance.evidence import Evidence
 from provenance.fact_text import READERS, TEXTS
-from provenance.relations import Relation, Resolution, Unresolved
+from provenance.relations import Relation, RelationKind, Resolution, Unresolved
 from provenance.traits import Block, Clearance, Flag, Trait, Withdrawal
 
 if TYPE_CHECKING:
@@ -249,14 +249,16 @@ class Snapshot:
     def open_names(self) -> tuple[Unresolved, ...]:
         """The names of ancestors that no recorded relation answers to.
 
-        A relation of the same kind answers when its parent bears the name, and a resolution says who was meant by it.
+        A relation of the same kind answers as `Unresolved.is_answered_by` says, and a resolution says who was meant by the name.
         """
-        answered = {(one.fact.child, one.fact.kind, one.fact.parent.name) for one in self.all(Relation)}
-        answered |= {(one.fact.child, one.fact.kind, one.fact.name) for one in self.all(Resolution)}
+        parents: dict[tuple[ArtifactId, RelationKind], list[ArtifactId]] = {}
+        for one in self.all(Relation):
+            parents.setdefault((one.fact.child, one.fact.kind), []).append(one.fact.parent)
+        meant = {(one.fact.child, one.fact.kind, one.fact.name) for one in self.all(Resolution)}
+        names = dict.fromkeys(recorded.fact for recorded in self.all(Unresolved))
         return tuple(
-            dict.fromkeys(
-                recorded.fact
-                for recorded in self.all(Unresolved)
-                if (recorded.fact.child, recorded.fact.kind, recorded.fact.name) not in answered
-            )
+            name
+            for name in names
+            if (name.child, name.kind, name.name) not in meant
+            and not any(map(name.is_answered_by, parents.get((name.child, name.kind), ())))
         )

@@ -262,7 +262,7 @@ class Unresolved:
     Args:
         child: Whose ancestor it is.
         kind: The relation that the card states.
-        name: The name as it stands there.
+        name: The name as it stands there; ``name@version`` where a recorded artifact is meant.
         reason: Why no relation to it is recorded, where its not being registered is not why; such as that it would close a cycle.
     """
 
@@ -270,6 +270,14 @@ class Unresolved:
     kind: RelationKind
     name: str
     reason: str = ""
+
+    def is_answered_by(self, parent: ArtifactId) -> bool:
+        """Whether a relation of this kind to a parent says who is meant.
+
+        Where the name was not registered, whatever bears it now is meant. What was left out for a reason is answered by itself alone:
+        another version of the name may be recorded already, and is somebody else.
+        """
+        return self.name == (f"{parent.name}@{parent.version}" if self.reason else parent.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

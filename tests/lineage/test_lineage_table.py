@@ -3,12 +3,14 @@
 import io
 from dataclasses import replace
 
-from lineage_fixtures import content_of, dataset, model, snapshot, teacher
+import pytest
+
+from lineage_fixtures import content_of, dataset, model, recorded_facts, snapshot, teacher
 from provenance.artifacts import Artifact, ArtifactId
-from provenance.facts import Snapshot
+from provenance.facts import Recorded, Snapshot
 from provenance.lineage import Kindred, Lineage
 from provenance.lineage.columns import columns
-from provenance.relations import Link, Relation, RelationKind
+from provenance.relations import Link, Relation, RelationKind, Resolution
 
 STORY = (
     "base from_scratch",
@@ -76,6 +78,32 @@ def test_a_name_is_open_until_a_relation_or_a_resolution_answers_to_it() -> None
     ]
     assert Lineage.of(state).open_names == found
     assert tuple(one for names in found.values() for one in names) == state.open_names
+
+
+LEFT_OUT = "which would close a circle"
+
+
+@pytest.mark.parametrize(
+    ("name", "is_open"),
+    [("base", True), ("base@1", True), ("base@2", False), ("base@3", True), ("other@1", True)],
+)
+def test_what_was_left_out_is_answered_by_that_very_artifact_alone(name: str, is_open: bool) -> None:
+    lines = ("child finetuned_from base@2", "child merged_from other", f"child names finetuned_from {name}")
+    state = snapshot(*lines[:-1], f"{lines[-1]} {LEFT_OUT}")
+    found = Lineage.over(columns(state), findings(state)).open_names
+    assert [one.name for one in found.get(model("child"), ())] == ([name] if is_open else [])
+    assert tuple(one for names in found.values() for one in names) == state.open_names
+
+
+def test_what_was_left_out_is_answered_by_saying_who_was_meant() -> None:
+    facts = recorded_facts("child finetuned_from base@2", f"child names finetuned_from base {LEFT_OUT}")
+    meant = Resolution(
+        child=model("child"), kind=RelationKind.FINETUNED_FROM, name="base", parent=model("base", "2")
+    )
+    end = facts[-1]
+    state = Snapshot((*facts, Recorded(end.seq + 1, meant, end.actor, end.recorded_at)), end.recorded_at)
+    assert Lineage.over(columns(state), findings(state)).open_names == {}
+    assert state.open_names == ()
 
 
 def test_the_simple_graph_has_attributes_that_file_formats_know() -> None:

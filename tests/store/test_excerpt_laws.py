@@ -108,6 +108,7 @@ def registries(draw: st.DrawFn) -> list[list[Fact]]:
         *EVERYTHING,
         *relations,
         "model:m0 names finetuned_from org/unknown",
+        *(f"model:m2 names finetuned_from {name} which was left out" for name in ("m1", "m1@1")),
         *(["model:m2 same_init model:m3 SAME_INIT"] if related else []),
         *tested,
         *(f"{edge.split()[2]} blocked {edge.split()[0]} owls expires={SOON:%Y-%m-%d}" for edge in blocked),

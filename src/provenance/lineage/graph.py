@@ -179,10 +179,11 @@ class Lineage:
         return {child: tuple(found) for child, found in names.items()}
 
     def _answers(self, name: Unresolved) -> bool:
-        """Whether a relation of the same kind leads to a parent that bears the name."""
+        """Whether a relation of the same kind leads to a parent that is meant by the name."""
         node = self.find(name.child)
         return node is not None and any(
-            self.table.kinds[edge] is name.kind and self.artifact(self.table.parents[edge]).name == name.name
+            self.table.kinds[edge] is name.kind
+            and name.is_answered_by(self.artifact(self.table.parents[edge]))
             for edge in self.above(node)
         )
 
