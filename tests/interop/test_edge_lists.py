@@ -156,6 +156,29 @@ def test_what_a_list_leaves_unresolved_is_what_the_nodes_say_in_any_case(tmp_pat
     ]
 
 
+def test_a_relation_that_a_row_states_stays_when_the_nodes_tell_the_kind_of_its_parent(
+    tmp_path: Path,
+) -> None:
+    nodes = written(tmp_path / "nodes.csv", "name,kind", "judge,model", "rows,dataset")
+    path = written(
+        tmp_path / "edges.csv",
+        "child,parent,relation,child_kind,parent_kind",
+        "prefs,judge,selected_by,dataset,unresolved",
+        "student,judge,distilled_from,model,unresolved",
+        "small,judge,quantized_from,model,unresolved",
+        "small,rows,quantized_from,model,unresolved",
+        "other,judge,,model,unresolved",
+    )
+    graph = read(path, nodes=(nodes,))
+    assert [(str(edge.kind), edge.parent, edge.stated) for edge in graph.edges] == [
+        ("selected_by", "judge", True),
+        ("distilled_from", "judge", True),
+        ("quantized_from", "judge", True),
+        ("finetuned_from", "judge", False),
+    ]
+    assert [(one.line, str(one.kind), one.parent) for one in graph.missing] == [(5, "quantized_from", "rows")]
+
+
 def test_what_an_unresolved_name_stands_for_can_be_said(tmp_path: Path) -> None:
     path = written(tmp_path / "e.csv", "source,source_type,target,target_type", "web,unresolved,rows,dataset")
     assert edges(read(path, "kinds.unresolved=dataset", form="ecosystem")) == ["2: rows derived_from web"]

@@ -87,7 +87,8 @@ def is_list_of_nodes(path: Path) -> bool:
 def say_kinds(graph: ForeignGraph) -> None:
     """Makes edges of those whose parents are of no kind that their list tells, where a list of nodes tells it.
 
-    Such a list may write a name in another case; hubs take no notice of it.
+    Such a list may write a name in another case; hubs take no notice of it. A relation that the row states stays; it is still missing its
+    parent where that is of a kind which the relation doesn't join.
     """
     kinds: dict[str, set[ArtifactKind]] = {}
     for node in graph.nodes:
@@ -95,12 +96,19 @@ def say_kinds(graph: ForeignGraph) -> None:
     left = []
     for row in graph.missing:
         told = kinds.get(row.parent.lower(), set()) if row.reason == NO_KIND else set()
-        relations = [_IMPLIED.get((row.kind.rule.child, kind)) for kind in told]
-        if len(relations) == 1 and relations[0]:
-            graph.edges.append(Edge(row.child, relations[0], row.parent, row.file, row.line, stated=False))
-        else:
+        relation = _relation_to(row, *told) if len(told) == 1 else None
+        if relation is None:
             left.append(row)
+        else:
+            graph.edges.append(Edge(row.child, relation, row.parent, row.file, row.line, row.stated))
     graph.missing[:] = left
+
+
+def _relation_to(row: Missing, parent: ArtifactKind) -> RelationKind | None:
+    """The relation of a row to its parent, now that the parent's kind is known; None where the two don't go together."""
+    if row.stated:
+        return row.kind if _takes(row.kind, parent) else None
+    return _IMPLIED.get((row.kind.rule.child, parent))
 
 
 class _Meaning(NamedTuple):
@@ -109,12 +117,14 @@ class _Meaning(NamedTuple):
     Args:
         kind: The relation that is meant, or comes nearest.
         stated: Whether the table says so.
+        worded: Whether the record itself does.
         skipped: Why nothing can be recorded of the child; empty where something can.
         missed: Why the parent can't be recorded; empty where it can.
     """
 
     kind: RelationKind
     stated: bool
+    worded: bool
     skipped: str
     missed: str
 
@@ -147,9 +157,8 @@ class _EdgeReader:
         if meaning.skipped or not child:
             return Skipped(f"{child} <- {parent}", meaning.skipped or EMPTY_CELL, file, line)
         if meaning.missed or not parent:
-            return Missing(
-                child, meaning.kind, parent or "(empty)", meaning.missed or EMPTY_CELL, "", file, line
-            )
+            reason = meaning.missed or EMPTY_CELL
+            return Missing(child, meaning.kind, parent or "(empty)", reason, "", file, line, meaning.worded)
         return Edge(child, meaning.kind, parent, file, line, meaning.stated)
 
     def _meaning(self, line: int, cells: Sequence[str]) -> _Meaning | None:
@@ -172,7 +181,7 @@ class _EdgeReader:
             return None
         stated = kind is not None and kind in {relation, self._mapping.default}
         kind = kind or _NEAREST[child or _M]
-        return _Meaning(kind, stated, skipped, _why_missed(words, kind, child, parent))
+        return _Meaning(kind, stated, relation is not None, skipped, _why_missed(words, kind, child, parent))
 
 
 def _why_skipped(words: Mapping[str, str], relation: RelationKind | None, child: ArtifactKind | None) -> str:
@@ -192,10 +201,15 @@ def _why_missed(
     """Why a parent can't be recorded."""
     if "parent_kind" in words and parent is None:
         return _no_artifact(words["parent_kind"])
-    asked = kind.rule.parent
-    if parent in {None, asked} or (parent is _M and asked is _T):
+    if parent is None or _takes(kind, parent):
         return ""
     return f"no relation joins a {child or kind.rule.child} to a {parent}"
+
+
+def _takes(kind: RelationKind, parent: ArtifactKind) -> bool:
+    """Whether a relation may lead to a parent of a kind; a model may stand where a teacher is asked for."""
+    asked = kind.rule.parent
+    return parent is asked or (parent is _M and asked is _T)
 
 
 _WORDED: Mapping[str, str] = {"relation": "relations", "child_kind": "kinds", "parent_kind": "kinds"}

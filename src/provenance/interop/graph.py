@@ -64,6 +64,7 @@ class Missing(NamedTuple):
         detail: What is particular about this one.
         file: Which file.
         line: Line in it; of a JSON array, the number of the record.
+        stated: Whether the file says which relation it is; otherwise it is the nearest.
     """
 
     child: str
@@ -73,6 +74,7 @@ class Missing(NamedTuple):
     detail: str
     file: str
     line: int
+    stated: bool = False
 
 
 class Skipped(NamedTuple):
