@@ -6,10 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from provenance.errors import UsageError
+from provenance.errors import OutputError, UsageError
 from provenance.evidence import Verdict
 from provenance_cli.options import as_reference, json_option, open_registry, path_at, registry_options
-from provenance_cli.output import as_data, note, print_json, print_table, say, training_progress
+from provenance_cli.output import (
+    as_data,
+    note,
+    print_json,
+    print_table,
+    report_file,
+    say,
+    training_progress,
+)
 from provenance_cli.training_options import seeds_option, settings_options
 
 if TYPE_CHECKING:
@@ -180,7 +188,8 @@ def matrix(
             ("teacher", *found.student_bases), [(row[0].teacher, *map(_in_short, row)) for row in found.rows]
         )
     if csv_file:
-        _write(Path(csv_file), to_csv(found.cells))
+        with report_file(csv_file) as file:
+            file.write(to_csv(found.cells))
         note(f"wrote {csv_file}")
     if output:
         draw_matrix(found, Path(output))
@@ -207,17 +216,10 @@ def _in_short(cell: "Cell") -> str:
     return f"{cell.verdict.value}{ratio}"
 
 
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from error
-
-
 def _require_room_for(path: Path) -> None:
     """Refuses a file that can't be written."""
     if not path.parent.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise UsageError(f"cannot write {path}: its folder is not there, or not yours to write to")
+        raise OutputError(f"cannot write {path}: its folder is not there, or not yours to write to")
 
 
 def _print_evidence(recorded: "Recorded[Evidence]", *, as_json: bool) -> None:

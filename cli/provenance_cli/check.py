@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,7 +16,7 @@ from provenance_cli.options import (
     read_policy,
     registry_options,
 )
-from provenance_cli.output import as_data, note, note_some, print_json, say
+from provenance_cli.output import as_data, note, note_some, print_json, report_file, say
 
 if TYPE_CHECKING:
     from provenance.risk import Check
@@ -73,10 +72,8 @@ def _write(place: str, text: str) -> None:
     if place == _STDOUT:
         click.echo(text, nl=False)
         return
-    try:
-        Path(place).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write {place}: {error.strerror}") from error
+    with report_file(place) as file:
+        file.write(text)
 
 
 def _tell(found: "Sequence[Check]") -> None:

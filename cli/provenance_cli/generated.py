@@ -74,6 +74,7 @@ ANSWERS: Mapping[str, Any] = {
     "diff": Diff,
     "diff-with": RegistryDiff,
     "check": Check,
+    "check-many": list[Check],
     "policy-show": PolicyReport,
     "policy-check": PolicyCheck,
     "policy-explain": Explanation,
@@ -94,7 +95,7 @@ ANSWERS: Mapping[str, Any] = {
     "status": RegistryStatus,
     "verify": Verification,
 }
-"""What each command prints with `--json`; `check` of several artifacts prints a list of them."""
+"""What each command prints with `--json`; those behind a hyphen are with one of its options, or of several artifacts."""
 
 
 def schemas() -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ from provenance_cli.options import (
     read_policy,
     registry_options,
 )
-from provenance_cli.output import as_data, note, print_csv, print_json, print_table, say
+from provenance_cli.output import as_data, counted, note, print_csv, print_json, print_table, say
 
 if TYPE_CHECKING:
     from provenance.risk import Impact
@@ -46,7 +46,9 @@ class Position(click.ParamType[int | str]):
 @click.command()
 @click.argument("refs", nargs=-1)
 @click.option(
-    "--trait", metavar="T", help="A trait: its flags as they stand, or as if REF were flagged with it."
+    "--trait",
+    metavar="T",
+    help="A trait: its flags on REF alone as they stand, or as if REF were flagged with it.",
 )
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N, the worst.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
@@ -90,6 +92,8 @@ def impact(
 ) -> None:
     """List what is downstream of REF, worst first: whom to recall. Python: View.impact().
 
+    A status here is what comes from REF alone; what is flagged itself, or inherits from others too, `risks` tells.
+
     With --notify: tell of each flag that is raised, withdrawn or ends, each at least once, and go on from there
     the next time; of those flags only that bear on REFS and what is below them, if any are named. Python:
     Registry.notify().
@@ -129,13 +133,17 @@ def _print_impact(found: "Impact", limit: int | None, *, as_json: bool, as_csv: 
     from provenance_cli.answers import ImpactAnswer
 
     answer = ImpactAnswer.of(found, limit)
-    rows = [(one.artifact, one.status, f"{one.score:.2f}", one.depth, one.via) for one in answer.items]
     if as_json:
         print_json(answer)
         return
+    rows = [
+        (one.artifact, one.status, one.score if as_csv else f"{one.score:.2f}", one.depth, one.via)
+        for one in answer.items
+    ]
     (print_csv if as_csv else print_table)(_HEADERS, rows)
-    shown = f"; the first {len(rows)} are shown" if len(rows) < answer.total else ""
-    note(f"{answer.total} artifacts downstream of {answer.source}{shown}")
+    left = answer.total - len(rows)
+    more = f", {left} more than are shown" if left else ""
+    note(f"{counted(answer.total, 'artifact')} downstream of {answer.source}{more}; statuses by that alone")
 
 
 def _print_event(event: "Event", *, as_json: bool) -> None:

@@ -6,10 +6,12 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from provenance.errors import OutputError
 from provenance.facts import adapter
 from provenance.plain_text import one_line
 
@@ -48,6 +50,20 @@ def print_csv(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     csv.writer(sys.stdout, lineterminator="\n").writerows([headers, *rows])
 
 
+@contextmanager
+def report_file(path: str | Path, *, hint: str | None = None) -> Iterator[TextIO]:
+    """Opens a file for a report.
+
+    Raises:
+        OutputError: It can't be written, with what to do about it.
+    """
+    try:
+        with Path(path).open("w", encoding="utf-8", newline="") as file:
+            yield file
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}", hint=hint) from error
+
+
 def note(text: str) -> None:
     """Tells people something beside the report."""
     click.echo(one_line(text), err=True)
@@ -73,6 +89,11 @@ def warn(text: str) -> None:
 def tell_of_reading(model: "ArtifactId") -> None:
     """Tells people of a model whose files are read for a sketch."""
     note(f"reading {model}, of which no sketch is kept")
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things, in words for people."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def size(count: float) -> str:

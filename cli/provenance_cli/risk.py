@@ -19,6 +19,8 @@ from provenance_cli.options import (
 from provenance_cli.output import note, note_some, print_json, say
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from provenance.risk import ArtifactRisks, RiskEntry, Term
     from provenance.view import RiskPage
 
@@ -149,8 +151,19 @@ def why(
         say(f"trust begins: {root}")
 
 
+_STANDS: "Mapping[str, str]" = {
+    "affected": "affected by",
+    "exposed": "exposed to",
+    "suspected": "suspected of",
+    "carrier": "a carrier of",
+    "unlikely": "unlikely to have",
+    "cleared": "cleared of",
+}
+"""How a sentence says that an artifact has a status with a trait that reaches it."""
+
+
 def _print_route(found: "ArtifactRisks", risk: "RiskEntry") -> None:
-    say(f"{found.artifact} is {risk.status} to {risk.trait} ({risk.severity}), score {risk.score:.2f}")
+    say(f"{found.artifact} is {_STANDS[risk.status]} {risk.trait} ({risk.severity}), score {risk.score:.2f}")
     say(f"  because: {risk.rule}")
     say(f"  {risk.origin}  {risk.flag}")
     for step in risk.route:

@@ -59,6 +59,10 @@ class CanaryError(ProvenanceError):
     """A canary's training cannot be done here, such as for want of memory."""
 
 
+class OutputError(ProvenanceError):
+    """A report can't be written where it was to go."""
+
+
 class DeliveryError(ProvenanceError):
     """Whoever is to be told of an event does not take it."""
 

@@ -96,7 +96,9 @@ def test_one_report_goes_to_stdout_in_place_of_the_text(terminal: Terminal) -> N
 
 @pytest.mark.usefixtures("told")
 def test_a_report_that_can_not_be_written_is_no_violation(terminal: Terminal, folder: Path) -> None:
-    answer = terminal("check", "student", "--junit", folder / "nowhere" / "gate.xml", code=2)
+    full = terminal("check", "student", "--sarif", "/dev/full", code=4)
+    assert full.err == "error: cannot write /dev/full: No space left on device\n"
+    answer = terminal("check", "student", "--junit", folder / "nowhere" / "gate.xml", code=4)
     assert "cannot write" in answer.err
     assert "No such file or directory" in answer.err
     terminal("check", "nobody", *REPORTS, code=4)

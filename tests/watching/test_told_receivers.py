@@ -271,5 +271,15 @@ def test_impact_shows_the_worst_of_what_is_downstream_and_how_many_there_are(owl
     answer = owls("impact", "base", "--limit", 1, "--json").json
     assert (answer["total"], [one["artifact"] for one in answer["items"]]) == (2, ["model:child@1"])
     table = owls("impact", "base", "--limit", 1, "--csv")
-    assert table.out == "artifact,status,score,depth,via\nmodel:child@1,exposed,1.00,1,model:base@1\n"
-    assert "2 artifacts downstream of model:base@1; the first 1 are shown" in table.err
+    assert table.out == "artifact,status,score,depth,via\nmodel:child@1,exposed,1.0,1,model:base@1\n"
+    assert (
+        table.err == "2 artifacts downstream of model:base@1, 1 more than are shown; statuses by that alone\n"
+    )
+
+
+def test_impact_counts_the_flags_of_one_artifact_and_risks_counts_all(owls: Terminal) -> None:
+    owls("flag", "child", "owls", "--evidence", "seen")
+    (item,) = owls("impact", "base", "--trait", "owls", "--json").json["items"]
+    (risks,) = owls("risks", "child", "--json").json["artifacts"]
+    assert (item["status"], risks["status"]) == ("exposed", "affected")
+    assert "statuses by that alone" in owls("impact", "base", "--trait", "owls").err
