@@ -24,6 +24,10 @@ _ABOUT = ("unresolved", "resolution", "flag", "clearance", "block", "location")
 """Facts whose subject is one artifact: what bears on what it may have inherited, and where its content is."""
 
 
+_TYPE = FACT.c.type.concat("")
+"""The type of a fact where its subject is to find it: a database that believes a type to be rare would find all of that type first."""
+
+
 def _line_of(starts: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's select
     return select(closure(starts, "line", up=True).c.seq)
 
@@ -96,7 +100,7 @@ def _withdrawals(flags: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's select
         select(FACT.c.seq)
         .select_from(flags)
         .join(FACT, FACT.c.subject == literal("flag-") + cast(flags.c.seq, String))
-        .where(flags.c.type == "flag", FACT.c.type == "withdrawal")
+        .where(flags.c.type == "flag", _TYPE == "withdrawal")
     )
 
 
@@ -116,7 +120,7 @@ def _resting_on() -> Any:  # noqa: ANN401 - SQLAlchemy's select
         .select_from(members)
         .join(ARTIFACT, ARTIFACT.c.seq == members.c.seq)
         .join(FACT, FACT.c.subject == Subject(ARTIFACT.c.key))
-        .where(FACT.c.type.in_(_ABOUT))
+        .where(_TYPE.in_(_ABOUT))
         .cte("subjects")
     )
     canaries = (
