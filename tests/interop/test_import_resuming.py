@@ -125,7 +125,7 @@ def test_what_others_record_between_two_batches_is_heeded(opened: Registry, tmp_
     assert "d finetuned_from other" in told(opened)
     assert "d finetuned_from c" not in told(opened)
     assert (
-        "d finetuned_from c: which would be a second set of starting weights, beside finetuned_from model:other@1"
+        "d finetuned_from c@1: which would be a second set of starting weights, beside finetuned_from model:other@1"
         in missed(opened)
     )
     assert opened.unfinished_imports() == ()

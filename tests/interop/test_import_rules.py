@@ -68,11 +68,11 @@ def test_a_placeholder_is_described_by_a_later_import_under_its_own_identity(
 def test_an_edge_to_itself_is_a_gap(registry: Registry, folder: Path) -> None:
     found = imported(registry, edges(folder, "a finetuned a"))
     assert told(registry) == set()
-    assert missed(registry) == {"a finetuned_from a: which is the artifact itself"}
+    assert missed(registry) == {"a finetuned_from a@1: which is the artifact itself"}
     assert names(registry) == {"model:a@1"}
     assert found.report.outcomes == {Outcome.UNRESOLVED: 1}
     (risks,) = registry.view().risks(["a"]).artifacts
-    assert risks.unknown == ("model:a@1: finetuned_from 'a', which is the artifact itself",)
+    assert risks.unknown == ("model:a@1: finetuned_from 'a@1', which is the artifact itself",)
 
 
 def test_what_would_close_a_circle_is_a_gap_whatever_the_order_of_rows(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_what_would_close_a_circle_is_a_gap_whatever_the_order_of_rows(tmp_path:
             answers.add((frozenset(told(registry)), frozenset(missed(registry))))
             assert not registry.check(["d"])[0].passed
     ((relations, gaps),) = answers
-    assert gaps == {"a finetuned_from c: which would close a circle, of 3 artifacts"}
+    assert gaps == {"a finetuned_from c@1: which would close a circle, of 3 artifacts"}
     assert len(relations) == len(rows) - 1
 
 
@@ -93,7 +93,7 @@ def test_a_circle_with_what_is_recorded_leaves_out_what_is_new(registry: Registr
     imported(registry, edges(folder, "b finetuned a", "c finetuned b"))
     imported(registry, edges(folder, "a finetuned c", name="later.csv"))
     assert told(registry) == {"b finetuned_from a", "c finetuned_from b"}
-    assert missed(registry) == {"a finetuned_from c: which would close a circle, of 3 artifacts"}
+    assert missed(registry) == {"a finetuned_from c@1: which would close a circle, of 3 artifacts"}
 
 
 def test_data_that_its_own_student_wrote_is_a_circle_through_the_plain_teacher(
@@ -101,7 +101,7 @@ def test_data_that_its_own_student_wrote_is_a_circle_through_the_plain_teacher(
 ) -> None:
     imported(registry, edges(folder, "student trained_on rows", "rows generated_by student"))
     assert told(registry) == {"student trained_on rows", "student embodied_by student"}
-    assert missed(registry) == {"rows generated_by student: which would close a circle, of 3 artifacts"}
+    assert missed(registry) == {"rows generated_by student@1: which would close a circle, of 3 artifacts"}
 
 
 def test_the_same_edge_in_several_rows_is_one(registry: Registry, folder: Path) -> None:
@@ -117,22 +117,22 @@ def test_the_same_edge_in_several_rows_is_one(registry: Registry, folder: Path) 
         (
             ("m finetuned b", "m finetuned a"),
             {"m finetuned_from a"},
-            "m finetuned_from b: which would be a second set of starting weights, beside finetuned_from model:a@1",
+            "m finetuned_from b@1: which would be a second set of starting weights, beside finetuned_from model:a@1",
         ),
         (
             ("m quantized a", "m finetuned a"),
             {"m finetuned_from a"},
-            "m quantized_from a: which would be a second set of starting weights, beside finetuned_from model:a@1",
+            "m quantized_from a@1: which would be a second set of starting weights, beside finetuned_from model:a@1",
         ),
         (
             ("m finetuned a", "m merged b", "m merged c"),
             {"m merged_from b", "m merged_from c"},
-            "m finetuned_from a: which would be a second set of starting weights, beside merged_from model:b@1",
+            "m finetuned_from a@1: which would be a second set of starting weights, beside merged_from model:b@1",
         ),
         (
             ("m merged a", "m finetuned b"),
             {"m finetuned_from b"},
-            "m merged_from a: which would be a second set of starting weights, beside finetuned_from model:b@1",
+            "m merged_from a@1: which would be a second set of starting weights, beside finetuned_from model:b@1",
         ),
         (
             ("m merged a",),
@@ -142,7 +142,7 @@ def test_the_same_edge_in_several_rows_is_one(registry: Registry, folder: Path) 
         (
             ("m merged a", "m merged m"),
             {"m merged_from a"},
-            "m merged_from m: which is the artifact itself",
+            "m merged_from m@1: which is the artifact itself",
         ),
         (
             ("m finetuned llama3:8b",),
@@ -171,9 +171,9 @@ def test_what_is_recorded_stands_against_what_is_new(registry: Registry, folder:
     imported(registry, edges(folder, "m finetuned a", "n finetuned a", "m merged c", name="later.csv"))
     assert told(registry) == {"m finetuned_from b", "n merged_from b", "n merged_from c"}
     assert missed(registry) == {
-        "m finetuned_from a: which would be a second set of starting weights, beside finetuned_from model:b@1",
-        "m merged_from c: which would be a second set of starting weights, beside finetuned_from model:b@1",
-        "n finetuned_from a: which would be a second set of starting weights, beside merged_from model:b@1",
+        "m finetuned_from a@1: which would be a second set of starting weights, beside finetuned_from model:b@1",
+        "m merged_from c@1: which would be a second set of starting weights, beside finetuned_from model:b@1",
+        "n finetuned_from a@1: which would be a second set of starting weights, beside merged_from model:b@1",
     }
 
 
@@ -183,8 +183,8 @@ def test_what_contradicts_a_declared_root_is_a_gap(registry: Registry, folder: P
     imported(registry, edges(folder, "base finetuned a", "base trained_on poems", "poems derived_from rows"))
     assert told(registry) == {"base trained_on poems"}
     assert missed(registry) == {
-        "base finetuned_from a: which contradicts that its ancestry is declared to begin with it",
-        "poems derived_from rows: which contradicts that its ancestry is declared to begin with it",
+        "base finetuned_from a@1: which contradicts that its ancestry is declared to begin with it",
+        "poems derived_from rows@1: which contradicts that its ancestry is declared to begin with it",
     }
     assert not registry.check(["base"])[0].passed
 

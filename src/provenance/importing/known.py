@@ -1,6 +1,7 @@
 """What a registry holds, as far as an import asks: fetched in four statements, whatever its size, and looked up from then on."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from provenance.artifacts import DEFAULT_VERSION, Alias, ArtifactId, ArtifactKind, Generation
@@ -64,6 +65,17 @@ class Known:
         return others | firsts
 
     @cached_property
+    def _several(self) -> Mapping[str, list[int]]:
+        """Kind and name to its versions, where there are two or more."""
+        counts = Counter(key.rpartition("@")[0] for key in self.keys)
+        found: dict[str, list[int]] = {}
+        for node, key in enumerate(self.keys):
+            named = key.rpartition("@")[0]
+            if counts[named] > 1:
+                found.setdefault(named, []).append(node)
+        return found
+
+    @cached_property
     def _spellings(self) -> Mapping[str, list[str]]:
         """Kind and name without regard to case, to the names that are recorded so."""
         found: dict[str, list[str]] = {}
@@ -76,6 +88,12 @@ class Known:
         named = f"{kind}:{name}"
         node = self._meant.get(named)
         return node if node is not None else self.nodes.get(self._aliases.get(named, ""))
+
+    def versions(self, kind: ArtifactKind, name: str) -> Sequence[int]:
+        """All nodes that bear a name."""
+        named = f"{kind}:{name}"
+        node = self._meant.get(named)
+        return [] if node is None else self._several.get(named, [node])
 
     def name_meant(self, kind: ArtifactKind, name: str) -> str | None:
         """The name of what is meant by a name: itself, or the name of what has it as an alias; None where there is nothing."""

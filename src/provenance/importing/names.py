@@ -5,7 +5,7 @@ differs by case only, as hubs take no notice of case. Of several such spellings,
 describes more than one, they are taken for what they look like, artifacts of their own, and that is told.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from provenance.artifacts import DEFAULT_VERSION, ArtifactKind, check_name
@@ -17,11 +17,17 @@ from provenance.relations import RULES
 
 
 class UnusableNameError(ContentError):
-    """A name that no recorded artifact can be meant by."""
+    """A name that means no artifact, or several.
 
-    def __init__(self, reason: str, detail: str) -> None:
+    Args:
+        reason: Why, one of few.
+        detail: What is particular about this one.
+        meant: The recorded artifacts that it may mean.
+    """
+
+    def __init__(self, reason: str, detail: str, meant: Sequence[int] = ()) -> None:
         super().__init__(f"{reason}: {detail}")
-        self.reason, self.detail = reason, detail
+        self.reason, self.detail, self.meant = reason, detail, meant
 
 
 class Names:
@@ -126,7 +132,8 @@ class Names:
         renamed = self._renamed[kind].get(name)
         node = self._known.meant(kind, name) if renamed is None else self.node(kind, renamed)
         if node == SEVERAL:
-            raise UnusableNameError("a name that several versions bear", f"{kind}:{name}")
+            versions = self._known.versions(kind, name)
+            raise UnusableNameError("a name that several versions bear", f"{kind}:{name}", versions)
         if node is None:
             standing = self._standing(kind, name)
             node = self._add(kind, name) if standing == name else self.node(kind, standing)
@@ -135,7 +142,11 @@ class Names:
         return node
 
     def _standing(self, kind: ArtifactKind, spelling: str) -> str:
-        """The spelling that stands for all that differ from one by case only."""
+        """The spelling that stands for all that differ from one by case only.
+
+        Raises:
+            UnusableNameError: Several are recorded.
+        """
         recorded = self._known.spellings(kind, spelling)
         variants = self._variants[kind].get(spelling, ())
         if not recorded and not variants:
@@ -147,9 +158,14 @@ class Names:
                 f"{listing} differ by case only, and are each described: taken for artifacts of their own"
             ] = None
             return spelling
+        if len(recorded) > 1:
+            listing = ", ".join(map(repr, sorted(recorded)))
+            self.clashes[f"{spelling!r} may mean any of {listing}, which differ by case only"] = None
+            meant = [node for one in recorded for node in self._known.versions(kind, one)]
+            raise UnusableNameError("a name that several bear in another case", f"{kind}:{spelling}", meant)
         if described and described[0] != spelling:
             return described[0]
-        return min(recorded or described or variants)
+        return recorded[0] if recorded else min(described or variants)
 
     def _add(self, kind: ArtifactKind, name: str) -> int:
         try:

@@ -12,14 +12,11 @@ from provenance.artifacts import Alias, Artifact, ArtifactId, ArtifactKind
 from provenance.fact_text import read_id
 from provenance.facts import Fact
 from provenance.importing.report import Outcome
-from provenance.interop.graph import legible
 from provenance.references import PLAIN
 from provenance.relations import DeclaredBy, Relation, RelationKind, Unresolved
 
 PLACEHOLDER: Mapping[str, str] = {"placeholder": "named by others, described by nobody"}
 """Metadata of an artifact of which an import knows nothing but its name."""
-
-_LONGEST_NAME = 200  # characters of what stands in a gap
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +79,7 @@ class Plan:
 
     def gap(self, child: int, kind: RelationKind, name: str, reason: str) -> Unresolved:
         """A parent of a child that can't be recorded."""
-        return Unresolved(child=self.id(child), kind=kind, name=legible(name[:_LONGEST_NAME]), reason=reason)
+        return Unresolved(child=self.id(child), kind=kind, name=name, reason=reason)
 
     @property
     def size(self) -> int:

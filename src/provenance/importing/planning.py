@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from provenance.artifacts import ArtifactKind
 from provenance.importing.circles import Arrow, lay_in_order
-from provenance.importing.known import Known
+from provenance.importing.known import SEVERAL, Known
 from provenance.importing.names import Names, UnusableNameError
 from provenance.importing.plan import KNOWN, REPEATED, Fate, Plan
 from provenance.importing.report import Outcome
-from provenance.interop.graph import ForeignGraph
+from provenance.interop.graph import Edge, ForeignGraph, Missing, legible
 from provenance.references import PLAIN
 from provenance.relations import RULES, WEIGHT_KINDS, RelationKind
 
@@ -21,6 +21,7 @@ ONE_OF_A_MERGE = "as a merge has two or more parents, and one is named"
 
 _MERGED = RelationKind.MERGED_FROM
 _NOBODY = -1
+_LONGEST_NAME = 200  # characters of what stands in a gap
 
 
 def plan_import(graph: ForeignGraph, known: Known, renames: Mapping[str, str]) -> Plan:
@@ -88,15 +89,12 @@ class _Planner:
             try:
                 child = self._names.node(rule.child, edge.child)
             except UnusableNameError as error:
-                plan.edge_fates[row] = Fate(Outcome.SKIPPED, error.reason, error.detail)
+                plan.edge_fates[row] = self._of_no_child(edge, error)
                 continue
             plan.described.setdefault(child, {})
             self._children[row] = child
             try:
-                if rule.parent is ArtifactKind.TEACHER:
-                    parent = self._teacher(edge.parent)
-                else:
-                    parent = self._names.node(rule.parent, edge.parent)
+                parent = self._parent(edge)
             except UnusableNameError as error:
                 self._leave_out(row, error.reason, error.detail)
                 continue
@@ -109,6 +107,34 @@ class _Planner:
             elif child < plan.known:
                 self._compare(row)
             seen.add(key)
+
+    def _parent(self, edge: Edge) -> int:
+        """The node of an edge's parent.
+
+        Raises:
+            UnusableNameError: Its name means none, or several.
+        """
+        kind = RULES[edge.kind].parent
+        return (
+            self._teacher(edge.parent)
+            if kind is ArtifactKind.TEACHER
+            else self._names.node(kind, edge.parent)
+        )
+
+    def _of_no_child(self, row: Edge | Missing, error: UnusableNameError) -> Fate:
+        """What becomes of a row whose child's name means none, or several: these all have a gap, as it may be told of any."""
+        if not error.meant:
+            return Fate(Outcome.SKIPPED, error.reason, error.detail)
+        fate = Fate(Outcome.UNRESOLVED, f"which is told of {error.reason}", error.detail)
+        try:
+            parent = self._parent(row) if isinstance(row, Edge) else _NOBODY
+        except UnusableNameError:
+            parent = _NOBODY
+        above = self._known.above
+        lacking = [child for child in error.meant if (parent, row.kind) not in above.get(child, ())]
+        for child in lacking:
+            self._add_gap(child, row.kind, self._told_name(row, parent), fate)
+        return fate if lacking else KNOWN
 
     def _compare(self, row: int) -> None:
         """Drops an edge of a recorded child that is recorded, too, or contradicts what is."""
@@ -125,12 +151,12 @@ class _Planner:
             try:
                 child = self._names.node(RULES[one.kind].child, one.child)
             except UnusableNameError as error:
-                self._plan.missing_fates[row] = Fate(Outcome.SKIPPED, error.reason, error.detail)
+                self._plan.missing_fates[row] = self._of_no_child(one, error)
                 continue
             self._plan.described.setdefault(child, {})
             fate = Fate(Outcome.UNRESOLVED, one.reason, one.detail)
             self._plan.missing_fates[row] = fate
-            self._add_gap(child, one.kind, one.parent, fate)
+            self._add_gap(child, one.kind, self._told_name(one, _NOBODY), fate)
 
     def _teacher(self, name: str) -> int:
         """The teacher that a name means: itself, or the plain teacher of the model that bears it.
@@ -155,20 +181,26 @@ class _Planner:
         is_model = (
             names.is_described(ArtifactKind.MODEL, name) or known.meant(ArtifactKind.MODEL, name) is not None
         )
-        is_teacher = names.is_described(ArtifactKind.TEACHER, name) or (
-            recorded is not None and (not is_model or known.teachers.get(names.ids[recorded]) != PLAIN)
-        )
-        if is_teacher and is_model:
-            raise UnusableNameError(OTHER_TEACHER, name)
-        if is_teacher:
+        if not is_model and (recorded is not None or names.is_described(ArtifactKind.TEACHER, name)):
             return names.node(ArtifactKind.TEACHER, name)
         model = names.node(ArtifactKind.MODEL, name)
-        teacher = names.exact(f"{ArtifactKind.TEACHER}:{names.ids[model].partition(':')[2]}")
-        if teacher < self._plan.known and known.teachers.get(names.ids[teacher]) != PLAIN:
+        if names.is_described(ArtifactKind.TEACHER, name) or not (
+            recorded is None or self._is_plain(recorded, model)
+        ):
             raise UnusableNameError(OTHER_TEACHER, name)
+        teacher = names.exact(f"{ArtifactKind.TEACHER}:{names.ids[model].partition(':')[2]}")
         if teacher >= self._plan.known:
             self._embodied[teacher] = model
+        elif not self._is_plain(teacher, model):
+            raise UnusableNameError(OTHER_TEACHER, name)
         return teacher
+
+    def _is_plain(self, teacher: int, model: int) -> bool:
+        """Whether a recorded teacher is a model as it is: that one and no other, with nothing added."""
+        if teacher == SEVERAL or self._known.teachers.get(self._names.ids[teacher]) != PLAIN:
+            return False
+        above = self._known.above.get(teacher, ())
+        return {parent for parent, kind in above if kind is RelationKind.EMBODIED_BY} == {model}
 
     def _settle_weights(self) -> None:
         """Sees to it that every model has one set of starting weights."""
@@ -267,10 +299,17 @@ class _Planner:
                 self._add_gap(child, _MERGED, "(others)", Fate(Outcome.UNRESOLVED, ONE_OF_A_MERGE))
 
     def _leave_out(self, row: int, reason: str, detail: str = "") -> None:
-        """Makes of an edge a gap in its child's ancestry."""
+        """Makes of an edge a gap in its child's ancestry, with the identity of the parent where that is known."""
         fate = Fate(Outcome.UNRESOLVED, reason, detail)
-        self._add_gap(self._children[row], self._kinds[row], self._graph.edges[row].parent, fate)
+        name = self._told_name(self._graph.edges[row], self._parents[row])
+        self._add_gap(self._children[row], self._kinds[row], name, fate)
         self._drop(row, fate)
+
+    def _told_name(self, row: Edge | Missing, parent: int) -> str:
+        """A parent as a gap names it: by name and version, so that this very artifact answers it; what is none, as it is written."""
+        if parent == _NOBODY:
+            return legible(row.parent[:_LONGEST_NAME])
+        return self._names.ids[parent].partition(":")[2]
 
     def _drop(self, row: int, fate: Fate) -> None:
         self._plan.edge_fates[row] = fate
