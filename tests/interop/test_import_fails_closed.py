@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from import_fixtures import aliases, edges, imported, missed, names, told
+from import_fixtures import aliases, edges, imported, missed, names, told, written
 from provenance import Registry
 from provenance.importing import Outcome
 from provenance.relations import RelationKind
@@ -119,3 +119,17 @@ def test_a_version_that_has_the_relation_already_lacks_nothing(rooted: Registry,
     imported(rooted, edges(folder, "st trained_on poems"))
     assert missed(rooted) == set()
     assert all(one.passed for one in rooted.check(["st@2", "st@3"]))
+
+
+def test_where_card_and_hub_name_other_parents_each_is_a_relation_or_a_gap(
+    rooted: Registry, folder: Path
+) -> None:
+    path = written(
+        folder / "models.jsonl",
+        '{"id": "m", "cardData": {"base_model": "root", "base_model_relation": "finetune", "datasets": ["poems"]}, '
+        '"baseModels": {"relation": "finetune", "models": [{"id": "owl"}]}, "tags": ["dataset:noise"]}',
+    )
+    imported(rooted, path, form="huggingface")
+    assert told(rooted) == {"m finetuned_from owl", "m trained_on poems", "m trained_on noise"}
+    reason = "which would be a second set of starting weights, beside finetuned_from model:owl@1"
+    assert missed(rooted) == {f"m finetuned_from root@1: {reason}"}

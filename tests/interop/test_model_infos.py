@@ -53,6 +53,29 @@ def edges(graph: ForeignGraph) -> list[str]:
         ({"cardData": {"datasets": ["d/one", "d/two"]}}, ["m trained_on d/one", "m trained_on d/two"]),
         ({"cardData": {"datasets": "d/one"}}, ["m trained_on d/one"]),
         ({"tags": ["dataset:d/one"]}, ["m trained_on d/one"]),
+        (
+            {"cardData": {"datasets": ["d/one", "d/two"]}, "tags": ["dataset:d/three", "dataset:D/One"]},
+            ["m trained_on d/one", "m trained_on d/two", "m trained_on d/three"],
+        ),
+        (
+            {
+                "cardData": {"base_model": "o/base"},
+                "baseModels": {"relation": "finetune", "models": [{"id": "o/other"}]},
+                "tags": ["base_model:o/third", "base_model:adapter:O/Base"],
+            },
+            ["m finetuned_from o/base ?", "m finetuned_from o/other", "m merged_from o/third ?"],
+        ),
+        (
+            {
+                "cardData": {"base_model": ["o/a", "o/b"]},
+                "baseModels": {"relation": "merge", "models": [{"id": "o/a"}, {"id": "o/c"}]},
+            },
+            ["m merged_from o/a", "m merged_from o/b ?", "m merged_from o/c"],
+        ),
+        (
+            {"cardData": {"base_model": "https://huggingface.co/o/base"}, "tags": ["base_model:o/base"]},
+            ["m finetuned_from o/base ?"],
+        ),
         ({}, []),
         ({"cardData": None, "tags": None}, []),
         ({"cardData": "text", "tags": "text"}, []),

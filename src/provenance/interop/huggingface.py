@@ -8,12 +8,15 @@ Fields that are read, of an info ``{"id": ..., "cardData": {...}, "tags": [...],
   them, by the relation stated or inferred from the files.
 - ``cardData.datasets`` and tags ``dataset:NAME``: what it was trained on.
 - `_DESCRIBING`: what else is kept of it.
+
+Whatever one of them names is a parent, though the others name none or another; the first that states a relation to it is heeded.
+Where they disagree on the one base model, that is for the plan of the import to settle as a second set of starting weights.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 from provenance.artifacts import ArtifactKind
 from provenance.errors import ContentError
@@ -52,6 +55,24 @@ def read_model_infos(path: Path) -> Iterator[Row]:
         yield from _Info(info, name, file, line).parents()
 
 
+_Said: TypeAlias = tuple[Any, RelationKind | None]
+"""What stands in the place of a base model's name, and the relation where it is stated."""
+
+
+class _Base(NamedTuple):
+    """A base model, once.
+
+    Args:
+        value: What stands in the place of its name, where it was first named.
+        kind: The relation to it.
+        stated: Whether anybody says so.
+    """
+
+    value: Any
+    kind: RelationKind
+    stated: bool
+
+
 class _Info:
     """One model info.
 
@@ -70,16 +91,23 @@ class _Info:
 
     def parents(self) -> Iterator[Row]:
         """The parents that it names."""
-        hub, gathered = self._by_hub()
-        bases = _distinct(_listed(self._card.get("base_model")) or hub)
-        stated = _relation(self._card.get("base_model_relation")) or gathered
-        kind = stated or self._by_tag()
-        if len(bases) > 1 and kind.rule.only_parent:
-            # Several sets of weights can only have been merged, whatever the card calls it: so a card is read everywhere.
-            stated, kind = None, RelationKind.MERGED_FROM
-        for base in bases:
-            yield self._parent(kind, base, stated=stated is not None)
-        for dataset in _distinct(_listed(self._card.get("datasets")) or self._tagged(_DATASET_TAG)):
+        found: dict[str, _Base] = {}
+        for said in (self._by_card(), self._by_hub(), self._by_tags()):
+            several = len({_folded(value) for value, _ in said}) > 1
+            for value, relation in said:
+                base = _Base(value, relation or self._most_likely(), relation is not None)
+                if several and base.kind.rule.only_parent:
+                    # Several sets of weights can only have been merged, whatever the card calls it: so a card is read everywhere.
+                    base = _Base(value, RelationKind.MERGED_FROM, stated=False)
+                before = found.setdefault(_folded(value), base)
+                if base.stated and not before.stated:
+                    found[_folded(value)] = base._replace(value=before.value)
+        for base in found.values():
+            yield self._parent(base.kind, base.value, stated=base.stated)
+        datasets: dict[str, Any] = {}
+        for value in (*_listed(self._card.get("datasets")), *self._tagged(_DATASET_TAG)):
+            datasets.setdefault(_folded(value), value)
+        for dataset in datasets.values():
             yield self._parent(RelationKind.TRAINED_ON, dataset, stated=True)
 
     def _parent(self, kind: RelationKind, value: Any, *, stated: bool) -> Row:  # noqa: ANN401 - any JSON value
@@ -90,20 +118,25 @@ class _Info:
             told = value if isinstance(value, str) else json.dumps(value)
             return Missing(self._name, kind, told, NO_NAME, error.message, file, line)
 
-    def _by_hub(self) -> tuple[Sequence[Any], RelationKind | None]:
-        """The base models that the hub gathered, and their relation."""
-        found = self._info.get("baseModels")
-        if isinstance(found, Mapping) and (models := _listed(found.get("models"))):
-            names = [one.get("id") if isinstance(one, Mapping) else one for one in models]
-            return names, _relation(found.get("relation"))
-        names, kind = [], None
-        for tag in self._tagged(_BASE_TAG):
-            word, separator, name = tag.partition(":")
-            kind = kind or (_relation(word) if separator else None)
-            names.append(name if separator and _relation(word) else tag)
-        return names, kind
+    def _by_card(self) -> list[_Said]:
+        """The base models that the card's author named, each with the relation where it is stated."""
+        relation = _relation(self._card.get("base_model_relation"))
+        return [(value, relation) for value in _listed(self._card.get("base_model"))]
 
-    def _by_tag(self) -> RelationKind:
+    def _by_hub(self) -> list[_Said]:
+        """The same of those that the hub gathered."""
+        found = self._info.get("baseModels")
+        if not isinstance(found, Mapping):
+            return []
+        relation, models = _relation(found.get("relation")), _listed(found.get("models"))
+        return [(one.get("id") if isinstance(one, Mapping) else one, relation) for one in models]
+
+    def _by_tags(self) -> list[_Said]:
+        """The same of those that tags name."""
+        split = [(tag, *tag.partition(":")) for tag in self._tagged(_BASE_TAG)]
+        return [(name, _relation(word)) if _relation(word) else (tag, None) for tag, word, _, name in split]
+
+    def _most_likely(self) -> RelationKind:
         """What naming a base model most likely means where nobody says."""
         words = {self._info.get("library_name"), *self._tags}
         return next((kind for tag, kind in _BY_TAG.items() if tag in words), RelationKind.FINETUNED_FROM)
@@ -135,6 +168,9 @@ def _listed(value: Any) -> Sequence[Any]:  # noqa: ANN401 - any JSON value
     return value if isinstance(value, list) else (value,)
 
 
-def _distinct(values: Sequence[Any]) -> list[Any]:
-    """Values without those that say the same again; hubs take no notice of case."""
-    return list({str(value).lower(): value for value in reversed(values)}.values())[::-1]
+def _folded(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """What is alike in values that name the same; hubs take no notice of case."""
+    try:
+        return ancestor_name(value).lower()
+    except ContentError:
+        return str(value).lower()
