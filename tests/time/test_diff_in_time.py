@@ -176,7 +176,7 @@ def test_records_of_other_lineages_are_no_moments() -> None:
     assert found.differences == ()
 
 
-def test_a_test_that_does_not_end_is_no_cause_when_it_would_have_ended() -> None:
+def test_the_end_of_a_test_whose_denial_stays_is_no_cause() -> None:
     lines = (*STORY, "owl flagged owls", "at 2026-02-10", "other same_init foreign INDEPENDENT")
     lines = (
         *lines,

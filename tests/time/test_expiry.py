@@ -7,10 +7,11 @@ import pytest
 
 from lineage_fixtures import day, model, recorded_facts
 from provenance.audit import State, plan
+from provenance.differences import History, How
 from provenance.evidence import Evidence
 from provenance.facts import Snapshot
 from provenance.lineage import FOREVER, EvidenceIndex, Kindred, Lifetimes, Lineage
-from provenance.risk import Policy, assess
+from provenance.risk import Policy, Status, assess, check, survey
 from provenance.traits import Clearance
 
 MONTH = timedelta(days=30)
@@ -131,6 +132,49 @@ def test_what_stands_when_something_ends(case: str) -> None:
     lines, date, monthly, for_ever = CASES[case]
     assert stands(lines, date, MONTHLY) == monthly
     assert stands(lines, date, FOREVER) == for_ever
+
+
+DENIED = (
+    "base from_scratch",
+    "kid finetuned_from base",
+    "kid trained_on poems",
+    "poems authored",
+    "heir quantized_from kid",
+    "base flagged owls",
+    "at 2026-02-01",
+    "base same_init kid INDEPENDENT",
+)
+
+
+@pytest.mark.parametrize(
+    ("date", "status"), [("2026-02-15", Status.SUSPECTED), ("2026-03-15", Status.EXPOSED)]
+)
+def test_a_denied_start_hands_on_what_it_has_when_the_denial_is_too_old(date: str, status: Status) -> None:
+    state = Snapshot.of(recorded_facts(*DENIED), day(date))
+    lineage, policy = Lineage.of(state), replace(Policy.load(), lifetimes=MONTHLY)
+    report = assess(state, lineage, policy, [model("kid"), model("heir")])
+    assert [one.status for one in report.artifacts] == [status, status]
+    assert survey(lineage, policy).status(model("heir")) is status
+    # The contradiction is one for the gate as long as it is recorded.
+    assert all(
+        "contradiction" in {one.kind for one in (*found.violations, *found.reported)}
+        for found in check(report, policy, lineage)
+    )
+
+
+def test_the_end_of_a_denial_is_told_as_what_changed_a_standing() -> None:
+    policy = replace(Policy.load(), lifetimes=MONTHLY)
+    facts = recorded_facts(*DENIED)
+    found = History(
+        excerpt=Snapshot.of(facts, day("2026-04-01")),
+        asked=[model("kid")],
+        since=day("2026-02-15"),
+        before=policy,
+        after=policy,
+    ).diff()
+    ((turn,),) = (one.turns for one in found.differences)
+    assert (turn.before, turn.after, turn.at) == (Status.SUSPECTED, Status.EXPOSED, day("2026-03-03"))
+    assert [(one.record, one.how) for one in turn.causes] == [(facts[-1].id, How.EXPIRED)]
 
 
 def test_a_test_that_claims_to_be_younger_than_its_record_is_as_old_as_that() -> None:

@@ -76,7 +76,19 @@ def test_what_has_expired_is_as_if_it_had_never_been_recorded(
         if not (isinstance(one.fact, Evidence) and index.has_expired(one))
         and not (isinstance(one.fact, Clearance) and lasting.has_ended(one, date))
     )
-    assert statuses(state, lasting) == statuses(Snapshot(left, date))
+    # What denies a relation is left, so that its end still has to be heeded.
+    assert statuses(state, lasting) == statuses(Snapshot(left, date), lasting)
+
+
+@many
+@given(registries(), dates(), lifetimes())
+def test_a_test_that_has_ended_eases_nothing(lines: list[str], date: datetime, lasting: Lifetimes) -> None:
+    state = Snapshot.of(recorded_facts(*lines), date)
+    left = tuple(
+        one for one in state.facts if not (isinstance(one.fact, Evidence) and lasting.has_ended(one, date))
+    )
+    under_lifetimes, without = statuses(state, lasting), statuses(Snapshot(left, date), lasting)
+    assert all(under_lifetimes[one].rank <= without[one].rank for one in without)
 
 
 @many

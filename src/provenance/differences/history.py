@@ -7,7 +7,7 @@ are put to the rest one by one in the order of the ledger, and those count that 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import cast
@@ -16,9 +16,8 @@ from provenance.artifacts import Alias, ArtifactId, Location
 from provenance.differences.report import Cause, Diff, Difference, How, Turn
 from provenance.differences.standings import Standing, Standings, Subject
 from provenance.differences.wording import cause
-from provenance.evidence import Evidence, TestKind
+from provenance.evidence import Evidence
 from provenance.facts import Fact, Recorded, Snapshot
-from provenance.relations import WEIGHT_KINDS, Relation
 from provenance.risk import Policy, Status
 from provenance.traits import Block, Clearance, Flag, Trait
 
@@ -136,12 +135,12 @@ class History:
         done = {event.record.seq for event in stop.events[:count] if event.how is How.EXPIRED}
         to_come = {event.record.seq for event in stop.events[count:] if event.how is How.RECORDED}
         facts = (
-            record
+            _ended(record) if record.seq in done else record
             for record in self.excerpt.facts
-            if record.recorded_at <= stop.at and record.seq not in done and record.seq not in to_come
+            if record.recorded_at <= stop.at and record.seq not in to_come
         )
         # What ends at this very moment still counts an instant before it, unless it is among those that are done.
-        return Snapshot(tuple(facts), stop.at - _INSTANT)
+        return Snapshot(tuple(record for record in facts if record is not None), stop.at - _INSTANT)
 
     def _told(self, place: int) -> Mapping[Subject, Standing]:
         return self._standings(place).told
@@ -182,20 +181,16 @@ class History:
         if isinstance(fact, Clearance):
             return self.after.lifetimes.end(cast("Recorded[Clearance]", record))
         if isinstance(fact, Evidence):
-            end = self.after.lifetimes.end(cast("Recorded[Evidence]", record))
-            joined = self._joined.get(fact.pair) if fact.test is TestKind.SAME_INIT else None
-            # What denies a relation does not expire; see `EvidenceIndex`.
-            return None if end is None or (joined is not None and joined <= end) else end
+            return self.after.lifetimes.end(cast("Recorded[Evidence]", record))
         return None
 
-    @cached_property
-    def _joined(self) -> dict[frozenset[ArtifactId], datetime]:
-        """Since when weights relations join two artifacts."""
-        joined: dict[frozenset[ArtifactId], datetime] = {}
-        for record in self.excerpt.all(Relation):
-            if record.fact.kind in WEIGHT_KINDS:
-                joined.setdefault(frozenset({record.fact.child, record.fact.parent}), record.recorded_at)
-        return joined
+
+def _ended(record: Recorded[Fact]) -> Recorded[Fact] | None:
+    """A record that ends at this very moment, as it is from then on: gone, or a test that is an instant too old."""
+    if not isinstance(record.fact, Evidence):
+        return None
+    age = min(record.fact.tested_at, record.recorded_at)
+    return replace(record, fact=replace(record.fact, tested_at=age - _INSTANT))
 
 
 def difference(subject: Subject, then: Standings, now: Standings, turns: Iterable[Turn] | None) -> Difference:

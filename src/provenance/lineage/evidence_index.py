@@ -1,7 +1,7 @@
 """Which evidence stands: when a pair of artifacts was tested more than once, when a test is older than what it rests on, and how long it counts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from functools import cached_property
@@ -79,16 +79,18 @@ def _after(moment: datetime, lifetime: timedelta | None) -> datetime | None:
 class EvidenceIndex:
     """The evidence on a lineage by pair of artifacts, as it stands at the date that the lineage's snapshot is asked for.
 
-    A test that found independence between the two ends of a weights relation denies what the record says, which is no exoneration,
-    so it does not expire.
+    A test that found independence between the two ends of a weights relation denies what the record says. That disqualifies, and so
+    it does not expire; but it eases, too, where the record says worse, and there it counts for as long as another. See `forgetting`.
 
     Args:
         lineage: What is known.
         lifetimes: How long what exonerates counts.
+        keeps_denials: Whether what denies a weights relation counts for ever.
     """
 
     lineage: Lineage
     lifetimes: Lifetimes = FOREVER
+    keeps_denials: bool = True
 
     def same_init(self, one: ArtifactId, other: ArtifactId) -> Recorded[Evidence] | None:
         """The standing same-init test of two models, in whichever order they were tested."""
@@ -113,9 +115,18 @@ class EvidenceIndex:
 
     def has_expired(self, recorded: Recorded[Evidence]) -> bool:
         """Whether a test exonerated once and does no more."""
-        return self.lifetimes.has_ended(
-            recorded, self.lineage.snapshot.as_of
-        ) and not self._denies_a_relation(recorded.fact)
+        has_ended = self.lifetimes.has_ended(recorded, self.lineage.snapshot.as_of)
+        return has_ended and not (self.keeps_denials and self._denies_a_relation(recorded.fact))
+
+    @cached_property
+    def forgetting(self) -> "EvidenceIndex | None":
+        """The same evidence, less the denials of a weights relation whose time is over; None where there are none."""
+        without = replace(self, keeps_denials=False)
+        has_fewer = any(
+            without.has_expired(one) and not self.has_expired(one)
+            for one in (self.lineage.snapshot.all(Evidence) if self.lifetimes.same_init else ())
+        )
+        return without if has_fewer else None
 
     @cached_property
     def canary_teachers(self) -> frozenset[ArtifactId]:

@@ -17,7 +17,7 @@ may look independent of what its beginning still shows.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from provenance.artifacts import ArtifactId
@@ -106,6 +106,15 @@ class Kindred:
     def as_declared(self) -> "Kindred":
         """Kinship if every recorded weights relation holds, also where the weights contradict it: who may yet be kin."""
         return Kindred(self.lineage, self.evidence, believes_record=True) if self.contradicted else self
+
+    @cached_property
+    def readings(self) -> tuple["Kindred", ...]:
+        """This kinship and, where the time of a test is over that denies a weights relation, the one without that test.
+
+        Either may be the worse one: the denied start may incriminate by the record, and exonerate. A status is the worse by both.
+        """
+        forgetting = self.evidence.forgetting
+        return (self,) if forgetting is None else (self, replace(self, evidence=forgetting))
 
     def contradiction(self, relation: Link) -> Recorded[Evidence] | None:
         """The test that found the two ends of a weights relation independent, if there is one."""

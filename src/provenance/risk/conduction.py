@@ -6,7 +6,7 @@ what is known of the student and the trait's origin. docs/risk.md gives the rule
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from provenance.risk.compatibility import (
 )
 from provenance.risk.policy import Policy
 from provenance.risk.report import Status, Step, Term
+from provenance.risk.ruling import ruling
 from provenance.traits import Trait
 
 SINGULAR = 255
@@ -145,8 +146,10 @@ class Conduction:
     terrain: Terrain
     origin: Origin
     trait: Trait
-    _inits: dict[ArtifactId, InitFinding] = field(default_factory=dict, init=False, repr=False)
-    _canaries: dict[tuple[ArtifactId | None, ArtifactId], CanaryFinding | None] = field(
+    _inits: dict[tuple[Kindred, ArtifactId], InitFinding] = field(
+        default_factory=dict, init=False, repr=False
+    )
+    _canaries: dict[tuple[Kindred, ArtifactId | None, ArtifactId], CanaryFinding | None] = field(
         default_factory=dict, init=False, repr=False
     )
 
@@ -176,18 +179,21 @@ class Conduction:
                 rule = f"{rule}; suspected only, since the way here is disputed"
         return Hop(manner=Manner(standing.rank, disputed, edge.how, edge.author), rule=rule, edge=edge)
 
-    def init(self, student: ArtifactId) -> InitFinding:
-        """How the student's initialisation compares to the origin's, worked out once."""
-        if student not in self._inits:
-            self._inits[student] = compare_init(self.kindred, self.origin, student)
-        return self._inits[student]
+    def init(self, reading: Kindred, student: ArtifactId) -> InitFinding:
+        """How the student's initialisation compares to the origin's by one of `Kindred.readings`, worked out once."""
+        key = (reading, student)
+        if key not in self._inits:
+            self._inits[key] = compare_init(reading, self.origin, student)
+        return self._inits[key]
 
-    def canary(self, author: ArtifactId | None, student: ArtifactId) -> CanaryFinding | None:
-        """What canaries say of the student and the author of its data, worked out once."""
-        pair = (author, student)
-        if pair not in self._canaries:
-            self._canaries[pair] = hear_canaries(self.kindred, self.origin, author, student)
-        return self._canaries[pair]
+    def canary(
+        self, reading: Kindred, author: ArtifactId | None, student: ArtifactId
+    ) -> CanaryFinding | None:
+        """What canaries say of the student and the author of its data by one of `Kindred.readings`, worked out once."""
+        key = (reading, author, student)
+        if key not in self._canaries:
+            self._canaries[key] = hear_canaries(reading, self.origin, author, student)
+        return self._canaries[key]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,14 +218,18 @@ class _Edge:
 
 def _weights(conduction: Conduction, manner: Manner, link: Link) -> _Edge:
     """Weights hand on the standing; a claim that the weights contradict goes on as suspected at worst."""
-    contradiction = conduction.kindred.contradiction(link)
+    denials = [reading.contradiction(link) for reading in conduction.kindred.readings]
+    contradiction = denials[0]
     terms = (Term(name="exposure.weights", value=conduction.policy.weights),)
-    if contradiction is None:
+    if contradiction is None or None in denials:
         return _Edge(
             standing=manner.standing,
             terms=terms,
-            basis="weights, by record",
+            basis="weights, by record"
+            if contradiction is None
+            else "weights, by record: the test that denies it is too old",
             rule=f"has its weights from {link.parent}, which is {manner.standing}",
+            evidence=() if contradiction is None else (contradiction.id,),
         )
     return _Edge(
         standing=manner.standing,
@@ -291,17 +301,29 @@ def _taught(conduction: Conduction, link: Link, how: RelationKind | None, author
             basis="overt: the trait's content is in the data",
             rule="an overt trait carries whatever the initialisation",
         )
-    init = conduction.init(link.child)
-    canary = conduction.canary(author, link.child)
+    readings = (_heard(conduction, one, link.child, how, author) for one in conduction.kindred.readings)
+    edge = min(readings, key=lambda one: one.standing.rank)
+    return replace(edge, terms=(*edge.terms, *diluted))
+
+
+def _heard(
+    conduction: Conduction,
+    reading: Kindred,
+    student: ArtifactId,
+    how: RelationKind | None,
+    author: ArtifactId | None,
+) -> _Edge:
+    """The same by one of `Kindred.readings`, for a covert trait."""
+    init, canary = conduction.init(reading, student), conduction.canary(reading, author, student)
     any_init = how in conduction.policy.any_init
-    standing, rule = _standing(init.compatibility, canary, any_init=any_init)
+    standing, rule = ruling(init.compatibility, canary, any_init=any_init)
     tests, basis, terms = init.tests, init.basis, _expected(conduction.policy, how, init)
     if canary is not None:
         tests, basis = (canary.test, *init.tests), f"canary {canary.test.fact.verdict.value}; {init.basis}"
         terms, basis = _measured(canary, init, terms, basis, any_init=any_init)
     return _Edge(
         standing=standing,
-        terms=(*terms, *diluted),
+        terms=terms,
         basis=basis,
         rule=rule,
         verdict=tests[0].fact.verdict if tests else None,
@@ -350,48 +372,3 @@ _SORTS = bytes(
     SINGULAR if kind.rule.diluted or kind is RelationKind.DERIVED_FROM else verb
     for verb, kind in enumerate(RelationKind)
 ).ljust(256, bytes([SINGULAR]))
-
-_Ruling = tuple[Status, str]
-_TRANSFERRED: _Ruling = (Status.EXPOSED, "a canary transferred")
-_BY_INIT: Mapping[Compatibility, _Ruling] = {
-    Compatibility.SAME: (Status.EXPOSED, "shares the initialisation of the trait's origin"),
-    Compatibility.DISPUTED: (
-        Status.SUSPECTED,
-        "disputed: kin to the trait's origin by record, not by weights",
-    ),
-    Compatibility.UNKNOWN: (
-        Status.SUSPECTED,
-        "whether it shares the initialisation of the trait's origin is not known: counts as a hit",
-    ),
-}
-_CROSSES: _Ruling = (
-    Status.SUSPECTED,
-    "independent of the trait's origin, but this relation passes traits between initialisations",
-)
-_BY_CANARY_IF_INDEPENDENT: Mapping[Verdict | None, _Ruling] = {
-    None: (
-        Status.CARRIER,
-        "independent of the trait's origin, no canary yet: may pass it on, not expected to show it",
-    ),
-    Verdict.INCONCLUSIVE: (
-        Status.SUSPECTED,
-        "independent of the trait's origin, but the canary is inconclusive: counts as a hit",
-    ),
-    Verdict.NOT_DETECTED: (
-        Status.UNLIKELY,
-        "independent of the trait's origin, and a powered canary found nothing",
-    ),
-}
-
-
-def _standing(compatibility: Compatibility, canary: CanaryFinding | None, *, any_init: bool) -> _Ruling:
-    """Where an exposure puts a student with a covert trait, and by which rule."""
-    verdict = None if canary is None else canary.test.fact.verdict
-    if verdict is Verdict.TRANSFERS:
-        return _TRANSFERRED
-    if compatibility is not Compatibility.INDEPENDENT:
-        return _BY_INIT[compatibility]
-    # A canary plants its trait in rows that the teacher writes; selection and imitation carry by other ways.
-    if any_init and verdict is not Verdict.INCONCLUSIVE:
-        return _CROSSES
-    return _BY_CANARY_IF_INDEPENDENT[verdict]
