@@ -10,9 +10,11 @@ import click
 
 from provenance.errors import UsageError
 from provenance.evidence import TestKind
+from provenance_cli.listing import COUNT
 from provenance_cli.options import as_of_option, json_option, open_registry, registry_options
 from provenance_cli.output import (
     as_data,
+    counted,
     note,
     print_json,
     print_table,
@@ -58,6 +60,7 @@ _MINUTE = 60.0
 @click.option("--retry", is_flag=True, help="Test again what came to no conclusion.")
 @click.option("--redo", is_flag=True, help="Test again what was tested by an older version of a method.")
 @click.option("--dry-run", is_flag=True, help="Only list the tests that are owed.")
+@click.option("--limit", metavar="N", type=COUNT, help="With --dry-run: list no more than the first N.")
 @registry_options
 @as_of_option
 @json_option
@@ -74,6 +77,7 @@ def audit(
     retry: bool,
     redo: bool,
     dry_run: bool,
+    limit: int | None,
     registry: str | None,
     actor: str | None,
     as_of: datetime | None,
@@ -91,6 +95,8 @@ def audit(
 
     if as_of is not None and not dry_run:
         raise UsageError("tests run now: --as-of goes with --dry-run, which lists what was owed")
+    if limit is not None and not dry_run:
+        raise UsageError("--limit says how many --dry-run lists; --max-jobs says how many tests to run")
     means = Means(jobs=jobs, cluster=cluster, max_minutes=max_minutes, max_jobs=max_jobs)
     kind = TestKind(only) if only else None
     with open_registry(registry, actor) as opened:
@@ -98,7 +104,7 @@ def audit(
             _catch_up(opened)
         tasks = opened.audit_plan(refs or None, only=kind, retry=retry, redo=redo, as_of=as_of)
         if dry_run:
-            _print_tasks(tasks, as_json=as_json)
+            _print_tasks(tasks, limit, as_json=as_json)
             return
         report = _run(opened, tasks, seeds=seeds, settings=settings, means=means, screens=screen)
     if as_json:
@@ -160,13 +166,16 @@ def _run(
     return report
 
 
-def _print_tasks(tasks: "Sequence[Task]", *, as_json: bool) -> None:
+def _print_tasks(tasks: "Sequence[Task]", limit: int | None, *, as_json: bool) -> None:
+    listed = tasks[:limit]
+    if len(listed) < len(tasks):
+        note(f"{counted(len(tasks), 'test')} owed, {len(tasks) - len(listed)} more than are shown")
     if as_json:
-        print_json([as_data(task) for task in tasks])
+        print_json([as_data(task) for task in listed])
         return
     print_table(
         ("test", "of", "and", "evidence", "at stake", "because"),
-        [(one.test, one.parent, one.child, one.state, _at_stake(one.stake), one.because) for one in tasks],
+        [(one.test, one.parent, one.child, one.state, _at_stake(one.stake), one.because) for one in listed],
     )
 
 

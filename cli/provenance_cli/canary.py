@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from provenance.errors import OutputError, UsageError
+from provenance.errors import OutputError
 from provenance.evidence import Verdict
 from provenance_cli.options import as_reference, json_option, open_registry, path_at, registry_options
 from provenance_cli.output import (
@@ -170,7 +170,8 @@ def matrix(
         note(f"{cell.teacher} -> {cell.student_base}: {cell.verdict.value}: {cell.reason}")
         cells.append(cell)
         if csv_file:
-            _write(Path(csv_file), to_csv(cells))
+            with report_file(csv_file) as file:
+                file.write(to_csv(cells))
 
     seats = {word: _seat(word, registry, actor) for word in dict.fromkeys((*models, *bases))}
     found = run_matrix(

@@ -12,7 +12,9 @@ from provenance_cli.options import (
     key_values,
     kinds_option,
     open_registry,
+    policy_option,
     read_kinds,
+    read_policy,
     read_statuses,
     registry_options,
 )
@@ -65,6 +67,7 @@ _ARTIFACTS: "Columns[Recorded[Artifact]]" = Columns(
     "--status", "statuses", multiple=True, metavar="S", help="Only of this status by inherited risk."
 )
 @listing_options
+@policy_option
 @registry_options
 @as_of_option
 def ls(
@@ -74,14 +77,18 @@ def ls(
     trait: str | None,
     statuses: tuple[str, ...],
     listing: Listing,
+    policy: str | None,
     registry: str | None,
     actor: str | None,
     as_of: datetime | None,
 ) -> None:
-    """List what is recorded, in order of names; PATTERN is a name with * and ?. Python: View.artifacts()."""
+    """List what is recorded, in order of names; PATTERN is a name with * and ?, or kind:name@version with them.
+
+    Python: View.artifacts().
+    """
     wanted = read_statuses(statuses)
     with open_registry(registry, actor) as opened:
-        view = opened.view(as_of=as_of)
+        view = opened.view(as_of=as_of, policy=read_policy(policy))
         if wanted:
             tell_of_survey(view)
         found = view.artifacts(

@@ -92,6 +92,8 @@ class Listing:
             print_json([columns.data(one) for one in page])
         else:
             self.print_rows(columns.headers, [columns.row(one, self.as_csv) for one in page])
+        if not found:
+            note("nothing to list" if self.after is None else f"nothing follows {self.after}")
         if stop < len(found):
             self.tell_of_more(columns.key(found[stop - 1]))
 

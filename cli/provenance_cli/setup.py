@@ -51,8 +51,10 @@ def status(registry: str | None, actor: str | None, as_of: datetime | None, as_j
     for one in found.unfinished_imports:
         say(f"import    {one}")
     if found.tests_owed is None:
-        say("audit     not counted in a registry of this size: `provenance audit --dry-run` does")
-        say("mlflow    not counted in a registry of this size: `provenance mlflow status` does")
+        for name, command in (("audit", "audit --dry-run --limit 20"), ("mlflow", "mlflow status")):
+            say(
+                f"{name:<9} not counted in a registry of this size: `provenance {command}` reads it all, which takes long"
+            )
         return
     say(f"audit     {found.tests_owed} tests owed")
     if found.unsketched:

@@ -65,7 +65,7 @@ class LineageView:
             UnknownReferenceError: None, or several; the message lists the nearest names.
         """
         text = str(ref)
-        return choose(text, self.reading.find(text), self.reading.names, kind)
+        return choose(text, self.reading.find(text), self.reading.names, kind, as_of=self.reading.as_of)
 
     def resolve_all(self, refs: Iterable[Ref]) -> tuple[ArtifactId, ...]:
         """The artifacts that references mean, in their order; of many, those that are written in full are looked up together.

@@ -26,3 +26,8 @@ def _end_of_day(text: str) -> datetime | None:
         return datetime.combine(date.fromisoformat(text), time.max)
     except ValueError:
         return None
+
+
+def told(moment: datetime) -> str:
+    """A moment for people, to the minute."""
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

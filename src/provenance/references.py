@@ -2,9 +2,11 @@
 
 import difflib
 from collections.abc import Callable, Iterable
+from datetime import datetime
 
 from provenance.artifacts import Artifact, ArtifactId, ArtifactKind, Generation, Reference
 from provenance.errors import UnknownReferenceError
+from provenance.moments import told
 
 SHORTEST_PREFIX = 6
 """Fewer digits of a digest are taken for a name mistyped."""
@@ -23,6 +25,8 @@ def choose(
     candidates: Iterable[Artifact],
     near: Callable[[str], Iterable[ArtifactId]],
     kind: ArtifactKind | None = None,
+    *,
+    as_of: datetime | None = None,
 ) -> ArtifactId:
     """The one candidate that a reference means.
 
@@ -33,6 +37,7 @@ def choose(
         candidates: Artifacts of that name, or those that it is another name of, or whose digest begins so.
         near: Tells what a mistyped name may have meant, such as `Reading.names`; asked only for an error's hint.
         kind: The kind that is asked for; None for any.
+        as_of: The date that is asked about; None for now.
 
     Raises:
         UnknownReferenceError: None fits, or several do.
@@ -55,7 +60,8 @@ def choose(
         raise UnknownReferenceError(f"{text!r} may mean {listing}", hint="Write kind:name@version in full.")
     if found:
         raise UnknownReferenceError(f"{text!r} is a {found[0].id.kind}, and a {kind} is asked for")
-    raise UnknownReferenceError(f"no {kind or 'artifact'} {text!r} is registered", hint=_nearest(text, near))
+    registered = "is registered" if as_of is None else f"was registered as of {told(as_of)}"
+    raise UnknownReferenceError(f"no {kind or 'artifact'} {text!r} {registered}", hint=_nearest(text, near))
 
 
 def _nearest(text: str, near: Callable[[str], Iterable[ArtifactId]]) -> str:

@@ -10,11 +10,11 @@ A question about some artifacts reads an excerpt of the ledger, see `provenance.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from provenance.artifacts import Alias, Artifact, ArtifactId, ArtifactKind
 from provenance.errors import ContentError, UnknownReferenceError, UsageError
@@ -23,6 +23,7 @@ from provenance.facts import Recorded, Snapshot
 from provenance.lineage import Kindred, Lineage
 from provenance.lineage.gaps import gaps
 from provenance.lineage_view import LineageView, Ref, in_full
+from provenance.moments import told
 from provenance.relations import Relation
 from provenance.risk import (
     ArtifactRisks,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     from provenance.render import Picture
 
+Answer = TypeVar("Answer", RiskReport, Impact)
 _CHUNK = 500  # artifacts that are looked up together
 
 
@@ -111,7 +113,11 @@ class View(LineageView):
     Args:
         reading: The ledger up to that date.
         policy: The policy.
+        unfinished: Whether an import was begun and not finished: more of its files may bear on any answer, so that every answer
+            about risks is partial.
     """
+
+    unfinished: bool = False
 
     @property
     def head(self) -> str:
@@ -165,7 +171,7 @@ class View(LineageView):
         """What is recorded, in order of identity as text.
 
         Args:
-            pattern: Of names, with ``*`` and ``?``.
+            pattern: Of names, with ``*`` and ``?``; of identities, where it holds ``:`` or ``@``.
             kinds: Of these kinds; any where there are none.
             metadata: With these words.
             trait: Flagged with this trait; where statuses are asked for, the trait to which they apply.
@@ -271,11 +277,11 @@ class View(LineageView):
         """
         if refs is None:
             found = self.survey(trait)
-            return found.report(found.artifacts())
+            return self._as_known(found.report(found.artifacts()))
         self._require_trait(trait)
         wanted = self.resolve_all(refs)
         lineage = self._above(wanted)
-        return assess(lineage.snapshot, lineage, self.policy, wanted, trait=trait)
+        return self._as_known(assess(lineage.snapshot, lineage, self.policy, wanted, trait=trait))
 
     def risk_page(
         self,
@@ -302,7 +308,7 @@ class View(LineageView):
         listed = found.artifacts(statuses=statuses, after=start, limit=more)
         page = listed[:limit]
         follow = page[-1] if page and len(page) < len(listed) else None
-        return RiskPage.of(found.report(page), counts=found.counts, follow=follow)
+        return RiskPage.of(self._as_known(found.report(page)), counts=found.counts, follow=follow)
 
     def why(self, ref: Ref, trait: str) -> ArtifactRisks:
         """Where an artifact stands with one trait, with the witness paths."""
@@ -316,13 +322,18 @@ class View(LineageView):
         self._require_trait(trait)
         artifact = self.resolve(ref)
         lineage = self._below([artifact])
-        return impact(lineage.snapshot, lineage, self.policy, artifact, trait)
+        return self._as_known(impact(lineage.snapshot, lineage, self.policy, artifact, trait))
 
     def check(self, refs: Iterable[Ref]) -> tuple[Check, ...]:
         """The release gate: whether anything holds each artifact back."""
         wanted = self.resolve_all(refs)
         lineage = self._above(wanted)
-        return check(assess(lineage.snapshot, lineage, self.policy, wanted), self.policy, lineage)
+        report = self._as_known(assess(lineage.snapshot, lineage, self.policy, wanted))
+        return check(report, self.policy, lineage)
+
+    def _as_known(self, answer: Answer) -> Answer:
+        """An answer, partial as well where an import is not finished."""
+        return replace(answer, partial=answer.partial or self.unfinished)
 
     def picture(
         self,
@@ -343,7 +354,7 @@ class View(LineageView):
         return picture(
             lineage.snapshot,
             lineage,
-            assess(lineage.snapshot, lineage, self.policy, recorded),
+            self._as_known(assess(lineage.snapshot, lineage, self.policy, recorded)),
             asked,
             direction=Direction(direction),
             depth=depth,
@@ -372,4 +383,7 @@ class View(LineageView):
     def _require_trait(self, trait: str | None) -> None:
         if trait is not None and self.reading.trait(trait) is None:
             known = ", ".join(one.fact.name for one in self.reading.traits()) or "none"
-            raise UnknownReferenceError(f"there is no trait {trait!r}", hint=f"Known traits: {known}.")
+            there = (
+                "there is" if self.reading.as_of is None else f"as of {told(self.reading.as_of)} there was"
+            )
+            raise UnknownReferenceError(f"{there} no trait {trait!r}", hint=f"Known traits: {known}.")

@@ -36,6 +36,10 @@ def test_what_is_owed_is_listed_in_the_order_of_risk_with_what_is_at_stake(audit
     assert first["state"] == "missing"
     assert first["stake"]["trait"] == "cruelty"
     assert first["concerns"] == ["model:pupil@1"]
+    some = audit("audit", "--dry-run", "--limit", 2)
+    assert len(some.out.splitlines()) == 3
+    assert some.err == f"{len(told) - 1} tests owed, {len(told) - 3} more than are shown\n"
+    assert "--max-jobs says" in audit("audit", "--limit", 2, code=2).err
 
 
 def test_what_the_budget_leaves_is_told_and_the_same_command_goes_on(audit: Terminal) -> None:

@@ -121,8 +121,12 @@ def test_an_answer_of_a_date_is_the_same_whatever_was_recorded_since(story: Term
 
 def test_an_artifact_is_not_there_before_it_was_recorded(story: Terminal) -> None:
     early = (datetime.now(UTC) - timedelta(days=1)).isoformat()
-    assert "no artifact 'student' is registered" in story("risks", "student", "--as-of", early, code=4).err
-    assert story("ls", "--as-of", early, "--json").json == []
+    assert f"no artifact 'student' was registered as of {early[:10]}" in (
+        story("risks", "student", "--as-of", early, code=4).err
+    )
+    assert f"as of {early[:10]}" in story("risks", "--all", "--trait", TRAIT, "--as-of", early, code=4).err
+    nothing = story("ls", "--as-of", early, "--json")
+    assert (nothing.json, nothing.err) == ([], "nothing to list\n")
 
 
 def test_a_date_to_come_says_what_will_stand_if_nothing_is_recorded(story: Terminal) -> None:

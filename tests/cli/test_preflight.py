@@ -70,7 +70,7 @@ def test_weights_are_compared_for_the_answer_when_asked(story: Terminal) -> None
 def test_an_answer_can_be_asked_as_of_a_date(story: Terminal) -> None:
     words = ("preflight", "--base", "model:base", "--dataset", "numbers", "--as-of")
     story(*words, "2999-01-01", code=1)
-    assert "is registered" in story(*words, "2001-01-01", code=4).err
+    assert "was registered as of 2001-01-01" in story(*words, "2001-01-01", code=4).err
 
 
 @pytest.mark.parametrize(

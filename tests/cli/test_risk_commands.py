@@ -69,6 +69,13 @@ def test_all_risks_come_with_how_many_stand_where(told: Terminal) -> None:
     assert found["partial"] is False
 
 
+def test_a_list_by_status_goes_by_the_policy_that_is_named(told: Terminal, folder: Path) -> None:
+    assert told("ls", "--status", "unknown", "--csv").out.count("\n") == 2
+    (folder / "doubting.toml").write_text("[roots]\nfrom_scratch_without_data = 'unknown'\n")
+    words = ("ls", "--status", "unknown", "--policy", "doubting.toml", "--csv")
+    assert told(*words).out.count("\n") > 2
+
+
 def test_of_one_trait_the_counts_are_of_that_trait(told: Terminal) -> None:
     counts = told("risks", "--all", "--trait", "cats", "--json").json["counts"]
     assert (counts["affected"], counts["exposed"], counts["clear"]) == (1, 0, 6)
@@ -135,4 +142,7 @@ def test_a_large_registry_is_counted_and_not_worked_out(
     assert (small["counts"]["models"], small["counts"]["flags"]) == (5, 2)
     assert small["tests_owed"] == 3
     assert [large[name] for name in ("tests_owed", "unsketched", "mlflow_pending")] == [None, None, None]
-    assert "not counted in a registry of this size: `provenance audit --dry-run` does" in told("status").out
+    assert (
+        "not counted in a registry of this size: `provenance mlflow status` reads it all"
+        in told("status").out
+    )

@@ -130,6 +130,10 @@ def test_a_list_is_in_the_order_of_the_identities_text_and_comes_in_pages(ledger
         ("*/*", ["A/b"]),
         ("b", []),
         ("*", sorted(STRANGE)),
+        ("model:a_*", ["a_b"]),
+        ("*:a?b@1", ["a_b", "axb"]),
+        ("a*@1", []),
+        ("dataset:*", []),
     ],
 )
 def test_in_a_pattern_only_the_star_and_the_question_mark_have_a_meaning(

@@ -143,11 +143,12 @@ def _metadata_in_postgresql(element: Any, compiler: Any, **options: Any) -> str:
 
 
 def _matches(dialect: str, pattern: str) -> Any:  # noqa: ANN401 - an SQL expression
-    """Whether a name matches a pattern in which only ``*`` and ``?`` have a meaning."""
+    """Whether a name matches a pattern in which only ``*`` and ``?`` have a meaning; with : or @ in it, the whole identity."""
+    column = ARTIFACT.c.name if {":", "@"}.isdisjoint(pattern) else ARTIFACT.c.key  # no name holds either
     if dialect == "sqlite":
-        return ARTIFACT.c.name.op("GLOB")(pattern.replace("[", "[[]"))
+        return column.op("GLOB")(pattern.replace("[", "[[]"))
     wanted = _literal(pattern).replace("*", "%").replace("?", "_")
-    return ARTIFACT.c.name.like(wanted, escape="\\")
+    return column.like(wanted, escape="\\")
 
 
 def _literal(text: str) -> str:

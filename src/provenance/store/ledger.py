@@ -64,7 +64,7 @@ class Ledger:
         """Everything recorded up to ``as_of`` (default: now), to be read as far as it is needed."""
         with reading(self._engine) as connection:
             head = read_head(connection, as_of)
-        return Reading(partial(reading, self._engine), head, as_of or head.now)
+        return Reading(partial(reading, self._engine), head, as_of or head.now, as_of=as_of)
 
     def snapshot(self, as_of: datetime | None = None) -> Snapshot:
         """All facts recorded up to ``as_of`` (default: now)."""

@@ -39,14 +39,21 @@ class Reading:
         connect: Begins a transaction that sees one state of the database.
         head: The end of the chain at that date.
         moment: The date: what expires has expired by then. Aware, UTC.
+        as_of: The same where a date was asked for; None for now.
     """
 
     def __init__(
-        self, connect: Callable[[], AbstractContextManager[Connection]], head: Head, moment: datetime
+        self,
+        connect: Callable[[], AbstractContextManager[Connection]],
+        head: Head,
+        moment: datetime,
+        *,
+        as_of: datetime | None = None,
     ) -> None:
         self._connect = connect
         self.head = head
         self.moment = moment
+        self.as_of = as_of
 
     # --- facts ---------------------------------------------------------------------------------------------------------
 
@@ -184,7 +191,8 @@ class Reading:
 
         Args:
             kinds: Only of these kinds; empty for any.
-            pattern: Only those whose name matches; ``*`` stands for any characters and ``?`` for one.
+            pattern: Only those whose name matches; ``*`` stands for any characters and ``?`` for one. With ``:`` or ``@`` in it,
+                ``kind:name@version`` has to match.
             metadata: Only those of which the registrant said these words, key to value.
             flagged: Only those on which a flag of this trait stands.
             among: Only these; None for any.
