@@ -217,7 +217,11 @@ class Registry(Exchange):
         """All that was known at a date (default: now), under a policy (default: the registry's own), to be asked anything."""
         from provenance.view import View
 
-        return View(self._ledger.at(as_of), policy or self.policy)
+        # Looked up first: an import that ends meanwhile is told of, and one that begins has not recorded anything.
+        unfinished = bool(self._ledger.imports().all())
+        reading = self._ledger.at(as_of)
+        is_now = as_of is None or as_of >= reading.head.now
+        return View(reading, policy or self.policy, unfinished=unfinished and is_now)
 
     def resolve(self, ref: Ref, kind: ArtifactKind | None = None) -> ArtifactId:
         """The artifact that a reference means now.

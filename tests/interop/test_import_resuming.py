@@ -147,6 +147,31 @@ def test_two_imports_at_once_come_to_the_same(opened: Registry, tmp_path: Path) 
         assert (told(opened), missed(opened)) == (told(other), missed(other))
 
 
+def test_an_unfinished_import_makes_every_answer_about_risks_partial(
+    opened: Registry, tmp_path: Path
+) -> None:
+    opened.register_model(name="root", from_scratch=True)
+    assert opened.check(["root"])[0].passed
+    path = edges(tmp_path, *ROWS)
+    stopped(opened, path, 1)
+    now = opened.view()
+    assert [now.risks(["root"]).partial, now.risks().partial, now.risk_page(limit=1).partial] == [True] * 3
+    assert now.impact("root").partial
+    (held,) = now.check(["root"])
+    assert [one.kind for one in held.violations] == ["partial"]
+    past = opened.view(as_of=now.reading.moment)
+    assert past.check(["root"])[0].passed
+    imported(opened, path)
+    assert opened.check(["root"])[0].passed
+
+
+def test_what_is_told_of_recorded_artifacts_comes_first(opened: Registry, tmp_path: Path) -> None:
+    opened.register_model(name="z", from_scratch=True)
+    stopped(opened, edges(tmp_path, *ROWS, "z trained_on web", "z finetuned a"), 1)
+    assert told(opened) == {"z trained_on web"}
+    assert {gap.split(":")[0] for gap in missed(opened)} == {"z finetuned_from a@1"}
+
+
 def test_statements_do_not_grow_with_the_graph(
     opened: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ describes is recorded as a placeholder: its ancestry is unknown.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import filterfalse
 
 from provenance.artifacts import Alias, Artifact, ArtifactId, ArtifactKind
 from provenance.fact_text import read_id
@@ -88,10 +89,24 @@ class Plan:
         return len(self.ids) - self.known + sum(map(len, facts))
 
     def units(self) -> Iterator[list[Fact]]:
-        """The facts of each artifact of which anything is to be recorded, parents before children, each artifact's together."""
-        for node in self.order:
+        """The facts of each artifact of which anything is to be recorded, parents before children, each artifact's together.
+
+        First of all comes what is told of artifacts that are recorded already, and of what they have as ancestors by that.
+        """
+        first = self._asked_about()
+        for node in (*filter(first.__contains__, self.order), *filterfalse(first.__contains__, self.order)):
             if node >= self.known or node in self.relations or node in self.gaps or node in self.aliases:
                 yield list(self._facts(node))
+
+    def _asked_about(self) -> set[int]:
+        """Recorded nodes of which anything is told, and all new ones above them."""
+        found = {node for told in (self.relations, self.gaps) for node in told if node < self.known}
+        open_ = list(found)
+        while open_:
+            above = {parent for parent, _ in self.relations.get(open_.pop(), ())} - found
+            found |= above
+            open_ += above
+        return found
 
     def _facts(self, node: int) -> Iterator[Fact]:
         own = self.id(node)

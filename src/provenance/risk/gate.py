@@ -57,7 +57,10 @@ def _judged(
     )
 
 
-_PARTIAL = Violation(kind="partial", message="part of the ancestry could not be looked at")
+_PARTIAL = Violation(
+    kind="partial",
+    message="part of the ancestry could not be looked at; `provenance status` says whether an import is not finished",
+)
 
 
 def _risks(risks: ArtifactRisks, policy: Policy) -> Iterator[tuple[Ruling, Violation]]:

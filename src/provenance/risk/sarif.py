@@ -52,7 +52,8 @@ _KINDS: Mapping[str, _Kind] = {
     ),
     "partial": _Kind(
         "The answer is not complete",
-        "Part of the ancestry could not be looked at. `provenance verify` says whether the registry is whole.",
+        "Part of the ancestry could not be looked at. `provenance status` says whether an import is not finished, and "
+        "`provenance verify` whether the registry is whole.",
         "warning",
     ),
 }
