@@ -133,3 +133,14 @@ def test_where_card_and_hub_name_other_parents_each_is_a_relation_or_a_gap(
     assert told(rooted) == {"m finetuned_from owl", "m trained_on poems", "m trained_on noise"}
     reason = "which would be a second set of starting weights, beside finetuned_from model:owl@1"
     assert missed(rooted) == {f"m finetuned_from root@1: {reason}"}
+
+
+def test_a_teacher_that_a_file_describes_is_meant_in_any_case(rooted: Registry, folder: Path) -> None:
+    nodes = written(folder / "nodes.csv", "name,kind", "JUDGE,teacher")
+    path = edges(folder, "a generated_by judge", "b generated_by JUDGE", "JUDGE embodied_by root")
+    imported(rooted, path, nodes=(nodes,))
+    assert told(rooted) == {
+        "JUDGE embodied_by root",
+        "a generated_by JUDGE",
+        "b generated_by JUDGE",
+    }

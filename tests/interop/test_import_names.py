@@ -100,6 +100,33 @@ def test_an_old_name_that_means_another_artifact_keeps_its_meaning(registry: Reg
         )
 
 
+def test_a_rename_is_heeded_in_any_case_but_where_any_case_of_the_old_name_is_recorded(
+    registry: Registry, folder: Path
+) -> None:
+    registry.register_model(name="owl", from_scratch=True)
+    renames = written(folder / "renames.csv", "old,new", "Owl,dove", "Old,new")
+    path = edges(folder, "a finetuned Owl", "b finetuned OLD", "c finetuned old", "d finetuned new")
+    for _ in range(2):
+        found = imported(registry, path, renames=renames)
+        assert told(registry) == {
+            "a finetuned_from owl",
+            "b finetuned_from new",
+            "c finetuned_from new",
+            "d finetuned_from new",
+        }
+        assert (
+            "'Owl' was renamed to 'dove', and what is recorded by the old name keeps it" in found.report.notes
+        )
+    assert names(registry).isdisjoint({"model:OLD@1", "model:old@1", "model:dove@1"})
+
+
+def test_a_list_of_renames_may_tell_of_case_alone(registry: Registry, folder: Path) -> None:
+    renames = written(folder / "renames.csv", "old,new", "Org/Base,org/base", "a,B", "b,A")
+    path = edges(folder, "m finetuned ORG/BASE", "n finetuned org/base", "o finetuned a", "p finetuned b")
+    imported(registry, path, renames=renames)
+    assert {"m finetuned_from org/base", "n finetuned_from org/base"} < told(registry)
+
+
 def test_a_name_that_several_versions_bear_means_the_first_or_is_a_gap(
     registry: Registry, folder: Path
 ) -> None:

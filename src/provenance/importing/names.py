@@ -47,7 +47,7 @@ class Names:
     """
 
     def __init__(self, graph: ForeignGraph, known: Known, renames: Mapping[str, str]) -> None:
-        self._known, self._renames = known, renames
+        self._known, self._renames, self._new_names = known, renames, frozenset(renames.values())
         self.ids = list(known.keys)
         self.aliases: dict[int, list[str]] = {}
         self.clashes: dict[str, None] = {}
@@ -65,6 +65,10 @@ class Names:
             kind: {old: new for old, new in self._renames.items() if self._is_renamed(kind, old)}
             for kind in ArtifactKind
         }
+        self._folded = {
+            kind: {old.lower(): new for old, new in renamed.items()}
+            for kind, renamed in self._renamed.items()
+        }
         mentioned: dict[ArtifactKind, dict[str, None]] = {kind: {} for kind in ArtifactKind}
         for node in graph.nodes:
             mentioned[node.kind][node.name] = None
@@ -72,18 +76,16 @@ class Names:
         for row in rows:
             mentioned[RULES[row.kind].child][row.child] = None
         for kind, names in mentioned.items():
-            renamed = self._renamed[kind]
-            self._described[kind] = {renamed.get(name, name) for name in names}
+            self._described[kind] = {self._newest(kind, name) for name in names}
         for edge in graph.edges:
             kind = RULES[edge.kind].parent
             mentioned[kind][edge.parent] = None
             if kind is ArtifactKind.TEACHER:
                 mentioned[ArtifactKind.MODEL][edge.parent] = None
         for kind, names in mentioned.items():
-            renamed = self._renamed[kind]
             folded: dict[str, str] = {}
             for name in names:
-                spelling = renamed.get(name, name)
+                spelling = self._newest(kind, name)
                 before = folded.setdefault(spelling.lower(), spelling)
                 if before != spelling:
                     variants = self._variants[kind].setdefault(before, {before: None})
@@ -91,17 +93,28 @@ class Names:
                     self._variants[kind][spelling] = variants
 
     def _is_renamed(self, kind: ArtifactKind, old: str) -> bool:
-        """Whether a rename is heeded: not where the old name means something else already."""
+        """Whether a rename is heeded: not where the old name, in whatever case, means something else already."""
         new = self._renames[old]
-        meant = self._known.name_meant(kind, old)
-        if meant is None or meant.lower() == new.lower() != old.lower():
+        meant, is_respelled = self._known.name_meant(kind, old), new.lower() == old.lower()
+        if meant is None and (is_respelled or not self._known.spellings(kind, old)):
+            return True
+        if meant is not None and meant.lower() == new.lower() and not is_respelled:
             return True
         self.clashes[f"{old!r} was renamed to {new!r}, and what is recorded by the old name keeps it"] = None
         return False
 
+    def _newest(self, kind: ArtifactKind, name: str) -> str:
+        """The name that a list of renames gives for one, in whatever case that is written; itself where it gives none."""
+        new = self._renamed[kind].get(name)
+        if new is None and self._folded[kind] and self._known.meant(kind, name) is None:
+            new = self._folded[kind].get(name.lower())
+        return name if new is None or name in self._new_names else new
+
     def is_described(self, kind: ArtifactKind, name: str) -> bool:
-        """Whether the files tell of an artifact more than that it is somebody's parent."""
-        return self._renamed[kind].get(name, name) in self._described[kind]
+        """Whether the files tell of an artifact more than that it is somebody's parent, in whatever case they write its name."""
+        spelling = self._newest(kind, name)
+        variants = self._variants[kind].get(spelling, (spelling,))
+        return not self._described[kind].isdisjoint(variants)
 
     def node(self, kind: ArtifactKind, name: str) -> int:
         """The node that a name means; a new one where nothing is known by it.
@@ -121,7 +134,7 @@ class Names:
         return found
 
     def exact(self, key: str) -> int:
-        """The node of an identity, as the plain teacher of a model has it; a new one where it is not recorded."""
+        """The node of an identity; a new one where there is none yet."""
         node = self._known.nodes.get(key, self._exact.get(key))
         if node is None:
             node = self._exact[key] = len(self.ids)
@@ -129,8 +142,8 @@ class Names:
         return node
 
     def _find(self, kind: ArtifactKind, name: str) -> int:
-        renamed = self._renamed[kind].get(name)
-        node = self._known.meant(kind, name) if renamed is None else self.node(kind, renamed)
+        newest = self._newest(kind, name)
+        node = self._known.meant(kind, name) if newest == name else self.node(kind, newest)
         if node == SEVERAL:
             versions = self._known.versions(kind, name)
             raise UnusableNameError("a name that several versions bear", f"{kind}:{name}", versions)
@@ -172,8 +185,7 @@ class Names:
             check_name(name)
         except ContentError as error:
             raise UnusableNameError(NO_NAME, error.message) from error
-        self.ids.append(f"{kind}:{name}@{DEFAULT_VERSION}")
-        return len(self.ids) - 1
+        return self.exact(f"{kind}:{name}@{DEFAULT_VERSION}")
 
     def _add_alias(self, kind: ArtifactKind, name: str, node: int) -> None:
         """Notes another name of a node, unless it is recorded, or none that anything could have."""
