@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from provenance.errors import UsageError
 from provenance.interop import FORMATS, mapping_words, read_mapping
 from provenance.plain_text import one_line
 from provenance_cli.options import json_option, open_registry, registry_options
-from provenance_cli.output import note, print_json, print_table, say, warn
+from provenance_cli.output import note, print_json, print_table, report_file, say, warn
 
 if TYPE_CHECKING:
     from provenance.importing import Imported, ImportReport
@@ -35,7 +34,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "maps",
     multiple=True,
     metavar="FILE.toml|KEY=VALUE",
-    help="What columns and words mean, where their names don't say it: child=COLUMN, relations.WORD=KIND, ...",
+    help="What columns and words mean, where their names don't say it: child=COLUMN, relations.WORD=KIND, default=KIND, ...",
 )
 @click.option("--nodes", multiple=True, type=_FILE, help="A table that tells more of what is named.")
 @click.option("--aliases", type=_FILE, help="A table of renames, with the columns old and new.")
@@ -88,8 +87,10 @@ def _print_report(found: "ImportReport") -> None:
     for one in found.notes:
         note(one)
     verb = "would record" if found.dry_run else "recorded"
-    counts = ", ".join(f"{count} {sort}" for sort, count in found.recorded.items()) or "nothing new"
-    say(f"{found.rows} rows read, {verb} {counts}")
+    placeholders = found.recorded.get("placeholders", 0)
+    counts = [f"{count} {sort}" for sort, count in found.recorded.items() if sort != "placeholders"]
+    among = f" ({placeholders} of the artifacts are placeholders)" if placeholders else ""
+    say(f"{found.rows} rows read, {verb} {', '.join(counts) or 'nothing new'}{among}")
     if found.assumed:
         warn(f"{found.assumed} relations are not stated in the files: what they most likely are is recorded")
     reasoned = {one.outcome for one in found.omissions}
@@ -97,20 +98,15 @@ def _print_report(found: "ImportReport") -> None:
         (count, outcome, "", "") for outcome, count in found.outcomes.items() if outcome not in reasoned
     ]
     rows += [(one.rows, one.outcome, one.reason, one.first) for one in found.omissions]
-    print_table(("rows", "outcome", "reason", "first in"), rows)
+    if rows:
+        print_table(("rows", "outcome", "reason", "first in"), rows)
 
 
 def _write_report(path: str, found: "Imported") -> None:
-    try:
-        with Path(path).open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(("file", "line", "row", "outcome", "reason", "detail"))
-            writer.writerows(tuple(map(one_line, fate)) for fate in found.fates())
-    except OSError as error:
-        raise UsageError(
-            f"cannot write {path}: {error.strerror}",
-            hint="What was imported is recorded; type the command again.",
-        ) from error
+    with report_file(path, hint="What was imported is recorded; type the command again.") as file:
+        writer = csv.writer(file)
+        writer.writerow(("file", "line", "row", "outcome", "reason", "detail"))
+        writer.writerows(tuple(map(one_line, fate)) for fate in found.fates())
 
 
 @contextmanager

@@ -230,7 +230,10 @@ def test_every_row_at_fault_is_listed_with_its_line(tmp_path: Path) -> None:
             b"child,relation\na,finetuned\n",
             r"edges\.csv: no column for the parent; the columns are 'child', 'relation'",
         ),
-        (b"child,parent\na,b\n", r"edges\.csv:2: nobody said what the relation '' means"),
+        (
+            b"child,parent\na,b\n",
+            r"edges\.csv:2: no relation is stated; say which is meant with --map default=KIND",
+        ),
     ],
 )
 def test_what_is_no_list_of_edges_is_refused_with_its_place(

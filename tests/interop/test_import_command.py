@@ -21,7 +21,7 @@ def test_a_list_of_edges_is_imported_in_one_line(shell: Terminal, folder: Path) 
     edges(folder, "tuned finetuned base", "odd finetuned odd")
     answer = shell("import", "edges.csv", "--format", "edges")
     assert answer.out.splitlines() == [
-        "2 rows read, recorded 3 models, 1 placeholders, 1 relations, 1 unresolved names",
+        "2 rows read, recorded 3 models, 1 relations, 1 unresolved names (1 of the artifacts are placeholders)",
         "rows  outcome                     reason                        first in",
         "1     recorded",
         "1     left out, ancestry unknown  which is the artifact itself  edges.csv:3",
@@ -69,7 +69,7 @@ def test_the_report_tells_the_fate_of_each_row(shell: Terminal, folder: Path) ->
     assert shell("status", "--json").json["entries"] == 0
     assert (
         "cannot write"
-        in shell("import", "edges.csv", "--format", "edges", "--report", "no/fates.csv", code=2).err
+        in shell("import", "edges.csv", "--format", "edges", "--report", "no/fates.csv", code=4).err
     )
 
 
@@ -78,14 +78,18 @@ def test_a_mapping_is_a_file_and_words_over_it(shell: Terminal, folder: Path) ->
     written(folder / "edges.csv", "a,b,how", "base,tuned,sft", "base,small,squeezed")
     words = ("--map", "map.toml", "--map", "relation=how", "--map", "relations.squeezed=pruned_from")
     answer = shell("import", "edges.csv", "--format", "edges", *words)
-    assert answer.out.startswith("2 rows read, recorded 3 models, 1 placeholders, 2 relations\n")
+    assert answer.out.startswith(
+        "2 rows read, recorded 3 models, 2 relations (1 of the artifacts are placeholders)\n"
+    )
     assert "by its header" not in answer.err
 
 
 def test_a_dump_of_the_hub_is_imported(shell: Terminal, folder: Path) -> None:
     written(folder / "models.jsonl", '{"id": "o/m", "cardData": {"base_model": "o/base", "datasets": ["d"]}}')
     answer = shell("import", "models.jsonl", "--format", "huggingface")
-    assert answer.out.startswith("3 rows read, recorded 1 datasets, 2 models, 2 placeholders, 2 relations\n")
+    assert answer.out.startswith(
+        "3 rows read, recorded 1 datasets, 2 models, 2 relations (2 of the artifacts are placeholders)\n"
+    )
     assert "warning: 1 relations are not stated in the files" in answer.err
 
 

@@ -119,12 +119,14 @@ class Table:
         """Raises one `ContentError` with all that was noted, if anything was."""
         for (what, word), (line, times) in self._unknown.items():
             often = f", here and in {times - 1} more rows" if times > 1 else ""
-            shown_word = ascii(word[:80])
-            self._problems.add(
-                line,
-                f"nobody said what the {what} {shown_word} means{often}; say it with --map {what}s.WORD=KIND, "
-                f"or leave such rows out with --map {what}s.WORD=",
-            )
+            if not word and what == "relation":
+                told = f"no relation is stated{often}; say which is meant with --map default=KIND"
+            else:
+                told = (
+                    f"nobody said what the {what} {word[:80]!a} means{often}; say it with --map {what}s.WORD=KIND, "
+                    f"or leave such rows out with --map {what}s.WORD="
+                )
+            self._problems.add(line, told)
         self._problems.raise_all()
 
 
