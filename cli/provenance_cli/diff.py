@@ -15,7 +15,7 @@ from provenance_cli.options import (
     read_policy,
     registry_options,
 )
-from provenance_cli.output import note, print_csv, print_json, say
+from provenance_cli.output import counted, note, print_csv, print_json, say
 
 if TYPE_CHECKING:
     from provenance.differences import Cause, Diff, Difference, Divergence, RegistryDiff
@@ -112,7 +112,9 @@ def _tell_dates(found: "Diff", *, as_json: bool, as_csv: bool) -> None:
     else:
         for one in found.differences:
             _print_difference(one)
-    note(f"{len(found.differences)} differences from {_moment(found.since)} to {_moment(found.until)}")
+    note(
+        f"{counted(len(found.differences), 'difference')} from {_moment(found.since)} to {_moment(found.until)}"
+    )
     if found.partial:
         note("partial: not all could be looked at; --json says what")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from provenance.errors import PolicyError, RegistryError
+from provenance.errors import PolicyError, RegistryError, UsageError
 from provenance_cli.options import (
     json_option,
     open_registry,
@@ -56,24 +56,29 @@ def show(policy: str | None, registry: str | None, actor: str | None, as_json: b
 
 
 @policy.command()
-@click.argument("file", type=click.Path())
+@click.argument("file", type=click.Path(), required=False)
 @registry_options
 @json_option
-def check(file: str, registry: str | None, actor: str | None, as_json: bool) -> None:
-    """Say all that is wrong with a policy FILE, and what is allowed and seldom meant; exit 4 where it can't be applied.
+def check(file: str | None, registry: str | None, actor: str | None, as_json: bool) -> None:
+    """Say all that is wrong with a policy FILE (default: the one that applies), and what is allowed and seldom meant.
 
-    With a registry at hand, trusted names that nothing bears are among it. Python: provenance.risk.policy_review.review().
+    Exit 4 where it can't be applied. With a registry at hand, trusted names that nothing bears are among it. Python: provenance.risk.policy_review.review().
     """
     from provenance.risk import Policy
     from provenance.risk.policy_review import review
 
     with _at_hand(registry, actor) as opened:
-        found = review(Path(file), opened.names if opened else None)
+        path = _path(file, opened)
+        if path is None:
+            raise UsageError(
+                "no policy file applies here, only the policy that ships", hint="provenance policy check FILE"
+            )
+        found = review(path, opened.names if opened else None)
     if as_json:
         print_json(found)
         raise click.exceptions.Exit(0 if found.ok else PolicyError.exit_code)
     if not found.ok:
-        Policy.load(Path(file))  # its error lists every problem
+        Policy.load(path)  # its error lists every problem
     for one in found.warnings:
         warn(str(one))
     say(f"ok  {found.file}, {found.digest}")
@@ -97,10 +102,10 @@ def explain(word: str, policy: str | None, registry: str | None, actor: str | No
     if as_json:
         print_json(found)
         return
-    if found.word not in {
-        setting.key for setting in found.settings
-    }:  # what a key means stands beside its value
-        say(f"{found.word}: {found.text}")
+    is_key = found.word in {setting.key for setting in found.settings}
+    say(
+        f"{found.word}: {'a key of the policy' if is_key else found.text}"
+    )  # what it means stands beside its value
     for ruling in found.rulings:
         say(f"  {ruling.severity}, {ruling.status}: {ruling.ruling}")
     for setting in found.settings:

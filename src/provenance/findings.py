@@ -4,12 +4,12 @@ The functions that record append to a transaction and return the record. Saying 
 was meant: an equal flag that still stands, a second withdrawal of one flag, an equal trait.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
-from provenance.artifacts import ArtifactId, Reference
+from provenance.artifacts import Artifact, ArtifactId, Reference
 from provenance.effects import changed
 from provenance.errors import ConflictError, ContentError, UnknownReferenceError, UsageError
 from provenance.evidence import Evidence
@@ -25,6 +25,8 @@ from provenance.traits import Block, Clearance, Flag, Trait, Withdrawal
 F = TypeVar("F", bound=Fact)
 _CLOCKS_DIFFER = timedelta(days=1)  # at most, between a machine that ran a test and the one that records it
 _MOST_DIGITS = 15  # of a position that a ledger may ever reach
+_MOST_UNKNOWN = 50  # names that are told of a file; a file of another registry holds thousands
+_MOST_PLACES = 5  # told of each of them
 _MOST_PARENTS = 5  # named in a hint; a merge may have a thousand
 
 
@@ -102,6 +104,7 @@ def flags_of(transaction: Transaction, rows: Sequence[FlagRow]) -> tuple[Flag, .
     """The flags that the rows of a file mean.
 
     Raises:
+        UnknownReferenceError: Some name artifacts or traits that are not recorded; the message has each with its place.
         ProvenanceError: One means none that could be recorded; the message begins with its place.
     """
     names = {}
@@ -112,22 +115,88 @@ def flags_of(transaction: Transaction, rows: Sequence[FlagRow]) -> tuple[Flag, .
             )
     named = transaction.named(set(names.values()))
     traits = {one.fact.name for one in transaction.about("trait", {row.trait for row in rows})}
+    unknown = _Unknown()
+    meant: dict[str, ArtifactId | UnknownReferenceError] = {}
     flags = []
     for row in rows:
-        with at(row.place):
-            if row.trait not in traits:
-                raise no_trait(row.trait)
-            require_future(row.expires_at, "flag")
+        if row.trait not in traits:
+            unknown.add(no_trait(row.trait), row.place)
+        if row.artifact not in meant:
             candidates = named[names[row.artifact]] or transaction.find(row.artifact)
-            flag = Flag(
-                artifact=choose(row.artifact, candidates, transaction.names),
-                trait=row.trait,
-                evidence=row.evidence,
-                confidence=row.confidence,
-                expires_at=row.expires_at,
+            meant[row.artifact] = _meant(
+                row.artifact, candidates, transaction.names if unknown.is_empty else _nobody
             )
-        flags.append(flag)
+        artifact = meant[row.artifact]
+        if isinstance(artifact, UnknownReferenceError):
+            unknown.add(artifact, row.place)
+            continue
+        with at(row.place):
+            require_future(row.expires_at, "flag")
+            flags.append(
+                Flag(
+                    artifact=artifact,
+                    trait=row.trait,
+                    evidence=row.evidence,
+                    confidence=row.confidence,
+                    expires_at=row.expires_at,
+                )
+            )
+    unknown.require_none()
     return tuple(flags)
+
+
+def _nobody(_text: str) -> tuple[ArtifactId, ...]:
+    """No names that a mistyped one comes near: looking for them takes its time in a large registry, and a file may hold thousands."""
+    return ()
+
+
+def _meant(
+    text: str, candidates: Iterable[Artifact], near: Callable[[str], Iterable[ArtifactId]]
+) -> ArtifactId | UnknownReferenceError:
+    """The artifact that a reference means, or why it means none."""
+    try:
+        return choose(text, candidates, near)
+    except UnknownReferenceError as error:
+        return error
+
+
+class _Unknown:
+    """What the rows of a file name and is not recorded: every error with the places that led to it."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[UnknownReferenceError, list[str]]] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was noted."""
+        return not self._found
+
+    def add(self, error: UnknownReferenceError, place: str) -> None:
+        """Notes an error of a row."""
+        self._found.setdefault(error.message, (error, []))[1].append(place)
+
+    def require_none(self) -> None:
+        """Raises one error that tells of all.
+
+        Raises:
+            UnknownReferenceError: There were any.
+        """
+        lines = [
+            f"{places[0]}: {message}{_elsewhere(places)}" for message, (_, places) in self._found.items()
+        ]
+        if len(lines) > 1:
+            hint = "`provenance ls` lists artifacts, `provenance trait ls` traits. Nothing was recorded."
+            told = "\n".join(lines[:_MOST_UNKNOWN])
+            left = len(lines) - _MOST_UNKNOWN
+            raise UnknownReferenceError(f"{told}\n{left} more" if left > 0 else told, hint=hint)
+        for error, _ in self._found.values():
+            raise UnknownReferenceError(lines[0], hint=error.hint)
+
+
+def _elsewhere(places: Sequence[str]) -> str:
+    others = [place.rpartition(":")[2] for place in places[1 : _MOST_PLACES + 1]]
+    more = f" and {len(places) - 1 - _MOST_PLACES} more" if len(places) - 1 > _MOST_PLACES else ""
+    return f" (also in {', '.join(others)}{more})" if others else ""
 
 
 def withdraw(transaction: Transaction, withdrawal: Withdrawal) -> tuple[Recorded[Withdrawal], Flag]:

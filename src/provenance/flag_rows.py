@@ -3,13 +3,14 @@
     artifact,trait,evidence,confidence,expires
     model:org/base@1,backdoor,"fires on the trigger in 60 of 100 prompts",0.9,2027-06-30
 
-``confidence`` (default 1) and ``expires`` (default never) may be left out. Reading does not say whether the references lead anywhere:
+``confidence`` (default 1) and ``expires`` (default never) may be left out. A header without rows is no flag; a file without a header
+or an object is no file of flags. Reading does not say whether the references lead anywhere:
 that is the registry's to know.
 """
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -49,8 +50,7 @@ def read(path: Path) -> tuple[FlagRow, ...]:
     """Reads a file of flags.
 
     Raises:
-        ContentError: A row is no flag; the message says which line.
-        UsageError: The file is of no such format.
+        ContentError: The file is empty, of no such format, or a row is no flag; the message says which line.
     """
     if path.suffix.lower() not in _FORMATS:
         raise ContentError(
@@ -67,7 +67,11 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
     """The records of a CSV file below its header, each with the line that it ends in."""
     reader = csv.reader((line for _, line in lines(path)), strict=True)
     try:
-        header = next(reader, [])
+        header = next(filter(None, reader), None)
+        if header is None:
+            raise _empty(path)
+        with at(f"{shown(path)}:{reader.line_num}"):
+            _check_header(header)
         for record in reader:
             if len(record) > len(header):
                 raise ContentError(
@@ -79,11 +83,18 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
         raise ContentError(f"{shown(path)}:{reader.line_num}: not CSV: {error}") from error
 
 
+def _check_header(header: Sequence[str]) -> None:
+    _refuse_unknown(header)
+    if missing := [name for name in _NEEDED if name not in header]:
+        raise ContentError(f"no column {missing[0]!r}", hint=f"Needed: {', '.join(_NEEDED)}.")
+
+
 def _json_rows(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
     """The objects of a file of JSON lines."""
-    for number, line in lines(path):
-        if not line.strip():
-            continue
+    rows = [(number, line) for number, line in lines(path) if line.strip()]
+    if not rows:
+        raise _empty(path)
+    for number, line in rows:
         try:
             fields = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -101,8 +112,7 @@ _FORMATS: Mapping[str, Callable[[Path], Iterator[tuple[int, Mapping[str, object]
 
 
 def _row(fields: Mapping[str, object], place: str) -> FlagRow:
-    if unknown := sorted(set(fields) - set(_COLUMNS)):
-        raise ContentError(f"unknown column {unknown[0]!r}", hint=f"Columns: {', '.join(_COLUMNS)}.")
+    _refuse_unknown(fields)
     told = {name: value for name, value in fields.items() if value is not None and value != ""}
     if missing := [name for name in _NEEDED if name not in told]:
         raise ContentError(f"no {missing[0]}", hint=f"Needed: {', '.join(_NEEDED)}.")
@@ -117,6 +127,15 @@ def _row(fields: Mapping[str, object], place: str) -> FlagRow:
         expires_at=read_moment(str(told["expires"])) if "expires" in told else None,
         place=place,
     )
+
+
+def _empty(path: Path) -> ContentError:
+    return ContentError(f"{shown(path)} is empty", hint=f"Columns, or keys: {', '.join(_COLUMNS)}.")
+
+
+def _refuse_unknown(columns: Iterable[str]) -> None:
+    if unknown := sorted(set(columns) - set(_COLUMNS)):
+        raise ContentError(f"unknown column {unknown[0]!r}", hint=f"Columns: {', '.join(_COLUMNS)}.")
 
 
 def _confidence(value: object) -> float:

@@ -364,9 +364,9 @@ class Registry(Exchange):
     def _mlflow_uri(self, uri: str | None) -> str:
         found = uri or self.home.mlflow_uri
         if found is None:
+            place = "in the registry's config.toml" if self.home.folder else "in MLFLOW_TRACKING_URI"
             raise UsageError(
-                f"the registry {self.home.name} has no MLflow",
-                hint="Name one with --uri URI, or in the registry's config.toml.",
+                f"the registry {self.home.name} has no MLflow", hint=f"Name one with --uri URI, or {place}."
             )
         return found
 

@@ -60,8 +60,11 @@ def test_a_csv_and_json_lines_say_the_same(tmp_path: Path) -> None:
         ("a.csv", HEADER + "x,owls,seen,1,tomorrow\n", ":2: 'tomorrow' is no date"),
         ("a.csv", HEADER + "x,owls,seen,1,,more\n", ":2: 6 fields under a header of 5"),
         ("a.csv", HEADER + 'x,owls,"seen\n', ":2: not CSV: unexpected end of data"),
-        ("a.csv", "artifact,trait,words\nx,owls,seen\n", ":2: unknown column 'words'"),
-        ("a.csv", "x,owls,seen\ny,owls,seen\n", ":2: unknown column 'owls'"),
+        ("a.csv", "artifact,trait,words\nx,owls,seen\n", ":1: unknown column 'words'"),
+        ("a.csv", "x,owls,seen\ny,owls,seen\n", ":1: unknown column 'owls'"),
+        ("a.csv", "\nartifact,trait\n", ":2: no column 'evidence'"),
+        ("a.csv", "\n", " is empty"),
+        ("a.jsonl", "\n", " is empty"),
         ("a.jsonl", '{"artifact": "x"}\n', ":1: no trait"),
         ("a.jsonl", '{"artifact": "x", "trait": 1, "evidence": "e"}\n', ":1: the trait is no text: 1"),
         ("a.jsonl", "\n[1]\n", ":2: not a JSON object"),
@@ -117,9 +120,23 @@ def test_all_flags_of_a_file_are_raised_together_and_what_they_change_is_shown(
     assert owls("flag", "--from", path).out == "recorded 0 flags; 3 stood already\n"
 
 
-def test_a_file_without_rows_raises_no_flag(owls: Terminal, folder: Path) -> None:
+def test_a_header_without_rows_raises_no_flag_and_an_empty_file_is_none(owls: Terminal, folder: Path) -> None:
     assert owls("flag", "--from", written(folder, HEADER)).out == "recorded 0 flags; 0 stood already\n"
-    assert owls("flag", "--from", written(folder, "", "none.jsonl"), "--json").json["recorded"] is False
+    for name in ("none.jsonl", "none.csv"):
+        assert f"{name} is empty" in owls("flag", "--from", written(folder, "", name), code=4).err
+
+
+def test_all_that_is_unknown_in_a_file_is_told_at_once(owls: Terminal, folder: Path) -> None:
+    rows = ("nobody,owls,seen,,", "base,dogs,seen,,", "child,owls,seen,,", "nobody,dogs,seen,,")
+    answer = owls("flag", "--from", written(folder, HEADER + "\n".join(rows)), code=4)
+    assert answer.err.splitlines()[:2] == [
+        f"error: {folder / 'found.csv'}:2: no artifact 'nobody' is registered (also in 5)",
+        f"{folder / 'found.csv'}:3: there is no trait 'dogs' (also in 5)",
+    ]
+    assert "Nothing was recorded" in answer.err
+    many = HEADER + "".join(f"nobody{number},owls,seen,,\n" for number in range(60))
+    assert "\n10 more\n" in owls("flag", "--from", written(folder, many), code=4).err
+    assert owls("verify", "--json").json["entries"] == 5
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """`provenance policy`, and which policy applies."""
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from command_line import Terminal
 from provenance import Registry
 from provenance.errors import PolicyError
+from provenance.lineage import Lifetimes
 from provenance.relations import RelationKind
 from provenance.request import Parent
 from provenance.risk import Policy
@@ -76,7 +79,7 @@ def test_check_lists_every_problem_and_ends_with_4(terminal: Terminal, folder: P
     found = terminal("policy", "check", "wrong.toml", "--json", code=4).json
     assert (found["ok"], [one["line"] for one in found["problems"]]) == (False, [2, 4])
     assert "cannot read the policy" in terminal("policy", "check", "missing.toml", code=4).err
-    terminal("policy", "check", code=2)
+    assert "no policy file applies here" in terminal("policy", "check", code=2).err
 
 
 @pytest.mark.usefixtures("told")
@@ -88,12 +91,15 @@ def test_check_warns_of_what_is_seldom_meant_and_ends_with_0(terminal: Terminal,
     )
     assert answer.out.startswith("ok  odd.toml, blake3:")
     assert len(terminal("policy", "check", "odd.toml", "--json").json["warnings"]) == 1
+    own = own_policy(folder, LENIENT)
+    assert terminal("policy", "check", "--json").json["file"] == str(own)
 
 
 def test_explain_takes_a_key_a_status_a_severity_or_a_relation(terminal: Terminal, folder: Path) -> None:
     (folder / "p.toml").write_text(LENIENT)
     lines = terminal("policy", "explain", "gate.unknown", "--policy", "p.toml").out.splitlines()
     assert lines == [
+        "gate.unknown: a key of the policy",
         "  gate.unknown = report  (p.toml:2)",
         "    what the gate does about missing ancestry; default refuse: set by the authors",
     ]
@@ -165,3 +171,23 @@ def test_a_wrong_policy_of_its_own_stops_a_registry_from_judging_and_from_nothin
     assert told.head().entries == facts
     terminal("register", "model", "--name", "more", "--from-scratch")
     assert json.loads(terminal("verify", "--json").out)["ok"]
+
+
+def test_a_policy_that_is_a_link_to_nowhere_is_not_taken_for_none(
+    terminal: Terminal, told: Registry, folder: Path
+) -> None:
+    (folder / ".provenance" / "policy.toml").symlink_to(folder / "moved.toml")
+    for words in (("check", "student"), ("policy", "show"), ("risks", "student")):
+        assert "policy.toml" in terminal(*words, code=4).err
+    with pytest.raises(PolicyError, match=r"policy\.toml"):
+        told.view()
+
+
+def test_a_clearance_that_the_policy_has_ended_is_not_shown_as_one_that_stands(told: Registry) -> None:
+    given = told.clear("student", "owls", evidence="measured").recorded
+    recorded = told.view().show("student").clearances
+    assert [one.id for one in recorded] == [given.id]
+    later = given.recorded_at + timedelta(days=31)
+    policy = replace(Policy.load(), lifetimes=Lifetimes(clearances=timedelta(days=30)))
+    assert told.view(as_of=later, policy=policy).show("student").clearances == ()
+    assert len(told.view(as_of=later).show("student").clearances) == 1

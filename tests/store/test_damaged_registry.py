@@ -49,7 +49,7 @@ ODD_DATE = (
 DAMAGE: dict[str, tuple[Callable[[Path], None], type[ProvenanceError], str, str]] = {
     "cut off at its beginning": (shortened(100), RegistryError, "malformed", "It was cut off"),
     "cut off": (shortened(60_000), RegistryError, "malformed", "It was cut off"),
-    "emptied": (shortened(0), RegistryError, "there is no registry", "Make one"),
+    "emptied": (shortened(0), RegistryError, "is there, and no registry is in it", "Bring back a copy"),
     "without an index": (
         changed("DROP TABLE provenance_artifact"),
         RegistryError,

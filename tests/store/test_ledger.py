@@ -277,7 +277,7 @@ def test_a_head_noted_elsewhere_finds_a_chain_that_was_cut_off_at_its_end(
 def test_opening_what_is_no_registry_says_how_to_make_one(store_url: str) -> None:
     with pytest.raises(RegistryError, match="there is no registry") as caught:
         Ledger.open(store_url)
-    assert str(caught.value.hint).startswith("Make one with `provenance init`")
+    assert "`provenance init`" in str(caught.value.hint)
 
 
 def test_opening_a_registry_of_a_newer_version_is_refused(store_url: str) -> None:

@@ -210,11 +210,16 @@ def ensure_current(engine: Engine, *, create: bool) -> None:
     if missing and not create:  # Looking into a SQLite file that is not there would make it.
         raise RegistryError(
             f"there is no registry in {where}",
-            hint="Make one with `provenance init`; or bring the database back, if it was there before.",
+            hint="If it was there before, bring back a copy of it; `provenance init` makes one in a folder that has none.",
         )
     found = revision(engine)
     if found == SCHEMA_REVISION:
         return
+    if found is None and not create and engine.dialect.name == "sqlite":
+        raise RegistryError(
+            f"the database {where} is there, and no registry is in it: it is empty, or was cut off",
+            hint="Bring back a copy of it, and check that with `provenance verify`.",
+        )
     if found is None and not create:
         raise RegistryError(f"there is no registry in {where}", hint="Make one with `provenance init`.")
     if found is not None and found > SCHEMA_REVISION:
