@@ -60,7 +60,9 @@ def policy_file(folder: Path | None = None) -> Path | None:
     if folder is None:
         return None
     own = folder / _POLICY
-    return own if own.exists() else None
+    return (
+        own if os.path.lexists(own) else None
+    )  # a link to nowhere is a policy that can't be read, and not none
 
 
 def exists(directory: Path) -> bool:
