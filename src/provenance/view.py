@@ -216,7 +216,11 @@ class View(LineageView):
             children=tuple(one for one in in_order if one.parent == artifact),
             gaps=gaps(self.kindred_above([artifact]), artifact, self.policy.trust),
             flags=tuple(one for one in known.standing_flags if one.fact.artifact == artifact),
-            clearances=tuple(one for one in known.standing_clearances if one.fact.artifact == artifact),
+            clearances=tuple(
+                one
+                for one in known.standing_clearances
+                if one.fact.artifact == artifact and not self.policy.lifetimes.has_ended(one, known.as_of)
+            ),
             blocks=tuple(one for one in known.standing_blocks if one.fact.child == artifact),
             evidence=tuple(one for one in known.all(Evidence) if artifact in one.fact.pair),
         )
