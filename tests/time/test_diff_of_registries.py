@@ -135,6 +135,19 @@ def test_registries_that_were_told_the_same_do_not_differ(told: Registry, other:
     assert (found.only_here, found.only_there, found.renamed, found.partial) == ((), (), (), False)
 
 
+def test_a_flag_that_was_withdrawn_and_raised_again_in_equal_words_is_told(
+    told: Registry, other: Registry
+) -> None:
+    for registry in (told, other):
+        raised = registry.flag("base", "owls", evidence="seen").recorded
+        registry.withdraw(raised.id, reason="wrong")
+    again = told.flag("base", "owls", evidence="seen").recorded
+    for asked in (["base"], None):
+        (one, *_) = told.diff_with(other, asked).divergences
+        assert (one.artifact.here, str(one.here)) == (model("base"), "affected")
+        assert ([cause.record for cause in one.facts_here], one.facts_there) == ([again.id], ())
+
+
 def test_what_stands_otherwise_in_another_registry_is_told_with_the_facts_that_differ(
     told: Registry, other: Registry
 ) -> None:

@@ -6,6 +6,7 @@ date and the policy, and both registries are asked for one date under one policy
 holds are all that a difference can come from, and they are told without choosing among them.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -26,8 +27,8 @@ MOST_ATTRIBUTED = 100
 """Of how many standings that are others the facts are looked for."""
 MOST_FACTS = 100_000
 """In the largest registries of which all facts are compared."""
-_Said = Mapping[str, Recorded[Fact]]
-"""Facts by what they say."""
+_Said = Mapping[tuple[str, int], Recorded[Fact]]
+"""Facts by what they say, and how often the same was said before: a flag that was withdrawn may be raised again in equal words."""
 
 
 def between_registries(
@@ -114,13 +115,19 @@ class _Side:
     def said(self, excerpt: Snapshot) -> _Said:
         """The facts by what they say; a withdrawal is known by the flag that it takes back."""
         flags = {recorded.id: recorded.fact for recorded in excerpt.all(Flag)}
-        said: dict[str, Recorded[Fact]] = {}
+        times: Counter[str] = Counter()
+        said: dict[tuple[str, int], Recorded[Fact]] = {}
         for recorded in excerpt.facts:
             fact = recorded.fact
-            if isinstance(fact, Withdrawal):
-                said[f"withdrawn {self._text(flags[fact.flag])}"] = recorded
-            elif not isinstance(fact, Alias | Location | Trait):
-                said[self._text(fact)] = recorded
+            if isinstance(fact, Alias | Location | Trait):
+                continue
+            text = (
+                f"withdrawn {self._text(flags[fact.flag])}"
+                if isinstance(fact, Withdrawal)
+                else self._text(fact)
+            )
+            said[text, times[text]] = recorded
+            times[text] += 1
         return said
 
     def _text(self, fact: Fact) -> str:
@@ -167,4 +174,4 @@ def _name(subject: Subject) -> tuple[str, str]:
 
 def _only(said: _Said, elsewhere: _Said) -> tuple[Cause, ...]:
     """What is said on one side alone, in the order of its ledger."""
-    return tuple(cause(recorded, How.RECORDED) for text, recorded in said.items() if text not in elsewhere)
+    return tuple(cause(recorded, How.RECORDED) for what, recorded in said.items() if what not in elsewhere)
