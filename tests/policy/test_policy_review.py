@@ -34,6 +34,27 @@ def warnings(folder: Path, text: str) -> list[str]:
     return [f"{one.line}: {one.message}" for one in found.warnings]
 
 
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("*@1", "trusts whatever is registered"),
+        ("model:*@1", "trusts whatever is registered"),
+        ("*/*", "trusts whatever is registered"),
+        ("?*", "trusts whatever is registered"),
+        ("[a-z]*", "trusts whatever is registered"),
+        ("*-*", "trusts whatever is registered"),
+        ("m?ta/*", "trusts 2 of the 3 artifacts in the registry"),
+    ],
+)
+def test_trust_in_anybody_or_in_most_is_told(entry: str, said: str, tmp_path: Path) -> None:
+    assert warnings(tmp_path, f'[roots]\ntrusted = ["{entry}"]') == [f"2: roots.trusted: {entry!r} {said}"]
+
+
+@pytest.mark.parametrize("entry", ["meta/l*", "ours", "?urs", "model:meta/opt@*"])
+def test_trust_in_a_few_is_not_odd(entry: str, tmp_path: Path) -> None:
+    assert warnings(tmp_path, f'[roots]\ntrusted = ["{entry}"]') == []
+
+
 def test_the_default_policy_has_nothing_odd() -> None:
     from provenance.risk.policy import DEFAULT_POLICY
 
@@ -73,7 +94,10 @@ def test_the_default_policy_has_nothing_odd() -> None:
         ),
         (
             '[roots]\ntrusted = ["model:meta/*", "mteta/*"]',
-            ["2: roots.trusted: 'mteta/*' is the name of nothing in the registry"],
+            [
+                "2: roots.trusted: 'model:meta/*' trusts 2 of the 3 artifacts in the registry",
+                "2: roots.trusted: 'mteta/*' is the name of nothing in the registry",
+            ],
         ),
         (
             '[roots]\ntrusted = ["*", "model:*"]',

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias
 
-from provenance.artifacts import ArtifactId
+from provenance.artifacts import DEFAULT_VERSION, ArtifactId, ArtifactKind
 from provenance.lineage.gaps import Trust
 from provenance.risk.policy import Policy
 from provenance.risk.policy_file import Problem, Setting, read
@@ -121,26 +121,51 @@ def review(path: Path, names: Names | None = None) -> PolicyCheck:
     if problems:
         return PolicyCheck(file=str(path), ok=False, digest=None, problems=problems, warnings=())
     policy = Policy.load(path)
+    known = tuple(names()) if names is not None and policy.trust.trusted else ()
+    trusted = trusted_roots(policy.trust, None if names is None else lambda: known)
     settings = {setting.key: setting for setting in policy.settings}
     warnings = tuple(
         Problem(file=settings[key].file or str(path), line=settings[key].line, message=message)
-        for key, message in _warnings(policy, trusted_roots(policy.trust, names))
+        for key, message in (*_warnings(policy), *_odd_trust(trusted, len(known)))
     )
     return PolicyCheck(file=str(path), ok=True, digest=policy.digest, problems=(), warnings=warnings)
 
 
-def _warnings(policy: Policy, trusted: tuple[TrustedRoots, ...]) -> Iterator[tuple[str, str]]:
+def _warnings(policy: Policy) -> Iterator[tuple[str, str]]:
     """Each key that says something odd, and what is odd about it."""
     yield from _odd_factors(policy)
     for key in ("gate.unknown", "gate.partial", "gate.contradictions"):
         if getattr(policy, key.removeprefix("gate.")) is Ruling.IGNORE:
             yield key, f'{key} = "ignore" lets it pass without a word; "report" would say so'
     yield from _odd_refusals(policy)
+
+
+_MADE_UP = (("qzkw", "hxjd"), ("qzkw/vbnm", "hxjd/plok"), ("qz-kw", "hx-jd"))
+"""Names that nobody has given, by how they are made: an entry that covers such a pair names nobody."""
+
+
+def _odd_trust(trusted: Iterable[TrustedRoots], registered: int) -> Iterator[tuple[str, str]]:
+    """The entries that trust nobody, or hardly tell anybody from others."""
     for one in trusted:
-        if one.pattern.rpartition(":")[2].strip("*") == "":
-            yield "roots.trusted", f"roots.trusted: {one.pattern!r} trusts whatever is registered"
+        said = ""
+        if _trusts_anybody(one.pattern):
+            said = "trusts whatever is registered"
         elif one.count == 0:
-            yield "roots.trusted", f"roots.trusted: {one.pattern!r} is the name of nothing in the registry"
+            said = "is the name of nothing in the registry"
+        elif _WILDCARDS & set(one.pattern) and one.count is not None and 2 * one.count > registered > 1:
+            said = f"trusts {one.count} of the {registered} artifacts in the registry"
+        if said:
+            yield "roots.trusted", f"roots.trusted: {one.pattern!r} {said}"
+
+
+def _trusts_anybody(pattern: str) -> bool:
+    """Whether a pattern covers every name of some form, of any kind of artifact."""
+    covers = Trust(trusted=(pattern,)).covers
+    return any(
+        all(covers(ArtifactId(kind, name, DEFAULT_VERSION)) for name in names)
+        for kind in ArtifactKind
+        for names in _MADE_UP
+    )
 
 
 def _odd_factors(policy: Policy) -> Iterator[tuple[str, str]]:
