@@ -4,11 +4,13 @@ Exit codes: 0 done; 1 a gate or a verification found a violation; 2 usage; 3 inc
 needed; 4 an operational error.
 """
 
+import errno
 import io
 import os
 import sys
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
 from keyword import iskeyword
 from types import TracebackType
@@ -16,7 +18,7 @@ from types import TracebackType
 import click
 
 from provenance import __version__
-from provenance.errors import ProvenanceError, UsageError
+from provenance.errors import OutputError, ProvenanceError, UsageError
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("setup", "Make a registry in a folder."),
@@ -125,7 +127,21 @@ def main(arguments: list[str] | None = None) -> None:
         _prepare_process()
     try:
         # Outside its standalone mode, click hands back the code that a command ended with.
-        sys.exit(provenance.main(args=words, prog_name="provenance", standalone_mode=False) or 0)
+        code = provenance.main(args=words, prog_name="provenance", standalone_mode=False) or 0
+        sys.stdout.flush()  # here, where it can be said that it fails
+        sys.exit(code)
+    except BrokenPipeError:  # who read the report has read enough
+        _let_go_of_stdout()
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        _let_go_of_stdout()
+        _tell(
+            f"cannot write: {error.strerror}",
+            "Nothing that was printed is complete; make room and ask again.",
+        )
+        sys.exit(OutputError.exit_code)
     except click.Abort:
         click.echo("stopped", err=True)
         sys.exit(130)
@@ -143,6 +159,16 @@ def main(arguments: list[str] | None = None) -> None:
             traceback.print_exception(error)
         _tell(error.message, error.hint)
         sys.exit(error.exit_code)
+
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What a disk says that takes no more; where it is a registry's, its own words came before."""
+
+
+def _let_go_of_stdout() -> None:
+    """Keeps the interpreter from writing once more what could not be written."""
+    with suppress(OSError):
+        sys.stdout.close()
 
 
 def _prepare_process() -> None:

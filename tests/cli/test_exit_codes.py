@@ -281,3 +281,36 @@ def test_nothing_at_all_is_answered_with_the_help(terminal: Terminal) -> None:
     assert terminal("--version").out.startswith("provenance, version ")
     for words in (("-h",), ("--help",), ("risks", "-h"), ("register", "model", "--help")):
         assert terminal(*words).out.startswith("Usage: provenance")
+
+
+def in_a_shell(words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    line = words.replace("provenance", f"{sys.executable} -m provenance_cli.main")
+    return subprocess.run(
+        ["/bin/bash", "-o", "pipefail", "-c", line],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full disk at hand")
+@pytest.mark.parametrize("words", ["check base --json", "ls", "ls --csv", "--version"])
+def test_a_report_that_no_disk_takes_is_an_error_in_plain_words(words: str, registry: Registry) -> None:
+    registry.register_model(name="base", from_scratch=True)
+    assert registry.home.folder
+    ended = in_a_shell(f"provenance {words} > /dev/full", registry.home.folder.parent)
+    assert ended.returncode == 4
+    assert ended.stderr.splitlines()[0] == "error: cannot write: No space left on device"
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("words", ["ls", "ls --csv", "ls --json"])
+def test_a_reader_who_has_read_enough_is_no_error(words: str, registry: Registry) -> None:
+    for place in range(20):
+        registry.register_model(name=f"m{place}", from_scratch=True)
+    assert registry.home.folder
+    ended = in_a_shell(f"provenance {words} | true", registry.home.folder.parent)
+    assert ended.returncode in {0, 1}
+    assert ended.stderr == ""
