@@ -20,14 +20,20 @@ if TYPE_CHECKING:
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
+def _stated(_ctx: click.Context, _option: click.Parameter, value: str | None) -> str:
+    if value is None:
+        raise click.UsageError(f"say how the files are to be read, with --format: {', '.join(FORMATS)}")
+    return value
+
+
 @click.command("import")
 @click.argument("files", nargs=-1, required=True, type=_FILE)
 @click.option(
     "--format",
     "format_",
-    required=True,
     type=click.Choice(list(FORMATS)),
-    help="; ".join(f"{name}: {one.meaning}" for name, one in FORMATS.items()) + ".",
+    callback=_stated,
+    help="Needed. " + "; ".join(f"{name}: {one.meaning}" for name, one in FORMATS.items()) + ".",
 )
 @click.option(
     "--map",
@@ -122,6 +128,12 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
             tenths = 10 * done // total
             note(f"{done} of {total} facts")
 
-    yield advance
+    try:
+        yield advance
+    except KeyboardInterrupt:
+        if on_terminal:
+            click.echo(err=True)
+        note("What is recorded stays; the same command goes on from there.")
+        raise
     if on_terminal:
         click.echo("\r\033[K", nl=False, err=True)

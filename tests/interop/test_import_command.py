@@ -101,7 +101,11 @@ def test_bad_files_and_words_end_with_an_error_and_nothing_recorded(shell: Termi
     assert shell("status", "--json").json["entries"] == 0
     shell("import", "edges.csv", "--format", "edges", "--map", "map.toml", code=4)
     shell("import", "nothing.csv", "--format", "edges", code=2)
-    shell("import", "edges.csv", code=2)
+    answer = shell("import", "edges.csv", code=2)
+    assert "say how the files are to be read, with --format: edges, huggingface, ecosystem" in answer.err
+    written(folder / "edges.csv", "child,relation,parent")
+    answer = shell("import", "edges.csv", "--format", "edges")
+    assert answer.out == "0 rows read, recorded nothing new\n"
 
 
 def test_names_that_a_terminal_would_obey_are_printed_escaped(shell: Terminal, folder: Path) -> None:
@@ -111,6 +115,19 @@ def test_names_that_a_terminal_would_obey_are_printed_escaped(shell: Terminal, f
     shell("import", "edges.csv", "--format", "edges", "--report", "fates.csv")
     assert "\x1b" not in (folder / "fates.csv").read_text(encoding="utf-8")
     assert "\x1b" not in shell("risks", "c").out
+
+
+def test_whoever_stops_an_import_is_told_how_it_goes_on(
+    shell: Terminal, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edges(folder, "tuned finetuned base")
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("provenance.importing.recording._Run.record", stop)
+    answer = shell("import", "edges.csv", "--format", "edges", code=130)
+    assert "What is recorded stays; the same command goes on from there." in answer.err
 
 
 def test_status_says_that_an_import_is_not_finished(

@@ -156,6 +156,7 @@ def test_a_list_is_read_whatever_the_pieces_that_it_comes_in(
         ('[{"id": "a"} {"id": "b"}]', r"models\.json, after record 1: '\]' expected, and '{' came"),
         ('[{"id": "a"}] and more', r"models\.json, after record 1: '\[' expected, and 'a' came"),
         ("", r"models\.json is empty"),
+        ("child,parent\na,b\nc,d\n", r"models\.json:1: not JSON: Expecting value$"),
         ("[" * 100_000, r"models\.json, record 1: nested too deeply"),
         ("[1" + "0" * 5000 + "]", r"models\.json, record 1: a number too long to read"),
         (

@@ -41,15 +41,22 @@ def read_records(path: Path) -> Iterator[tuple[int, Any]]:
 
 def _of_lines(path: Path) -> Iterator[tuple[int, Any]]:
     problems = Problems(path, "Every line has to be one JSON value.")
+    is_json = False
     for number, line in lines(path, _HINT):
         if not line.strip():
             continue
         try:
             yield number, json.loads(line)
+            is_json = True
         except RecursionError:
             problems.add(number, "nested too deeply")
         except ValueError as error:
             reason = error.msg if isinstance(error, json.JSONDecodeError) else "a number too long to read"
+            if not is_json and line.lstrip()[0] not in "{[":
+                raise ContentError(
+                    f"{shown(path)}:{number}: not JSON: {reason}",
+                    hint="Is it a table? `--format edges` reads tables.",
+                ) from error
             problems.add(number, f"not JSON: {reason}")
     problems.raise_all()
 
