@@ -16,6 +16,7 @@ from provenance_cli.options import (
     registry_options,
 )
 from provenance_cli.output import as_data, counted, note, print_csv, print_json, print_table, say
+from provenance_cli.risk import tell_if_partial
 
 if TYPE_CHECKING:
     from provenance.risk import Impact
@@ -141,6 +142,7 @@ def _print_impact(found: "Impact", limit: int | None, *, as_json: bool, as_csv: 
         for one in answer.items
     ]
     (print_csv if as_csv else print_table)(_HEADERS, rows)
+    tell_if_partial(found.partial)
     left = answer.total - len(rows)
     more = f", {left} more than are shown" if left else ""
     note(f"{counted(answer.total, 'artifact')} downstream of {answer.source}{more}; statuses by that alone")

@@ -16,7 +16,7 @@ from provenance_cli.options import (
     read_statuses,
     registry_options,
 )
-from provenance_cli.output import note, note_some, print_json, say
+from provenance_cli.output import note, note_some, print_json, say, warn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,11 +71,20 @@ def risks(
         listing.print_rows(_RISKS, rows)
     if not listing.as_json and not listing.as_csv:
         _tell_of_gaps(found)
+    tell_if_partial(found.partial)
     if found.next is not None:
         listing.tell_of_more(found.next)
 
 
 _RISKS = ("artifact", "trait", "status", "score", "severity", "from", "flag", "steps")
+
+
+def tell_if_partial(partial: bool) -> None:
+    """Warns people where an answer could not look at everything."""
+    if partial:
+        warn(
+            "this is not all: part of the ancestry could not be looked at; `provenance status` says whether an import is not finished"
+        )
 
 
 def _tell_of_gaps(found: "RiskPage") -> None:

@@ -146,5 +146,8 @@ def test_status_says_that_an_import_is_not_finished(
         "import    the import of edges.csv was not finished: 3 of 19 facts are recorded; the same command goes on"
         in answer
     )
+    for words in (("risks", "m0"), ("impact", "base")):
+        assert "warning: this is not all" in shell(*words).err
     shell("import", "edges.csv", "--format", "edges")
+    assert "this is not all" not in shell("risks", "m0").err
     assert "import " not in shell("status").out
