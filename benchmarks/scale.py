@@ -220,12 +220,18 @@ def main() -> None:
     )
     parser.add_argument("--edges", type=int, nargs="+", default=[REAL], help="sizes, by copies of the graph")
     parser.add_argument("--stores", nargs="+", default=["sqlite"], choices=["sqlite", "postgresql"])
-    parser.add_argument("--shapes", action="store_true", help="the shapes instead of the graph")
+    parser.add_argument(
+        "--shapes",
+        nargs="*",
+        choices=list(hub.SHAPES),
+        metavar="SHAPE",
+        help=f"these shapes instead of the graph, or all: {', '.join(map(repr, hub.SHAPES))}",
+    )
     parser.add_argument("--out", type=Path, help="file of JSON lines that results are added to")
     options = parser.parse_args()
     cases = (
-        [(shape, 0) for shape in hub.SHAPES]
-        if options.shapes
+        [(shape, 0) for shape in options.shapes or hub.SHAPES]
+        if options.shapes is not None
         else [(options.graph, one) for one in options.edges]
     )
     with (
