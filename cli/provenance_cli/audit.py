@@ -169,7 +169,7 @@ def _run(
 def _print_tasks(tasks: "Sequence[Task]", limit: int | None, *, as_json: bool) -> None:
     listed = tasks[:limit]
     if len(listed) < len(tasks):
-        note(f"{counted(len(tasks), 'test')} owed, {len(tasks) - len(listed)} more than are shown")
+        note(f"{counted(len(tasks), 'tests')} owed, {len(tasks) - len(listed)} more than are shown")
     if as_json:
         print_json([as_data(task) for task in listed])
         return

@@ -113,7 +113,7 @@ def _tell_dates(found: "Diff", *, as_json: bool, as_csv: bool) -> None:
         for one in found.differences:
             _print_difference(one)
     note(
-        f"{counted(len(found.differences), 'difference')} from {_moment(found.since)} to {_moment(found.until)}"
+        f"{counted(len(found.differences), 'differences')} from {_moment(found.since)} to {_moment(found.until)}"
     )
     if found.partial:
         note("partial: not all could be looked at; --json says what")

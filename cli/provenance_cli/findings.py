@@ -166,7 +166,9 @@ def flag(
         with open_registry(registry, actor) as opened:
             many = opened.flag_many(read(rows), dry_run=dry_run, policy=read_policy(policy))
         created = "would record" if dry_run else "recorded"
-        line = f"{created} {counted(many.created, 'flag')}; {len(many.recorded) - many.created} stood already"
+        line = (
+            f"{created} {counted(many.created, 'flags')}; {len(many.recorded) - many.created} stood already"
+        )
         _print(FlaggingAnswer.of(many, dry_run=dry_run), line, as_json=as_json, as_csv=as_csv)
         return
     if ref is None or trait is None or evidence is None:
@@ -182,7 +184,7 @@ def flag(
             policy=read_policy(policy),
         )
     answer = FlagAnswer.of(found, dry_run=dry_run)
-    line = f"{_verb(found, dry_run)} {answer.flag}: {trait} on {answer.artifact}, reaching {counted(answer.reached, 'artifact')}"
+    line = f"{_verb(found, dry_run)} {answer.flag}: {trait} on {answer.artifact}, reaching {counted(answer.reached, 'artifacts')}"
     _print(answer, line, as_json=as_json, as_csv=as_csv)
 
 

@@ -145,7 +145,7 @@ def _print_impact(found: "Impact", limit: int | None, *, as_json: bool, as_csv: 
     tell_if_partial(found.partial)
     left = answer.total - len(rows)
     more = f", {left} more than are shown" if left else ""
-    note(f"{counted(answer.total, 'artifact')} downstream of {answer.source}{more}; statuses by that alone")
+    note(f"{counted(answer.total, 'artifacts')} downstream of {answer.source}{more}; statuses by that alone")
 
 
 def _print_event(event: "Event", *, as_json: bool) -> None:

@@ -91,9 +91,12 @@ def tell_of_reading(model: "ArtifactId") -> None:
     note(f"reading {model}, of which no sketch is kept")
 
 
-def counted(count: int, noun: str) -> str:
-    """A number of things, in words for people."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+_SINGULAR = {"aliases": "alias"}  # where more than an s is too much
+
+
+def counted(count: int, things: str) -> str:
+    """A number of things, of which the plural is given, in words for people."""
+    return f"{count} {_SINGULAR.get(things, things.removesuffix('s')) if count == 1 else things}"
 
 
 def size(count: float) -> str:

@@ -6,7 +6,7 @@ import click
 
 from provenance.errors import UsageError
 from provenance_cli.options import as_of_option, json_option, open_registry, registry_options
-from provenance_cli.output import note, print_json, say
+from provenance_cli.output import counted, note, print_json, say
 
 
 @click.command()
@@ -47,7 +47,7 @@ def status(registry: str | None, actor: str | None, as_of: datetime | None, as_j
         return
     say(f"registry  {found.registry}")
     say(f"ledger    {found.entries} facts in {found.transactions} transactions, head {found.head}")
-    say("holds     " + ", ".join(f"{count} {name}" for name, count in found.counts.items()))
+    say("holds     " + ", ".join(counted(count, name) for name, count in found.counts.items()))
     for one in found.unfinished_imports:
         say(f"import    {one}")
     if found.tests_owed is None:
@@ -56,13 +56,15 @@ def status(registry: str | None, actor: str | None, as_of: datetime | None, as_j
                 f"{name:<9} not counted in a registry of this size: `provenance {command}` reads it all, which takes long"
             )
         return
-    say(f"audit     {found.tests_owed} tests owed")
+    say(f"audit     {counted(found.tests_owed, 'tests')} owed")
     if found.unsketched:
         say(
             f"sketches  {found.unsketched} registered models have no sketch: `provenance audit` draws what can be drawn"
         )
     if found.mlflow_pending is not None:
-        say(f"mlflow    {found.mlflow_pending} objects not projected to {found.mlflow or 'any MLflow'}")
+        say(
+            f"mlflow    {counted(found.mlflow_pending, 'objects')} not projected to {found.mlflow or 'any MLflow'}"
+        )
 
 
 @click.command()
