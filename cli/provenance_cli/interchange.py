@@ -20,19 +20,12 @@ if TYPE_CHECKING:
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-def _stated(_ctx: click.Context, _option: click.Parameter, value: str | None) -> str:
-    if value is None:
-        raise click.UsageError(f"say how the files are to be read, with --format: {', '.join(FORMATS)}")
-    return value
-
-
 @click.command("import")
-@click.argument("files", nargs=-1, required=True, type=_FILE)
+@click.argument("files", nargs=-1, type=_FILE)
 @click.option(
     "--format",
     "format_",
     type=click.Choice(list(FORMATS)),
-    callback=_stated,
     help="Needed. " + "; ".join(f"{name}: {one.meaning}" for name, one in FORMATS.items()) + ".",
 )
 @click.option(
@@ -48,16 +41,22 @@ def _stated(_ctx: click.Context, _option: click.Parameter, value: str | None) ->
 @click.option(
     "--report", type=click.Path(dir_okay=False), help="Write what became of each row to this CSV file."
 )
+@click.option(
+    "--give-up",
+    is_flag=True,
+    help="Instead, give up the imports that were not finished: what they recorded stays, and answers are no longer partial for them.",
+)
 @registry_options
 @json_option
 def import_(
     files: tuple[Path, ...],
-    format_: str,
+    format_: str | None,
     maps: tuple[str, ...],
     nodes: tuple[Path, ...],
     aliases: Path | None,
     dry_run: bool,
     report: str | None,
+    give_up: bool,
     registry: str | None,
     actor: str | None,
     as_json: bool,
@@ -65,6 +64,20 @@ def import_(
     """Record the graph that FILES hold; typed again, it goes on where it was stopped. Python: Registry.import_lineage()."""
     from provenance.importing import Source
 
+    if give_up:
+        if files or as_json:
+            raise click.UsageError("--give-up takes no files and prints no JSON")
+        with open_registry(registry, actor) as opened:
+            given_up = opened.give_up_imports()
+        for one in given_up:
+            say(f"given up: {one}")
+        if not given_up:
+            note("no import is unfinished")
+        return
+    if not files:
+        raise click.UsageError("name the files to import")
+    if format_ is None:
+        raise click.UsageError(f"say how the files are to be read, with --format: {', '.join(FORMATS)}")
     source = Source(files=files, format=format_, mapping=_mapping(maps), nodes=nodes, renames=aliases)
     with open_registry(registry, actor) as opened, _progress() as advance:
         found = opened.import_lineage(source, dry_run=dry_run, progress=advance)

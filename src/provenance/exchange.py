@@ -52,6 +52,16 @@ class Exchange(Judgement):
         found = [recorded.fact for recorded in self._ledger.at(as_of).findings().all(Alias)]
         return tuple(sorted(found, key=lambda one: (one.name, one.artifact)))
 
+    def give_up_imports(self) -> tuple[str, ...]:
+        """Gives up the imports that were begun and not finished, a sentence each; what they recorded stays.
+
+        Answers are called partial no longer for their sake: whoever gives one up says that its files have nothing more to tell.
+        """
+        given_up, begun = self.unfinished_imports(), self._ledger.imports()
+        for one in begun.all():
+            begun.forget(one.key)
+        return given_up
+
     def unfinished_imports(self) -> tuple[str, ...]:
         """The imports that were begun and not finished, a sentence each."""
         from provenance.importing import unfinished

@@ -165,6 +165,19 @@ def test_an_unfinished_import_makes_every_answer_about_risks_partial(
     assert opened.check(["root"])[0].passed
 
 
+def test_an_import_that_is_given_up_makes_nothing_partial_and_leaves_what_it_recorded(
+    opened: Registry, tmp_path: Path
+) -> None:
+    opened.register_model(name="root", from_scratch=True)
+    stopped(opened, edges(tmp_path, *ROWS), 1)
+    before = opened.head()
+    (given_up,) = opened.give_up_imports()
+    assert "edges.csv was not finished: " in given_up
+    assert opened.head() == before
+    assert opened.check(["root"])[0].passed
+    assert opened.give_up_imports() == ()
+
+
 def test_what_is_told_of_recorded_artifacts_comes_first(opened: Registry, tmp_path: Path) -> None:
     opened.register_model(name="z", from_scratch=True)
     stopped(opened, edges(tmp_path, *ROWS, "z trained_on web", "z finetuned a"), 1)

@@ -214,7 +214,7 @@ def unfinished(stored: StoredImports) -> tuple[str, ...]:
     """The imports that were begun and not finished, a sentence each."""
     return tuple(
         f"the import of {_files_of(one)} was not finished: {one.position} of {_facts_of(one)} facts are recorded; "
-        "the same command goes on"
+        "the same command goes on, `provenance import --give-up` ends it here"
         for one in stored.all()
     )
 
