@@ -151,3 +151,6 @@ def test_status_says_that_an_import_is_not_finished(
     shell("import", "edges.csv", "--format", "edges")
     assert "this is not all" not in shell("risks", "m0").err
     assert "import " not in shell("status").out
+    assert shell("import", "--give-up").err == "no import is unfinished\n"
+    assert "takes no files" in shell("import", "edges.csv", "--give-up", code=2).err
+    assert "name the files to import" in shell("import", "--format", "edges", code=2).err
