@@ -1,6 +1,6 @@
 """Runs benchmarks and prints their tables in Markdown.
 
-    python -m benchmarks                    # the quick ones, a minute on two cores
+    python -m benchmarks                    # the quick ones, three minutes on two cores
     python -m benchmarks manifest digest    # those that are named
     python -m benchmarks.digest --help      # one of them, with options
 
@@ -16,6 +16,8 @@ QUICK = {
     "digest": "digests of content, beside plain reads",
     "register_folder": "one `provenance register model` of 500 MB, as typed",
     "manifest": "10,000 artifacts and 14,000 relations at once, beside raw sqlite3",
+    "scale": "lineage and risk of 30,000 models, beside hand-written queries",
+    "bulk_import": "100,000 models and 140,000 relations imported from an edge list, beside raw sqlite3",
     "sketch": "digest and same-init sketch in one pass, beside plain reads",
     "search": "one model among 100,000 sketches, and two by their sketches",
     "compare_pair": "a same-init comparison of two real checkpoints",

@@ -106,7 +106,7 @@ def rows_of(database: Path) -> Rows:
     connection = sqlite3.connect(database)
     rows = {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in TABLES}
     connection.close()
-    return rows
+    return {table: some for table, some in rows.items() if some}
 
 
 def insert_raw(database: Path, rows: Rows) -> None:
