@@ -1,11 +1,8 @@
 """Registries of which the facts are told in the sentences of `lineage_fixtures`, and random ones for laws."""
 
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Self
 
 from hypothesis import strategies as st
-from sqlalchemy import event
 
 from lineage_fixtures import recorded_facts
 from provenance import Registry
@@ -111,24 +108,6 @@ def standing(risks: ArtifactRisks, trait: str) -> Status:
 def statuses(registry: Registry, trait: str) -> dict[ArtifactId, str]:
     """Where every artifact stands with a trait."""
     return {one.artifact: one.status.value for one in registry.view().risks(trait=trait).artifacts}
-
-
-class Statements(AbstractContextManager["Statements"]):
-    """Counts the statements that a registry sends to its database."""
-
-    def __init__(self, registry: Registry) -> None:
-        self.engine = registry._ledger._engine
-        self.count = 0
-
-    def _add(self, *_: object) -> None:
-        self.count += 1
-
-    def __enter__(self) -> Self:
-        event.listen(self.engine, "before_cursor_execute", self._add)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        event.remove(self.engine, "before_cursor_execute", self._add)
 
 
 def fresh(template: Path, folder: Path) -> Registry:

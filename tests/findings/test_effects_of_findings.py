@@ -10,7 +10,6 @@ from findings_fixtures import (
     ALL,
     NAMES,
     OWL,
-    Statements,
     differences,
     earlier,
     edges,
@@ -32,6 +31,7 @@ from provenance.relations import Relation
 from provenance.risk import Policy, Status
 from provenance.store import Reading
 from provenance.store.transaction import Transaction
+from statements import statements
 
 FOREVER = datetime(2999, 1, 1, tzinfo=UTC)
 
@@ -145,17 +145,17 @@ def test_a_finding_asks_a_fixed_number_of_statements_and_never_for_everything(
         monkeypatch.delattr(door, "snapshot")
     counts = []
     for ref in ("copy7", "base"):
-        with Statements(opened) as sent:
+        with statements() as sent:
             found = opened.flag(ref, "owls", evidence="seen")
-        counts.append((len(found.reached), sent.count))
+        counts.append((len(found.reached), len(sent)))
     (few, first), (lots, second) = counts
     assert (few, first) == (0, second)
     assert lots > 300
-    with Statements(opened) as sent:
+    with statements() as sent:
         opened.withdraw(found.recorded.id, reason="wrong")
         opened.clear("student", "owls", evidence="tested")
         opened.block("numbers", "student", "owls", evidence="e", reason="r", expires_at=FOREVER)
-    assert sent.count <= 3 * (second + 2)
+    assert len(sent) <= 3 * (second + 2)
 
 
 def test_what_ends_counts_until_its_date(opened: Registry) -> None:

@@ -1,17 +1,16 @@
 """An import that is stopped leaves whole artifacts, is told of, and goes on when it is begun again; whoever else writes meanwhile."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
 
 from import_fixtures import edges, imported, missed, told
 from provenance import Registry
 from provenance.home import Home
 from provenance.importing import Source
 from provenance.store import Ledger
+from statements import statements
 
 ROWS = (
     "a finetuned root",
@@ -194,24 +193,8 @@ def test_statements_do_not_grow_with_the_graph(
         rows = [f"{size}-{number} finetuned {size}-{number // 2}" for number in range(1, size)]
         path = edges(tmp_path, *rows, name=f"{size}.csv")
         for _ in range(2):
-            with counted(opened) as statements:
+            with statements() as sent:
                 imported(opened, path)
-            counts.append(len(statements))
+            counts.append(len(sent))
     assert counts[0] == counts[2]
     assert counts[1] == counts[3] <= counts[0]
-
-
-@contextmanager
-def counted(registry: Registry) -> Iterator[list[str]]:
-    """The statements that are sent meanwhile."""
-    statements: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        statements.append(statement)
-
-    engine = registry._ledger._engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        event.remove(engine, "before_cursor_execute", note)

@@ -2,10 +2,7 @@
 
 import json
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,6 +11,7 @@ from provenance import Registry
 from provenance.artifacts import ArtifactKind
 from provenance.relations import RelationKind
 from provenance.request import Parent, Request
+from statements import statements
 
 
 @pytest.fixture
@@ -105,31 +103,15 @@ def test_a_report_that_can_not_be_written_is_no_violation(terminal: Terminal, fo
     assert not (folder / "gate.xml").exists(), "nothing was found out, so nothing is reported"
 
 
-@contextmanager
-def counting(registry: Registry) -> Iterator[list[str]]:
-    """The statements that a registry sends to its database meanwhile."""
-    from sqlalchemy import event
-
-    sent: list[str] = []
-    engine = registry._ledger._engine
-
-    def keep(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        sent.append(statement)
-
-    event.listen(engine, "before_cursor_execute", keep)
-    yield sent
-    event.remove(engine, "before_cursor_execute", keep)
-
-
 def test_a_thousand_artifacts_are_asked_about_in_one_reading(told: Registry) -> None:
     parent = Parent(kind=RelationKind.CONVERTED_FROM, reference="student")
     names = [f"model:copy-{number}@1" for number in range(1000)]
     told.register(
         [Request(kind=ArtifactKind.MODEL, name=f"copy-{number}", parents=(parent,)) for number in range(1000)]
     )
-    with counting(told) as few:
+    with statements() as few:
         told.check(names[:10])
-    with counting(told) as many:
+    with statements() as many:
         answers = told.check(names)
     assert [str(one.artifact) for one in answers] == names
     assert not any(one.passed for one in answers)

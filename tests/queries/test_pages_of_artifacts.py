@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from told_registries import STORY, forbid_the_whole, statements, tell
+from told_registries import STORY, forbid_the_whole, tell
 
 from provenance import Registry
 from provenance.risk import Status
 from provenance.view import View
+from statements import statements
 
 AWKWARD = ("a", "B", "b", "a-b", "ab", "a_b", "a%b", "a[b]", "A B", "zé", "日本", "x/y")
 """Names that collations, patterns and escapes are known to treat in ways of their own."""
@@ -59,7 +60,7 @@ def test_a_page_reads_a_page(registry: Registry, monkeypatch: pytest.MonkeyPatch
     tell(registry, *STORY)
     view = registry.view()
     forbid_the_whole(monkeypatch)
-    with statements(registry) as sent:
+    with statements() as sent:
         assert len(view.artifacts(limit=2)) == 2
     assert len(sent) == 1
     assert "LIMIT ?" in sent[0]

@@ -8,7 +8,7 @@ import networkx as nx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from told_registries import STORY, crowd, forbid_the_whole, statements, tell
+from told_registries import STORY, crowd, forbid_the_whole, tell
 
 from lineage_fixtures import dataset, model, recorded_facts, teacher
 from provenance import Registry
@@ -21,6 +21,7 @@ from provenance.relations import RelationKind
 from provenance.risk import Policy, assess
 from provenance.store import Ledger
 from provenance.view import View
+from statements import statements
 
 QUESTIONS: dict[str, tuple[int, Callable[[View], object]]] = {
     "risks of one": (5, lambda view: view.risks(["grandchild"])),
@@ -60,7 +61,7 @@ def test_one_artifacts_question_takes_few_statements_and_never_reads_the_whole(
     forbid_the_whole(monkeypatch)
     most, ask = QUESTIONS[question]
     view = told.view()
-    with statements(told) as sent:
+    with statements() as sent:
         assert ask(view)
     assert len(sent) <= most, len(sent)
 
@@ -78,7 +79,7 @@ def test_what_is_owed_above_one_artifact_is_that_part_of_all_that_is_owed(
 def test_many_references_in_full_are_looked_up_together(told: Registry) -> None:
     view = told.view()
     refs = 3 * ["model:student@1", "model:base@1", "teacher:owl@1", "dataset:echo@1"]
-    with statements(told) as sent:
+    with statements() as sent:
         found = view.resolve_all(refs)
     assert [str(one) for one in found] == refs
     assert len(sent) == 1

@@ -1,11 +1,8 @@
 """Registries in which the sentences of `lineage_fixtures` were recorded, and what is asked of their database."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 
 import pytest
-from sqlalchemy import event
 
 from lineage_fixtures import recorded_facts
 from provenance import Registry
@@ -45,21 +42,6 @@ def crowd(size: int) -> tuple[str, ...]:
         lines += [f"{child} finetuned_from {parent}" for parent, child in pairwise(names)]
         lines += [f"{names[0]} flagged cats", f"{names[0]} same_init {names[-1]} SAME_INIT"]
     return tuple(lines)
-
-
-@contextmanager
-def statements(registry: Registry) -> Iterator[list[str]]:
-    """The SQL that is sent meanwhile."""
-    sent: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if statement != "BEGIN":
-            sent.append(statement)
-
-    engine = registry._ledger._engine
-    event.listen(engine, "before_cursor_execute", note)
-    yield sent
-    event.remove(engine, "before_cursor_execute", note)
 
 
 def forbid_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:

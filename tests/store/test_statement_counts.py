@@ -1,38 +1,21 @@
 """How many statements a change sends to the database: as many in a large registry as in a small one."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import sqlalchemy
 
 from provenance import Registry
 from provenance.artifacts import Artifact, ArtifactId, ArtifactKind
 from provenance.relations import Relation, RelationKind
 from provenance.request import Parent, Request
 from provenance.store import Ledger
+from statements import statements
 
 MODEL = ArtifactKind.MODEL
 BASE = ArtifactId(MODEL, "base")
 ROWS = ArtifactId(ArtifactKind.DATASET, "rows")
 MOST = 40
 """So many statements any change may send. Each of them is one round trip to a server."""
-
-
-@contextmanager
-def counted() -> Iterator[list[str]]:
-    """The statements that are sent meanwhile, by any engine."""
-    sent: list[str] = []
-
-    def note(*arguments: object) -> None:
-        sent.append(str(arguments[2]))
-
-    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", note)
 
 
 def grow(ledger: Ledger, name: str, size: int) -> None:
@@ -53,20 +36,20 @@ def grow(ledger: Ledger, name: str, size: int) -> None:
 def changes(registry: Registry, name: str) -> dict[str, int]:
     """The number of statements that each change sends."""
     numbers = {}
-    with counted() as sent:
+    with statements() as sent:
         parents = [
             Parent(kind=RelationKind.FINETUNED_FROM, reference=f"{name}-below-1"),
             Parent(kind=RelationKind.TRAINED_ON, reference="rows"),
         ]
         registry.register_model(name=f"{name}-new", parents=parents)
         numbers["register"] = len(sent)
-    with counted() as sent:
+    with statements() as sent:
         registry.relate(f"{name}-below-2", RelationKind.TRAINED_ON, "rows")
         numbers["relate"] = len(sent)
-    with counted() as sent:
+    with statements() as sent:
         flag = registry.flag("base", "owls", evidence=f"seen in {name}").recorded
         numbers["flag"] = len(sent)
-    with counted() as sent:
+    with statements() as sent:
         registry.withdraw(flag.id, reason="no")
         numbers["withdraw"] = len(sent)
     return numbers
@@ -92,6 +75,6 @@ def test_a_manifest_sends_as_many_statements_however_long_it_is(
         registry.register_model(name="base", from_scratch=True)
         above = (Parent(kind=RelationKind.FINETUNED_FROM, reference="base"),)
         requests = [Request(kind=MODEL, name=f"tuned-{number}", parents=above) for number in range(size)]
-        with counted() as sent:
+        with statements() as sent:
             registry.register(requests)
         assert len(sent) <= MOST, "\n".join(sent)

@@ -1,12 +1,9 @@
 """A difference is worked out from an excerpt of the ledger, and is what all of the ledger would say."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-import sqlalchemy
 from dated_registries import OF, registries
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,6 +12,7 @@ from lineage_fixtures import model, recorded_facts
 from provenance.differences import History, between_dates
 from provenance.risk import Policy
 from provenance.store import Ledger
+from statements import statements
 
 POLICY = Policy.load()
 STORY = (
@@ -54,21 +52,6 @@ def test_an_excerpt_tells_the_same_differences_as_the_whole(
     assert told == whole
 
 
-@contextmanager
-def counted() -> Iterator[list[str]]:
-    """The statements that are sent meanwhile."""
-    sent: list[str] = []
-
-    def note(*arguments: object) -> None:
-        sent.append(str(arguments[2]))
-
-    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", note)
-
-
 @pytest.mark.parametrize("moments", [1, 30])
 def test_the_statements_of_a_difference_grow_neither_with_its_moments_nor_with_the_registry(
     store_url: str, moments: int
@@ -77,7 +60,7 @@ def test_the_statements_of_a_difference_grow_neither_with_its_moments_nor_with_t
     more = [f"student cleared owls expires={2090 + number}-01-01" for number in range(moments)]
     strangers = [f"stranger{number} from_scratch" for number in range(moments)]
     write(ledger, *STORY, *more, *strangers)
-    with counted() as sent:
+    with statements() as sent:
         since = ledger.at().snapshot().facts[5].recorded_at
         sent.clear()
         found = between_dates(ledger.at(since), ledger.at(), POLICY, POLICY, asked=[model("student")])
