@@ -35,6 +35,8 @@ LONG = {
     "kinship_transfer": "whether same-init evidence predicts transfer",
     "tiny_gpt": "what the planted canary finds on tiny language models",
     "smollm2": "a planted canary of a real language model",
+    "mlflow_projection": "what the copy in MLflow costs: registering, 1,000 models, a flag on all of them",
+    "mlflow_history": "a history of 2,000 MLflow runs imported, by its API and by direct SQL",
 }
 TABLES = {
     *QUICK,
@@ -44,6 +46,7 @@ TABLES = {
     "kinship_transfer",
     "tiny_gpt",
     "smollm2",
+    "mlflow_projection",
 } - {"compare_pair"}
 """Those that print tables; the others print lines."""
 
