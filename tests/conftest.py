@@ -3,12 +3,14 @@
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from jaxtyping import install_import_hook
 
 from command_line import Terminal
+from mlflow_servers import Server, running_server, running_server_with_passwords, with_driver
 from provenance import Registry
 from provenance.demo import Story, tell
 
@@ -45,6 +47,12 @@ def postgres_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def postgres_url(postgres_socket: str) -> Iterator[str]:
     """The URL of an empty database of its own."""
+    with _database(postgres_socket) as url:
+        yield url
+
+
+@contextmanager
+def _database(postgres_socket: str) -> Iterator[str]:
     import psycopg
 
     name = f"test_{uuid.uuid4().hex}"
@@ -54,6 +62,33 @@ def postgres_url(postgres_socket: str) -> Iterator[str]:
     yield f"postgresql://postgres@/{name}?host={postgres_socket}"
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real MLflow server over an SQLite file, the same for all tests that ask for it: leave it running, use names of your own.
+
+    Tests that use it or one of the next two belong to the xdist group ``mlflow``, so that each is started once.
+    """
+    with running_server(tmp_path_factory.mktemp("mlflow-server")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mlflow_server_on_postgres(
+    postgres_socket: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """As `mlflow_server`, over PostgreSQL."""
+    folder = tmp_path_factory.mktemp("mlflow-server-on-postgres")
+    with _database(postgres_socket) as url, running_server(folder, backend=with_driver(url)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mlflow_server_with_passwords(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """As `mlflow_server`, with MLflow's own authentication."""
+    with running_server_with_passwords(tmp_path_factory.mktemp("mlflow-server-with-passwords")) as server:
+        yield server
 
 
 @pytest.fixture(
