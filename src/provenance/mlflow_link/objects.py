@@ -4,20 +4,40 @@ Each `Desired` is one object; `Links` is what one run says of its inputs and out
 the memory of what was projected goes by it; a *key* is what it is found by in MLflow.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import TypeAlias
 
 from provenance.digests import digest_bytes
+from provenance.evidence import Evidence
 from provenance.facts import adapter, canonical_json
 
 PREFIX = "provenance."
-"""Tags that begin so belong to the projection: what it does not want is removed."""
+"""Tags that begin so belong to the projection on every object that it made: there, what it does not want is removed."""
 KEY_TAG = "provenance.key"
 NAME_TAG = "provenance.name"
 NOTE_TAG = "mlflow.note.content"
 """Where MLflow keeps the description of a run or logged model."""
+
+_ADOPTED_KEYS = frozenset(
+    f"{PREFIX}{word}"
+    for word in "id digest relations status policy partial unknown stopped tested viewer shortened".split()
+)
+_ADOPTED_FAMILIES = (f"{PREFIX}risk.", f"{PREFIX}flag.")
+
+
+def is_ours_on_theirs(key: str) -> bool:
+    """Whether a tag of this key, on an object that others made, can be ours.
+
+    Only such a tag is removed there when it is not wanted: people put tags of their own beside ours, under our prefix too.
+    """
+    return key in _ADOPTED_KEYS or key.startswith(_ADOPTED_FAMILIES)
+
+
+Pictures: TypeAlias = Callable[[Evidence], Mapping[str, Callable[[], bytes]]]
+"""What shows a test: file name to what draws the PNG. Asking costs nothing, drawing takes time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +61,7 @@ class Run:
         tags: Its tags.
         metrics: Its figures; they never change.
         texts: Artifact files, path to text.
+        pictures: Artifact files that are drawn when they are written, path to what draws the PNG; what they show never changes.
     """
 
     subject: str
@@ -50,6 +71,7 @@ class Run:
     tags: Mapping[str, str] = field(hash=False)
     metrics: tuple[Measurement, ...] = ()
     texts: Mapping[str, str] = field(default_factory=dict, hash=False)
+    pictures: Mapping[str, Callable[[], bytes]] = field(default_factory=dict, hash=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,14 +171,46 @@ class Links:
     outputs: tuple[str, ...] = ()
 
 
-Desired: TypeAlias = Run | LoggedModel | RegisteredModel | ModelVersion | Links
+class AdoptedKind(StrEnum):
+    """What an adopted object is in MLflow."""
+
+    VERSION = "version"
+    LOGGED_MODEL = "logged-model"
+    RUN = "run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopted:
+    """What we say on an object that others made: our tags, and our words between marks in its description.
+
+    Nothing is created for it, and everything else on it stays as it is; see `is_ours_on_theirs` and
+    `provenance.mlflow_link.text.within`.
+
+    Args:
+        subject: As in `Run`.
+        kind: What it is in MLflow.
+        external_id: MLflow's own name for it: ``name/3`` of a version, ``m-...`` of a logged model, or a run's id.
+        tags: Our tags; never a key, by which an object would pass for one that we made.
+        words: Markdown.
+    """
+
+    subject: str
+    kind: AdoptedKind
+    external_id: str
+    tags: Mapping[str, str] = field(hash=False)
+    words: str
+
+
+Desired: TypeAlias = Run | LoggedModel | RegisteredModel | ModelVersion | Adopted | Links
 """One object of MLflow."""
 
-ORDER: tuple[type[Desired], ...] = (Run, LoggedModel, RegisteredModel, ModelVersion, Links)
+ORDER: tuple[type[Desired], ...] = (Run, LoggedModel, RegisteredModel, ModelVersion, Adopted, Links)
 """What is written first: an object refers only to those of earlier types."""
 
 
 def state_digest(desired: Desired) -> str:
-    """A fingerprint of an object's whole desired state."""
-    value = adapter(type(desired)).dump_python(desired, mode="json")
+    """A fingerprint of an object's whole desired state; of a picture its name counts, since drawing it takes time."""
+    value = adapter(type(desired)).dump_python(desired, mode="json", exclude={"pictures"})
+    if isinstance(desired, Run) and desired.pictures:
+        value["pictures"] = sorted(desired.pictures)
     return digest_bytes(canonical_json(value).encode()).hex

@@ -23,6 +23,12 @@ DATASET_DIGEST_LENGTH = 36
 
 SHORTENED_TAG = "provenance.shortened"
 _MARK = " … (shortened)"
+# Definitions of a link that nobody uses: Markdown shows nothing for them, whichever way it is rendered.
+BEGIN = "[//]: # (provenance wrote what follows)"
+END = "[//]: # (provenance wrote what stands above)"
+_OURS = re.compile(f"{re.escape(BEGIN)}(?:(?!{re.escape(BEGIN)}).)*?{re.escape(END)}", re.DOTALL)
+_LEAST_WORDS = 200
+"""Characters of our words in a description of others below which they are left out: half a sentence helps nobody."""
 # Control characters, of which PostgreSQL refuses one, and the marks that reverse the direction of what follows on a screen.
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _MARKDOWN = re.compile(r"[\\`*_\[\]<>&#|~!@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
@@ -60,6 +66,35 @@ def shorten(text: str, limit: int) -> str:
     """The text, cut to at most ``limit`` characters; a cut shows, and so does each control character."""
     seen = _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text)
     return seen if len(seen) <= limit else seen[: limit - len(_MARK)] + _MARK
+
+
+def shorten_lines(text: str, limit: int) -> str:
+    """Markdown, cut to at most ``limit`` characters behind a whole line, so that no markup is left open; a cut shows."""
+    seen = _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text)
+    if len(seen) <= limit:
+        return seen
+    sign = _MARK.strip()
+    kept = seen[: limit - len(sign) - 2].rpartition("\n")[0].rstrip()
+    return f"{kept}\n\n{sign}" if kept else sign
+
+
+def within(theirs: str, ours: str, limit: int) -> str:
+    """A description of others with our words between marks: where they stood before, else at its end.
+
+    Theirs stays as it is, byte for byte. Ours is shortened to what room is left, and left out where there is hardly any.
+
+    Args:
+        theirs: What stands there now, our earlier words perhaps in it.
+        ours: Markdown.
+        limit: Characters that MLflow takes.
+    """
+    before, after = theirs and f"{theirs}\n\n", ""
+    if earlier := list(_OURS.finditer(theirs)):
+        before, after = theirs[: earlier[-1].start()], theirs[earlier[-1].end() :]
+    room = limit - len(before) - len(after) - len(f"{BEGIN}\n\n\n\n{END}")
+    if room < _LEAST_WORDS:
+        return before + after if earlier else theirs
+    return f"{before}{BEGIN}\n\n{shorten_lines(ours, room)}\n\n{END}{after}"
 
 
 def fit_tags(tags: Mapping[str, str], limit: int) -> tuple[dict[str, str], dict[str, str]]:
