@@ -4,6 +4,7 @@ Each `Desired` is one object; `Links` is what one run says of its inputs and out
 the memory of what was projected goes by it; a *key* is what it is found by in MLflow.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,11 +22,9 @@ NAME_TAG = "provenance.name"
 NOTE_TAG = "mlflow.note.content"
 """Where MLflow keeps the description of a run or logged model."""
 
-_ADOPTED_KEYS = frozenset(
-    f"{PREFIX}{word}"
-    for word in "id digest relations status policy partial unknown stopped tested viewer shortened".split()
+_OURS_ON_THEIRS = re.compile(
+    r"provenance\.(id|digest|relations|status|policy|partial|unknown|stopped|tested|viewer|shortened|(risk|flag)\..+)"
 )
-_ADOPTED_FAMILIES = (f"{PREFIX}risk.", f"{PREFIX}flag.")
 
 
 def is_ours_on_theirs(key: str) -> bool:
@@ -33,7 +32,7 @@ def is_ours_on_theirs(key: str) -> bool:
 
     Only such a tag is removed there when it is not wanted: people put tags of their own beside ours, under our prefix too.
     """
-    return key in _ADOPTED_KEYS or key.startswith(_ADOPTED_FAMILIES)
+    return _OURS_ON_THEIRS.fullmatch(key) is not None
 
 
 Pictures: TypeAlias = Callable[[Evidence], Mapping[str, Callable[[], bytes]]]
