@@ -20,8 +20,13 @@ from provenance_cli.output import counted, note, print_json, say
 @click.option(
     "--mlflow", metavar="URI", help="MLflow store or server; default: a SQLite file beside the registry."
 )
+@click.option(
+    "--viewer",
+    metavar="URL",
+    help="Where the registry's web viewer answers; what is written to MLflow links to it.",
+)
 @click.option("--actor", metavar="NAME", help="Who is recorded; default: the login name.")
-def init(directory: str, store: str, mlflow: str | None, actor: str | None) -> None:
+def init(directory: str, store: str, mlflow: str | None, viewer: str | None, actor: str | None) -> None:
     """Make a registry in DIRECTORY (default: here), or confirm the one that is there. Python: Registry.init()."""
     from provenance.registry import Registry
 
@@ -29,7 +34,7 @@ def init(directory: str, store: str, mlflow: str | None, actor: str | None) -> N
         raise UsageError(
             "init makes a registry in DIRECTORY, and takes no --registry", hint="provenance init DIRECTORY"
         )
-    with Registry.init(directory, store=store, mlflow=mlflow, actor=actor) as registry:
+    with Registry.init(directory, store=store, mlflow=mlflow, viewer=viewer, actor=actor) as registry:
         say(f"registry {registry.home.name}, {registry.head().entries} facts")
         note("next: provenance register model PATH --name NAME --from-scratch")
 

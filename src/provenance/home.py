@@ -1,6 +1,6 @@
 """Where a registry lives: a ``.provenance/`` folder, found upwards as git finds ``.git``, or a database URL.
 
-The folder holds ``config.toml`` (which store, which MLflow), ``policy.toml`` where the registry has a policy of its own, and, unless the
+The folder holds ``config.toml`` (which store, MLflow and web viewer), ``policy.toml`` where the registry has a policy of its own, and, unless the
 store is a server, ``registry.db``.
 """
 
@@ -11,15 +11,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from provenance.errors import RegistryError
+from provenance.errors import RegistryError, UsageError
 
 FOLDER = ".provenance"
 ENVIRONMENT = "PROVENANCE_REGISTRY"
 POLICY_ENVIRONMENT = "PROVENANCE_POLICY"
+VIEWER_ENVIRONMENT = "PROVENANCE_VIEWER"
 _CONFIG = "config.toml"
 _POLICY = "policy.toml"
 _DATABASE = "registry.db"
+_SETTINGS = ("store", "mlflow", "viewer")
+# Nothing that could end a link in Markdown, or the attribute of a page.
+_LINKABLE = re.compile(r"[A-Za-z0-9:/.\-_~%]+")
 _PASSWORD = re.compile(r"(?<=[?&]password=)[^&]*")
 
 
@@ -31,11 +36,13 @@ class Home:
         folder: Its ``.provenance`` folder; None when only a database URL is known.
         store_url: The database.
         mlflow_uri: Where MLflow keeps its records, or None where there is none.
+        viewer: Where its web viewer answers, without a slash at the end; what is shown elsewhere links to it. None where there is none.
     """
 
     folder: Path | None
     store_url: str
     mlflow_uri: str | None = None
+    viewer: str | None = None
 
     @property
     def mlflow_name(self) -> str | None:
@@ -71,7 +78,9 @@ def exists(directory: Path) -> bool:
 
 
 @contextmanager
-def making(directory: Path, *, store: str = "sqlite", mlflow: str | None = None) -> Iterator[Home]:
+def making(
+    directory: Path, *, store: str = "sqlite", mlflow: str | None = None, viewer: str | None = None
+) -> Iterator[Home]:
     """Makes the folder of a new registry below ``directory``; its settings are written when the body came to its end.
 
     The settings are what makes a folder a registry. So the body creates the database, and where that fails, none came to be.
@@ -80,23 +89,28 @@ def making(directory: Path, *, store: str = "sqlite", mlflow: str | None = None)
         directory: Where the ``.provenance`` folder goes; made if need be.
         store: ``sqlite`` for a file in that folder, or a ``postgresql://`` URL.
         mlflow: URI of an MLflow tracking store or server; default: a SQLite file in that folder.
+        viewer: Where the registry's web viewer answers; default: nowhere.
 
     Raises:
         RegistryError: There is one already, with other settings, or the folder can't be written.
+        UsageError: The viewer's address is none.
     """
     folder = directory.resolve() / FOLDER
     store, mlflow = _absolute(store), _absolute(mlflow) if mlflow else None
+    viewer = viewer_address(viewer) if viewer else None
     if (folder / _CONFIG).exists():
         found = read(folder)
-        if store not in {"sqlite", found.store_url} or mlflow not in {None, found.mlflow_uri}:
+        differs = mlflow not in {None, found.mlflow_uri} or viewer not in {None, found.viewer}
+        if differs or store not in {"sqlite", found.store_url}:
             raise RegistryError(
-                f"{folder} is a registry already, with the store {_without_password(found.store_url)} and the MLflow "
-                f"{_without_password(found.mlflow_uri or '')}",
-                hint=f"Edit {folder / _CONFIG} to change the MLflow; a store stays what it is.",
+                f"{folder} is a registry already, with the store {_without_password(found.store_url)}, the MLflow "
+                f"{_without_password(found.mlflow_uri or '')} and {f'the viewer {found.viewer}' if found.viewer else 'no viewer'}",
+                hint=f"Edit {folder / _CONFIG} to change the MLflow or the viewer; a store stays what it is.",
             )
         yield found
         return
-    settings = {"store": store} | ({"mlflow": mlflow} if mlflow else {})
+    given = {"store": store, "mlflow": mlflow, "viewer": viewer}
+    settings = {key: value for key, value in given.items() if value}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ".gitignore").write_text("*\n", encoding="utf-8")
@@ -128,7 +142,12 @@ def find(where: str | Path | None = None) -> Home:
             hint="Make one with `provenance init`, or name one with --registry DIR|URL.",
         )
     if "://" in str(named):
-        return Home(folder=None, store_url=str(named), mlflow_uri=os.environ.get("MLFLOW_TRACKING_URI"))
+        return Home(
+            folder=None,
+            store_url=str(named),
+            mlflow_uri=os.environ.get("MLFLOW_TRACKING_URI"),
+            viewer=_viewer(os.environ, VIEWER_ENVIRONMENT, VIEWER_ENVIRONMENT),
+        )
     for folder in (Path(named) / FOLDER, Path(named)):
         try:
             if (folder / _CONFIG).is_file():
@@ -149,9 +168,9 @@ def read(folder: Path) -> Home:
         settings = tomllib.loads((folder / _CONFIG).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RegistryError(f"cannot read {folder / _CONFIG}: {error}") from error
-    if unknown := settings.keys() - {"store", "mlflow"}:
+    if unknown := settings.keys() - set(_SETTINGS):
         raise RegistryError(
-            f"{folder / _CONFIG}: unknown setting {min(unknown)!r}", hint="Known: store, mlflow."
+            f"{folder / _CONFIG}: unknown setting {min(unknown)!r}", hint=f"Known: {', '.join(_SETTINGS)}."
         )
     if wrong := [key for key, value in settings.items() if not isinstance(value, str)]:
         raise RegistryError(f"{folder / _CONFIG}: {wrong[0]} is no text", hint=f'Write {wrong[0]} = "...".')
@@ -164,7 +183,34 @@ def _home(folder: Path, settings: Mapping[str, str]) -> Home:
         folder=folder,
         store_url=f"sqlite:///{folder / _DATABASE}" if store == "sqlite" else store,
         mlflow_uri=settings.get("mlflow", f"sqlite:///{folder / 'mlflow.db'}"),
+        viewer=_viewer(settings, "viewer", str(folder / _CONFIG)),
     )
+
+
+def viewer_address(text: str) -> str:
+    """The address of a web viewer, fit for a link: an http(s) URL with nothing but a host and a path, no slash at the end.
+
+    Raises:
+        UsageError: It is none; the message does not repeat it, since a password may be in it.
+    """
+    try:
+        parts = urlsplit(text)
+        fit = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.username is None
+    except ValueError:
+        fit = False
+    if not fit or parts.query or parts.fragment or not _LINKABLE.fullmatch(text):
+        raise UsageError(
+            "the viewer's address is no plain http(s) URL",
+            hint="Give scheme, host and perhaps a path: https://provenance.example.org",
+        )
+    return text.rstrip("/")
+
+
+def _viewer(settings: Mapping[str, str], key: str, place: str) -> str | None:
+    try:
+        return viewer_address(settings[key]) if settings.get(key) else None
+    except UsageError as error:
+        raise RegistryError(f"{place}: {error.message}", hint=error.hint) from error
 
 
 def _toml(text: str) -> str:

@@ -59,6 +59,7 @@ class Registry(Exchange):
         *,
         store: str = "sqlite",
         mlflow: str | None = None,
+        viewer: str | None = None,
         actor: str | None = None,
     ) -> Self:
         """Makes a registry in a folder, or opens the one that is there; see `provenance.home.making`."""
@@ -66,7 +67,7 @@ class Registry(Exchange):
 
         # A registry whose database is gone is not quietly begun anew.
         is_new = not home.exists(Path(directory))
-        with home.making(Path(directory), store=store, mlflow=mlflow) as where:
+        with home.making(Path(directory), store=store, mlflow=mlflow, viewer=viewer) as where:
             ledger = Ledger.open(where.store_url, create=is_new)
         return cls(ledger, where, actor=actor or _login())
 
