@@ -8,7 +8,8 @@
 - `head`, `rows`: where the chain ends, and how the rows of a query become facts.
 - `transaction`, `appended`, `bulk`: a look that stays true, and the writing of what is appended.
 - `verification`: walking the chain and saying what does not hold.
-- `projection`: what has been projected to MLflow; may change, like the sketches.
+- `projection`: what has been projected to MLflow, how far, and what others made there; may change, like the sketches.
+- `locks`: what keeps two processes from doing the same work at once.
 - `imports`: the imports that were begun and not finished; may change, too.
 - `sketches`: the sketches of registered weights, for comparing and searching without their files.
 """
@@ -16,7 +17,7 @@
 from provenance.store.head import Head
 from provenance.store.imports import Begun, StoredImports
 from provenance.store.ledger import Ledger
-from provenance.store.projection import StoredProjection
+from provenance.store.projection import Binding, Cursor, Failure, StoredProjection
 from provenance.store.reading import Reading
 from provenance.store.sketches import SketchIndex, StoredSketches
 from provenance.store.transaction import Transaction
@@ -24,6 +25,9 @@ from provenance.store.verification import Problem, Verification
 
 __all__ = [
     "Begun",
+    "Binding",
+    "Cursor",
+    "Failure",
     "Head",
     "Ledger",
     "Problem",

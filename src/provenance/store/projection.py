@@ -1,20 +1,92 @@
-"""The memory of what has been projected to another system: the only table that may change, and that may be thrown away."""
+"""The memory of what has been projected to another system; it may change, can be thrown away, and is no part of the record.
 
+The ledger itself is the list of what is to be projected: the cursor says up to which of its positions the other system was told
+everything. What it would not take is remembered beside the cursor, so that one object does not hold up all others for ever.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy import Connection, Engine, delete, func, insert, select
 
+from provenance.artifacts import ArtifactId
+from provenance.facts import utc_moment, utc_text
 from provenance.store.database import reading, writing
-from provenance.store.tables import PROJECTED
+from provenance.store.locks import held
+from provenance.store.rows import listed, texts
+from provenance.store.tables import BINDING, COMMIT, CURSOR, FAILURE, PROJECTED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """Up to where the other system was told everything that it takes.
+
+    Args:
+        position: The last fact whose effects it holds.
+        moment: What had expired by then; aware, UTC.
+        basis: A digest of all that the projection rests on besides the facts and the bindings.
+        bindings: The number of the last binding that it took into account.
+    """
+
+    position: int
+    moment: datetime
+    basis: str
+    bindings: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """An object that the other system would not take.
+
+    Args:
+        subject: Which.
+        about: The artifact or the evidence that it shows.
+        message: Why, in the other system's words, when it was last tried.
+        since: When it was tried first; aware, UTC.
+        attempts: How often it was tried.
+    """
+
+    subject: str
+    about: str
+    message: str
+    since: datetime
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """The objects of an artifact in MLflow that others made, imported or captured; the projection adopts them and makes none of its own.
+
+    Args:
+        version: A registered version, ``name/number``.
+        model_id: A logged model, ``m-...``.
+        run_id: The run that made it.
+    """
+
+    version: str | None = None
+    model_id: str | None = None
+    run_id: str | None = None
+
+    def completed(self, later: "Binding") -> "Binding":
+        """This one with what a later one says; what that leaves open stays as it is."""
+        return Binding(
+            version=later.version or self.version,
+            model_id=later.model_id or self.model_id,
+            run_id=later.run_id or self.run_id,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class StoredProjection:
-    """What one target (a URI) was told, subject by subject.
+    """What one target was told, subject by subject.
 
     Args:
         engine: The registry's database.
-        target: The other system.
+        target: The other system: its URI, without who writes there.
     """
 
     engine: Engine
@@ -22,12 +94,21 @@ class StoredProjection:
 
     def all(self) -> dict[str, tuple[str, str]]:
         """Subject to (digest of the state that was projected, the other system's name for the object)."""
-        query = select(PROJECTED).where(PROJECTED.c.target == self.target)
+        return self._told()
+
+    def told(self, subjects: Iterable[str]) -> dict[str, tuple[str, str]]:
+        """Of some subjects, as in `all`."""
+        known = PROJECTED.c.subject.in_(texts("subjects"))
+        return self._told(known, subjects=listed(subjects))
+
+    def _told(self, *which: Any, **values: str) -> dict[str, tuple[str, str]]:  # noqa: ANN401 - clauses
+        query = select(PROJECTED).where(PROJECTED.c.target == self.target, *which)
         with reading(self.engine) as connection:
-            return {row.subject: (row.state_digest, row.external_id) for row in connection.execute(query)}
+            rows = connection.execute(query, values)
+            return {row.subject: (row.state_digest, row.external_id) for row in rows}
 
     def put(self, subject: str, state_digest: str, external_id: str) -> None:
-        """Remembers that a subject's state was projected."""
+        """Remembers that a subject's state was projected, and no longer that it failed."""
         row = {
             "target": self.target,
             "subject": subject,
@@ -35,12 +116,160 @@ class StoredProjection:
             "external_id": external_id,
         }
         with writing(self.engine) as connection:
-            connection.execute(
-                delete(PROJECTED).where(PROJECTED.c.target == self.target, PROJECTED.c.subject == subject)
-            )
+            for table in (PROJECTED, FAILURE):
+                connection.execute(
+                    delete(table).where(table.c.target == self.target, table.c.subject == subject)
+                )
             connection.execute(insert(PROJECTED), row)
 
-    def forget(self) -> None:
-        """Forgets everything that this target was told, so that every object is looked at again."""
+    # --- how far it came ------------------------------------------------------------------------------------------------
+
+    def cursor(self) -> Cursor | None:
+        """Up to where the target was told everything; None before that was so for the first time."""
+        with reading(self.engine) as connection:
+            row = connection.execute(select(CURSOR).where(CURSOR.c.target == self.target)).one_or_none()
+        if row is None:
+            return None
+        return Cursor(
+            position=row.position, moment=utc_moment(row.moment), basis=row.basis, bindings=row.bindings
+        )
+
+    def move(self, cursor: Cursor) -> None:
+        """Remembers that everything up to a position was told, or failed and is remembered."""
+        row = {
+            "target": self.target,
+            "position": cursor.position,
+            "moment": utc_text(cursor.moment),
+            "basis": cursor.basis,
+            "bindings": cursor.bindings,
+        }
         with writing(self.engine) as connection:
-            connection.execute(delete(PROJECTED).where(PROJECTED.c.target == self.target))
+            connection.execute(delete(CURSOR).where(CURSOR.c.target == self.target))
+            connection.execute(insert(CURSOR), row)
+
+    def oldest_after(self, position: int) -> datetime | None:
+        """When the first fact after a position was recorded; None where there is none."""
+        query = select(COMMIT.c.recorded_at).where(COMMIT.c.last_seq > position).order_by(COMMIT.c.number)
+        with reading(self.engine) as connection:
+            found = connection.execute(query.limit(1)).scalar()
+        return None if found is None else utc_moment(found)
+
+    # --- what failed ----------------------------------------------------------------------------------------------------
+
+    def failures(self) -> tuple[Failure, ...]:
+        """What the target would not take, the oldest first."""
+        query = select(FAILURE).where(FAILURE.c.target == self.target)
+        with reading(self.engine) as connection:
+            found = connection.execute(query.order_by(FAILURE.c.since, FAILURE.c.subject)).all()
+        return tuple(
+            Failure(
+                subject=row.subject,
+                about=row.about,
+                message=row.message,
+                since=utc_moment(row.since),
+                attempts=row.attempts,
+            )
+            for row in found
+        )
+
+    def failed(self, subject: str, *, about: str, message: str) -> None:
+        """Remembers that a subject was refused, once more."""
+        which = (FAILURE.c.target == self.target, FAILURE.c.subject == subject)
+        with writing(self.engine) as connection:
+            before = connection.execute(select(FAILURE).where(*which)).one_or_none()
+            connection.execute(delete(FAILURE).where(*which))
+            row = {
+                "target": self.target,
+                "subject": subject,
+                "about": about,
+                "message": message,
+                "since": before.since if before is not None else utc_text(datetime.now(UTC)),
+                "attempts": before.attempts + 1 if before is not None else 1,
+            }
+            connection.execute(insert(FAILURE), row)
+
+    # --- what others made -----------------------------------------------------------------------------------------------
+
+    def bind(self, artifact: ArtifactId, binding: Binding) -> None:
+        """Remembers the objects of an artifact that others made; see `bind_all`."""
+        self.bind_all({artifact: binding})
+
+    def bind_all(self, bindings: Mapping[ArtifactId, Binding]) -> None:
+        """Remembers the objects of artifacts that others made; what a binding leaves open stays as it was."""
+        with writing(self.engine) as connection:
+            known = self._bindings(connection, artifacts=bindings)
+            last = connection.execute(select(func.max(BINDING.c.number)).where(self._bound)).scalar() or 0
+            merged = {
+                artifact: known[artifact].completed(binding) if artifact in known else binding
+                for artifact, binding in bindings.items()
+            }
+            changed = {
+                artifact: binding for artifact, binding in merged.items() if binding != known.get(artifact)
+            }
+            if not changed:
+                return
+            connection.execute(
+                delete(BINDING).where(self._bound, BINDING.c.artifact.in_(texts("artifacts"))),
+                {"artifacts": listed(map(str, changed))},
+            )
+            rows = [
+                {
+                    "target": self.target,
+                    "artifact": str(artifact),
+                    "version": binding.version,
+                    "model_id": binding.model_id,
+                    "run_id": binding.run_id,
+                    "number": number,
+                }
+                for number, (artifact, binding) in enumerate(changed.items(), last + 1)
+            ]
+            connection.execute(insert(BINDING), rows)
+
+    def bindings(self, artifacts: Iterable[ArtifactId] | None = None) -> dict[ArtifactId, Binding]:
+        """The objects that others made, by artifact; of all artifacts, or of some."""
+        with reading(self.engine) as connection:
+            return self._bindings(connection, artifacts=artifacts)
+
+    def bound_after(self, number: int) -> tuple[tuple[ArtifactId, ...], int]:
+        """The artifacts whose bindings are new or changed after a number, and the last number that there is."""
+        query = select(BINDING.c.artifact, BINDING.c.number).where(self._bound, BINDING.c.number > number)
+        with reading(self.engine) as connection:
+            found = connection.execute(query.order_by(BINDING.c.number)).all()
+        return tuple(ArtifactId.parse(row.artifact) for row in found), found[-1].number if found else number
+
+    @property
+    def _bound(self) -> Any:  # noqa: ANN401 - a clause
+        return BINDING.c.target == self.target
+
+    def _bindings(
+        self, connection: Connection, *, artifacts: Iterable[ArtifactId] | None
+    ) -> dict[ArtifactId, Binding]:
+        query, values = select(BINDING).where(self._bound), {}
+        if artifacts is not None:
+            query = query.where(BINDING.c.artifact.in_(texts("artifacts")))
+            values = {"artifacts": listed(map(str, artifacts))}
+        return {
+            ArtifactId.parse(row.artifact): Binding(
+                version=row.version, model_id=row.model_id, run_id=row.run_id
+            )
+            for row in connection.execute(query, values)
+        }
+
+    # --- one at a time --------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def held(self, *, patience_s: float = 0.0) -> Iterator[bool]:
+        """Keeps others from telling this target; tells whether it is ours to tell. It ends with the process.
+
+        Args:
+            patience_s: How long to wait for another process that does, in seconds.
+        """
+        key = hashlib.sha256(f"projection\n{self.target}".encode()).hexdigest()
+        with held(self.engine, "projection", key, patience_s=patience_s) as is_ours:
+            yield is_ours
+
+    def forget(self) -> None:
+        """Forgets everything that this target was told, so that every object is looked at again; the bindings stay."""
+        with writing(self.engine) as connection:
+            for table in (PROJECTED, CURSOR, FAILURE):
+                connection.execute(delete(table).where(table.c.target == self.target))

@@ -1,11 +1,11 @@
-"""The tables. Two hold the ledger, three index it, three remember what was done elsewhere, three keep sketches of weights.
+"""The tables. Two hold the ledger, three index it, six remember what was done elsewhere, three keep sketches of weights.
 
 ``provenance_commit`` and ``provenance_fact`` are the record: each fact as canonical JSON with its digest, each transaction chained to
 the one before. ``provenance_artifact``, ``provenance_relation`` and ``provenance_evidence`` are indexes of it, written in the same
 transaction, so that a name, a lineage or a test can be found without reading every fact. Triggers refuse every update and delete of
-these five. The others may change and can be thrown away: ``provenance_projected``, ``provenance_watch`` and ``provenance_import``
-are memories of what another system was told, what watchers were told and how far an import came, and the ``provenance_sketch``
-tables are derived from the files that were registered.
+these five. The others may change and can be thrown away: ``provenance_projected`` and the ``provenance_projection`` tables,
+``provenance_watch`` and ``provenance_import`` are memories of what another system was told, what watchers were told and how far an
+import came, and the ``provenance_sketch`` tables are derived from the files that were registered.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from provenance.facts import TYPE_NAMES, Fact, Recorded, canonical_json, from_js
 from provenance.relations import Relation, Resolution, Unresolved
 from provenance.traits import Block, Clearance, Flag, Trait, Withdrawal
 
-SCHEMA_REVISION = "0003"
+SCHEMA_REVISION = "0004"
 """The newest migration, so that opening an up-to-date registry need not load alembic."""
 
 VERSION_TABLE = "provenance_alembic_version"
@@ -131,6 +131,44 @@ class ProjectedRow(SQLModel, table=True):
     external_id: str
 
 
+class CursorRow(SQLModel, table=True):
+    """Up to where in the ledger another system was told everything, when, and on what besides the facts that rests."""
+
+    __tablename__ = "provenance_projection_cursor"
+
+    target: str = Field(primary_key=True)
+    position: int
+    moment: str
+    basis: str
+    bindings: int
+
+
+class FailureRow(SQLModel, table=True):
+    """What another system would not take."""
+
+    __tablename__ = "provenance_projection_failure"
+
+    target: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True)
+    about: str
+    message: str
+    since: str
+    attempts: int
+
+
+class BindingRow(SQLModel, table=True):
+    """The objects of an artifact that others made in another system; numbered in the order in which they came."""
+
+    __tablename__ = "provenance_projection_binding"
+
+    target: str = Field(primary_key=True)
+    artifact: str = Field(primary_key=True)
+    version: str | None
+    model_id: str | None
+    run_id: str | None
+    number: int
+
+
 class SketchPlanRow(SQLModel, table=True):
     """What the signs of sketches are of; many models have the same."""
 
@@ -199,6 +237,9 @@ EVIDENCE: Any = EvidenceRow.__table__  # type: ignore[attr-defined]
 WATCH: Any = WatchRow.__table__  # type: ignore[attr-defined]
 IMPORT: Any = ImportRow.__table__  # type: ignore[attr-defined]
 PROJECTED: Any = ProjectedRow.__table__  # type: ignore[attr-defined]
+CURSOR: Any = CursorRow.__table__  # type: ignore[attr-defined]
+FAILURE: Any = FailureRow.__table__  # type: ignore[attr-defined]
+BINDING: Any = BindingRow.__table__  # type: ignore[attr-defined]
 SKETCH_PLAN: Any = SketchPlanRow.__table__  # type: ignore[attr-defined]
 SKETCH: Any = SketchRow.__table__  # type: ignore[attr-defined]
 SKETCH_BODY: Any = SketchBodyRow.__table__  # type: ignore[attr-defined]

@@ -4,15 +4,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, insert, select, text
+from sqlalchemy import Connection, Engine, delete, insert, select
 
-from provenance.errors import ConflictError, RegistryError
+from provenance.errors import ConflictError
 from provenance.facts import Fact, Recorded, utc_moment
-from provenance.store.database import explained, reading, writing
+from provenance.store.database import reading, writing
 from provenance.store.head import Head, read_head
+from provenance.store.locks import held
 from provenance.store.rows import FACTS, listed, positions, read_facts, texts
 from provenance.store.tables import COMMIT, FACT, WATCH
 from provenance.traits import Flag, Withdrawal
@@ -82,51 +82,13 @@ class StoredWatch:
         Raises:
             ConflictError: Another process holds it.
         """
-        hold = _server_lock if self.engine.dialect.name == "postgresql" else _file_lock
-        with hold(self.engine, self.key) as is_ours:
+        with held(self.engine, "watch", self.key) as is_ours:
             if not is_ours:
                 raise ConflictError(
                     "another process is telling this target of the same already",
                     hint="Stop it, or leave it to go on; what was told is remembered.",
                 )
             yield
-
-
-@contextmanager
-def _server_lock(engine: Engine, key: str) -> Iterator[bool]:
-    """Whether an advisory lock is ours; the server takes it back when the connection ends that it belongs to."""
-    lock = {"key": int(key[:15], 16)}
-    with (
-        explained(engine),
-        engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection,
-    ):
-        is_ours = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), lock).scalar_one()
-        try:
-            yield is_ours
-        finally:
-            if is_ours:  # the connection goes back to the pool, and would keep it
-                connection.execute(text("SELECT pg_advisory_unlock(:key)"), lock)
-
-
-@contextmanager
-def _file_lock(engine: Engine, key: str) -> Iterator[bool]:
-    """Whether the lock of a file beside the database is ours; the system takes it back when the process ends."""
-    import fcntl
-
-    path = Path(f"{engine.url.database}-watch-{key[:16]}")
-    try:
-        file = path.open("a", encoding="ascii")
-    except OSError as error:
-        raise RegistryError(
-            f"cannot write {path}, which keeps two watchers apart: {error.strerror}"
-        ) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            is_ours = True
-        except BlockingIOError:
-            is_ours = False
-        yield is_ours
 
 
 @dataclass(frozen=True, slots=True)
