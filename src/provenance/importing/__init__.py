@@ -9,7 +9,15 @@
 """
 
 from provenance.importing.aliases import add_alias
-from provenance.importing.recording import Imported, ImportProgress, Source, import_graph, unfinished
+from provenance.importing.recording import (
+    Imported,
+    ImportProgress,
+    Origin,
+    Source,
+    import_graph,
+    record_graph,
+    unfinished,
+)
 from provenance.importing.report import ImportReport, Omission, Outcome, RowFate
 
 __all__ = [
@@ -17,10 +25,12 @@ __all__ = [
     "ImportReport",
     "Imported",
     "Omission",
+    "Origin",
     "Outcome",
     "RowFate",
     "Source",
     "add_alias",
     "import_graph",
+    "record_graph",
     "unfinished",
 ]

@@ -8,12 +8,14 @@ describes more than one, they are taken for what they look like, artifacts of th
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from provenance.artifacts import DEFAULT_VERSION, ArtifactKind, check_name
+from provenance.artifacts import DEFAULT_VERSION, MAX_VERSION_LENGTH, ArtifactKind, check_name
 from provenance.errors import ContentError
 from provenance.importing.known import SEVERAL, Known
 from provenance.interop import Edge, ForeignGraph, Missing
 from provenance.interop.graph import NO_NAME
 from provenance.relations import RULES
+
+NOT_REGISTERED = "a name that nobody registered"
 
 
 class UnusableNameError(ContentError):
@@ -60,7 +62,7 @@ class Names:
         self._look_at(graph)
 
     def _look_at(self, graph: ForeignGraph) -> None:
-        """Notes every name, and which are described."""
+        """Notes every name that stands without a version, and which are described; with one, it means itself."""
         self._renamed = {
             kind: {old: new for old, new in self._renames.items() if self._is_renamed(kind, old)}
             for kind in ArtifactKind
@@ -69,15 +71,12 @@ class Names:
             kind: {old.lower(): new for old, new in renamed.items()}
             for kind, renamed in self._renamed.items()
         }
-        mentioned: dict[ArtifactKind, dict[str, None]] = {kind: {} for kind in ArtifactKind}
-        for node in graph.nodes:
-            mentioned[node.kind][node.name] = None
-        rows: tuple[Edge | Missing, ...] = (*graph.edges, *graph.missing)
-        for row in rows:
-            mentioned[RULES[row.kind].child][row.child] = None
+        mentioned = _children(graph)
         for kind, names in mentioned.items():
             self._described[kind] = {self._newest(kind, name) for name in names}
         for edge in graph.edges:
+            if edge.parent_version is not None:
+                continue
             kind = RULES[edge.kind].parent
             mentioned[kind][edge.parent] = None
             if kind is ArtifactKind.TEACHER:
@@ -116,12 +115,31 @@ class Names:
         variants = self._variants[kind].get(spelling, (spelling,))
         return not self._described[kind].isdisjoint(variants)
 
-    def node(self, kind: ArtifactKind, name: str) -> int:
-        """The node that a name means; a new one where nothing is known by it.
+    def check_known(self, kind: ArtifactKind, name: str) -> None:
+        """Sees to it that a name means something that is recorded or described, in whatever case.
+
+        Raises:
+            UnusableNameError: It means nothing of the kind.
+        """
+        self._check(name)
+        newest = self._newest(kind, name)
+        if not (
+            self._known.meant(kind, newest) is not None
+            or self._known.spellings(kind, newest)
+            or self.is_described(kind, name)
+        ):
+            raise UnusableNameError(NOT_REGISTERED, name)
+
+    def node(self, kind: ArtifactKind, name: str, version: str | None = None) -> int:
+        """The node that a name means, or a name and a version; a new one where nothing is known by it.
 
         Raises:
             UnusableNameError: No artifact can bear the name, or several recorded ones do.
         """
+        if version is not None:
+            self._check(name)
+            self._check(version, "version", MAX_VERSION_LENGTH)
+            return self.exact(f"{kind}:{name}@{version}")
         found = self._nodes[kind].get(name)
         if found is None:
             try:
@@ -180,11 +198,15 @@ class Names:
             return described[0]
         return recorded[0] if recorded else min(described or variants)
 
-    def _add(self, kind: ArtifactKind, name: str) -> int:
+    @staticmethod
+    def _check(text: str, *what: str | int) -> None:
         try:
-            check_name(name)
+            check_name(text, *what)
         except ContentError as error:
             raise UnusableNameError(NO_NAME, error.message) from error
+
+    def _add(self, kind: ArtifactKind, name: str) -> int:
+        self._check(name)
         return self.exact(f"{kind}:{name}@{DEFAULT_VERSION}")
 
     def _add_alias(self, kind: ArtifactKind, name: str, node: int) -> None:
@@ -203,3 +225,16 @@ class Names:
                 node = nodes.get(f"{kind}:{new}")
                 if node is not None and old not in self._nodes[kind]:
                     self._add_alias(kind, old, node)
+
+
+def _children(graph: ForeignGraph) -> dict[ArtifactKind, dict[str, None]]:
+    """By kind, the names without a version of which a graph tells anything."""
+    found: dict[ArtifactKind, dict[str, None]] = {kind: {} for kind in ArtifactKind}
+    for node in graph.nodes:
+        if node.version is None:
+            found[node.kind][node.name] = None
+    rows: tuple[Edge | Missing, ...] = (*graph.edges, *graph.missing)
+    for row in rows:
+        if row.child_version is None:
+            found[RULES[row.kind].child][row.child] = None
+    return found

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from provenance.artifacts import ArtifactKind
 from provenance.importing.circles import Arrow, lay_in_order
 from provenance.importing.known import SEVERAL, Known
-from provenance.importing.names import Names, UnusableNameError
+from provenance.importing.names import NOT_REGISTERED, Names, UnusableNameError
 from provenance.importing.plan import KNOWN, REPEATED, Fate, Plan
 from provenance.importing.report import Outcome
 from provenance.interop.graph import Edge, ForeignGraph, Missing, legible
@@ -71,7 +71,7 @@ class _Planner:
         plan = self._plan
         for row, one in enumerate(self._graph.nodes):
             try:
-                node = self._names.node(one.kind, one.name)
+                node = self._names.node(one.kind, one.name, one.version)
             except UnusableNameError as error:
                 plan.node_fates[row] = Fate(Outcome.SKIPPED, error.reason, error.detail)
                 continue
@@ -87,7 +87,7 @@ class _Planner:
         for row, edge in enumerate(self._graph.edges):
             rule = RULES[edge.kind]
             try:
-                child = self._names.node(rule.child, edge.child)
+                child = self._names.node(rule.child, edge.child, edge.child_version)
             except UnusableNameError as error:
                 plan.edge_fates[row] = self._of_no_child(edge, error)
                 continue
@@ -115,10 +115,12 @@ class _Planner:
             UnusableNameError: Its name means none, or several.
         """
         kind = RULES[edge.kind].parent
+        if edge.known_only:
+            self._names.check_known(kind, edge.parent)
         return (
             self._teacher(edge.parent)
             if kind is ArtifactKind.TEACHER
-            else self._names.node(kind, edge.parent)
+            else self._names.node(kind, edge.parent, edge.parent_version)
         )
 
     def _of_no_child(self, row: Edge | Missing, error: UnusableNameError) -> Fate:
@@ -149,7 +151,7 @@ class _Planner:
     def _take_missing(self) -> None:
         for row, one in enumerate(self._graph.missing):
             try:
-                child = self._names.node(RULES[one.kind].child, one.child)
+                child = self._names.node(RULES[one.kind].child, one.child, one.child_version)
             except UnusableNameError as error:
                 self._plan.missing_fates[row] = self._of_no_child(one, error)
                 continue
@@ -317,6 +319,8 @@ class _Planner:
 
     def _add_gap(self, child: int, kind: RelationKind, name: str, fate: Fate) -> None:
         reason = f"{fate.reason}, {fate.detail}" if fate.detail else fate.reason
+        if fate.reason == NOT_REGISTERED:  # whatever bears the name one day is meant
+            reason = ""
         gap = self._plan.gap(child, kind, name, reason)
         if gap not in self._known.gaps:
             self._plan.gaps.setdefault(child, {})[gap] = None

@@ -65,6 +65,21 @@ class Source:
         return digest_bytes(canonical_json({**told, "mapping": self.mapping}).encode())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a graph comes from.
+
+    Args:
+        names: What was read, for people.
+        format: How.
+        key: What tells it from everything else that is imported; asked for when recording begins.
+    """
+
+    names: tuple[str, ...]
+    format: str
+    key: Callable[[], str]
+
+
 @dataclass(frozen=True, slots=True)
 class Imported:
     """An import that is done.
@@ -94,16 +109,46 @@ def import_graph(
     """
     with _without_collecting():
         graph = read_graph(source.files, source.format, words=source.mapping, nodes=source.nodes)
-        run = _Run(graph, read_renames(source.renames) if source.renames else {})
-        plan = run.plan(ledger.at())
-        if dry_run:
-            recorded = sum((_sorts(unit) for unit in plan.units()), Counter[str]())
-        else:
-            recorded = run.record(ledger, source, actor, progress or (lambda *_: None))
+        renames = read_renames(source.renames) if source.renames else {}
+        origin = Origin(
+            names=tuple(map(str, source.paths)), format=source.format, key=lambda: source.digest().hex
+        )
+        return record_graph(
+            ledger, graph, origin, renames=renames, actor=actor, dry_run=dry_run, progress=progress
+        )
+
+
+def record_graph(
+    ledger: Ledger,
+    graph: ForeignGraph,
+    origin: Origin,
+    *,
+    actor: str,
+    renames: Mapping[str, str] | None = None,
+    dry_run: bool = False,
+    progress: ImportProgress | None = None,
+) -> Imported:
+    """Plans a graph as a whole, and records it.
+
+    Args:
+        ledger: Where.
+        graph: What there is to record.
+        origin: Where it comes from.
+        actor: Who records it.
+        renames: Old name to new.
+        dry_run: Whether to plan only.
+        progress: Told how many facts are recorded, of how many.
+    """
+    run = _Run(graph, renames or {})
+    plan = run.plan(ledger.at())
+    if dry_run:
+        recorded = sum((_sorts(unit) for unit in plan.units()), Counter[str]())
+    else:
+        recorded = run.record(ledger, origin, actor, progress or (lambda *_: None))
     outcomes, omissions = outcomes_of(graph, plan)
     report = ImportReport(
-        files=tuple(map(str, source.paths)),
-        format=source.format,
+        files=origin.names,
+        format=origin.format,
         rows=graph.rows,
         recorded={sort: recorded[sort] for sort in sorted(recorded)},
         outcomes=outcomes,
@@ -147,11 +192,11 @@ class _Run:
         self._transactions, self._units, self._size = reading.head.number, plan.units(), plan.size
         return plan
 
-    def record(self, ledger: Ledger, source: Source, actor: str, progress: ImportProgress) -> Counter[str]:
+    def record(self, ledger: Ledger, origin: Origin, actor: str, progress: ImportProgress) -> Counter[str]:
         """Records all of it, and returns how many facts of each sort that were."""
         recorded: Counter[str] = Counter()
         done = 0
-        memory = _Memory(ledger.imports(), source, self._size)
+        memory = _Memory(ledger.imports(), origin, self._size)
         while True:
             with ledger.transaction(actor) as transaction:
                 reading = transaction.reading()
@@ -177,13 +222,13 @@ class _Memory:
 
     Args:
         stored: Where it is kept.
-        source: What is imported.
+        origin: What is imported.
         left: How many facts are to be recorded.
     """
 
-    def __init__(self, stored: StoredImports, source: Source, left: int) -> None:
-        self._stored, self._key = stored, source.digest().hex
-        self._files = ", ".join(map(str, source.paths))
+    def __init__(self, stored: StoredImports, origin: Origin, left: int) -> None:
+        self._stored, self._key = stored, origin.key()
+        self._files = ", ".join(origin.names)
         begun = {one.key: _facts_of(one) for one in stored.all() if _files_of(one) == self._files}
         self._facts = begun.get(self._key, left)
         # What was begun of these files before they were changed ends with this import, too.

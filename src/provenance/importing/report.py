@@ -26,7 +26,7 @@ class RowFate(NamedTuple):
 
     Args:
         file: Which file.
-        line: Line in it; of a JSON array, the number of the record.
+        line: Line in it; of a JSON array, the number of the record; 0 where there are no lines.
         what: What the row says, in a few words.
         outcome: What became of it.
         reason: Why, where it was not recorded; one of few.
@@ -49,7 +49,7 @@ class Omission:
         outcome: What became of them.
         reason: Why.
         rows: How many there are.
-        first: File and line of the first.
+        first: File and line of the first, or where else it stands.
     """
 
     outcome: Outcome
@@ -118,7 +118,10 @@ def outcomes_of(graph: "ForeignGraph", plan: "Plan") -> tuple[dict[Outcome, int]
     outcomes = Counter(outcome for outcome, *_ in told)
     outcomes[Outcome.RECORDED] = graph.rows - len(told)  # of most rows, nothing is told
     reasons = Counter((outcome, reason) for outcome, reason, *_ in told if reason)
-    first = {(outcome, reason): f"{file}:{line}" for outcome, reason, file, line in reversed(told)}
+    first = {
+        (outcome, reason): f"{file}:{line}" if line else file
+        for outcome, reason, file, line in reversed(told)
+    }
     found = tuple(
         Omission(outcome=key[0], reason=key[1], rows=rows, first=first[key])
         for key, rows in reasons.most_common()

@@ -23,7 +23,8 @@ class Node(NamedTuple):
         name: Its name, as it stands there.
         metadata: What else the file says of it.
         file: Which file.
-        line: Line in it; of a JSON array, the number of the record.
+        line: Line in it; of a JSON array, the number of the record; 0 where there are no lines.
+        version: Its version, where the file knows versions; without one, whatever the name means.
     """
 
     kind: ArtifactKind
@@ -31,6 +32,7 @@ class Node(NamedTuple):
     metadata: Mapping[str, str]
     file: str
     line: int
+    version: str | None = None
 
 
 class Edge(NamedTuple):
@@ -43,6 +45,9 @@ class Edge(NamedTuple):
         file: Which file.
         line: Line in it; of a JSON array, the number of the record.
         stated: Whether the file says which relation it is; otherwise it was inferred.
+        child_version: The child's version, as in `Node`.
+        parent_version: The parent's version, as in `Node`; not where the relation asks for a teacher.
+        known_only: Whether the parent's name may only mean what is recorded or described; nothing is recorded by a name alone.
     """
 
     child: str
@@ -51,6 +56,9 @@ class Edge(NamedTuple):
     file: str
     line: int
     stated: bool = True
+    child_version: str | None = None
+    parent_version: str | None = None
+    known_only: bool = False
 
 
 class Missing(NamedTuple):
@@ -65,6 +73,7 @@ class Missing(NamedTuple):
         file: Which file.
         line: Line in it; of a JSON array, the number of the record.
         stated: Whether the file says which relation it is; otherwise it is the nearest.
+        child_version: The child's version, as in `Node`.
     """
 
     child: str
@@ -75,6 +84,7 @@ class Missing(NamedTuple):
     file: str
     line: int
     stated: bool = False
+    child_version: str | None = None
 
 
 class Skipped(NamedTuple):
