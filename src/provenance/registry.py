@@ -10,7 +10,7 @@ the facts recorded until then.
 """
 
 import getpass
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -21,14 +21,13 @@ from provenance import home
 from provenance.artifacts import ArtifactId, ArtifactKind, Generation
 from provenance.errors import UsageError
 from provenance.examination import Ref
-from provenance.exchange import Exchange
+from provenance.projection import Projection
 from provenance.references import choose
 from provenance.relations import WEIGHT_KINDS, RelationKind
 
 if TYPE_CHECKING:
     from provenance.differences import Diff, RegistryDiff
     from provenance.intake import ContentProgress
-    from provenance.mlflow_link.sync import SyncReport
     from provenance.registration import Registration
     from provenance.request import Parent, Request
     from provenance.risk import ArtifactRisks, Check, Policy, RiskReport
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from provenance.view import View
 
 
-class Registry(Exchange):
+class Registry(Projection):
     """An open registry.
 
     Args:
@@ -326,50 +325,6 @@ class Registry(Exchange):
             unsketched=len(view.reading.unsketched(METHOD)),
             mlflow=self.mlflow_pending() if self.home.mlflow_uri else 0,
         )
-
-    # --- MLflow --------------------------------------------------------------------------------------------------------
-
-    def mlflow_sync(
-        self,
-        uri: str | None = None,
-        *,
-        rebuild: bool = False,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> "SyncReport":
-        """Projects everything that MLflow was not told yet; see `provenance.mlflow_link`.
-
-        Args:
-            uri: Which MLflow; default: the registry's.
-            rebuild: Whether to forget what it was told, and look at every object again.
-            progress: Told (objects done, objects to do).
-
-        Raises:
-            MlflowError: MLflow can't be opened or does not answer.
-            UsageError: None is configured, or the URI is of no known kind.
-        """
-        from provenance.mlflow_link.sync import sync
-
-        target, view = self._mlflow_uri(uri), self.view()
-        state = self._ledger.projection(target)
-        if rebuild:
-            state.forget()
-        return sync(view.snapshot, view.risks(), uri=target, state=state, progress=progress)
-
-    def mlflow_pending(self, uri: str | None = None) -> int:
-        """How many objects MLflow was not told of in their present state. Does not load mlflow."""
-        from provenance.mlflow_link.plan import plan
-
-        view = self.view()
-        return len(plan(view.snapshot, view.risks(), self._ledger.projection(self._mlflow_uri(uri))))
-
-    def _mlflow_uri(self, uri: str | None) -> str:
-        found = uri or self.home.mlflow_uri
-        if found is None:
-            place = "in the registry's config.toml" if self.home.folder else "in MLFLOW_TRACKING_URI"
-            raise UsageError(
-                f"the registry {self.home.name} has no MLflow", hint=f"Name one with --uri URI, or {place}."
-            )
-        return found
 
 
 def _request(

@@ -18,7 +18,7 @@ from provenance.facts import utc_moment, utc_text
 from provenance.store.database import reading, writing
 from provenance.store.locks import held
 from provenance.store.rows import listed, texts
-from provenance.store.tables import BINDING, COMMIT, CURSOR, FAILURE, PROJECTED
+from provenance.store.tables import BINDING, COMMIT, CURSOR, FAILURE, PROJECTED, SCAN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,18 +258,32 @@ class StoredProjection:
     # --- one at a time --------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def held(self, *, patience_s: float = 0.0) -> Iterator[bool]:
-        """Keeps others from telling this target; tells whether it is ours to tell. It ends with the process.
+    def held(self, *, patience_s: float = 0.0, purpose: str = "projection") -> Iterator[bool]:
+        """Keeps others from doing the same with this target; tells whether it is ours to do. It ends with the process.
 
         Args:
             patience_s: How long to wait for another process that does, in seconds.
+            purpose: What is done, a word: telling it, unless said otherwise.
         """
-        key = hashlib.sha256(f"projection\n{self.target}".encode()).hexdigest()
-        with held(self.engine, "projection", key, patience_s=patience_s) as is_ours:
+        key = hashlib.sha256(f"{purpose}\n{self.target}".encode()).hexdigest()
+        with held(self.engine, purpose, key, patience_s=patience_s) as is_ours:
             yield is_ours
 
+    # --- what was read there --------------------------------------------------------------------------------------------
+
+    def scanned(self) -> str:
+        """What `remember_scan` was told last; empty before that."""
+        with reading(self.engine) as connection:
+            return connection.execute(select(SCAN.c.body).where(SCAN.c.target == self.target)).scalar() or ""
+
+    def remember_scan(self, body: str) -> None:
+        """Remembers how far the target's own history was read."""
+        with writing(self.engine) as connection:
+            connection.execute(delete(SCAN).where(SCAN.c.target == self.target))
+            connection.execute(insert(SCAN), {"target": self.target, "body": body})
+
     def forget(self) -> None:
-        """Forgets everything that this target was told, so that every object is looked at again; the bindings stay."""
+        """Forgets everything that this target was told, so that every object is looked at again; what others made there stays known."""
         with writing(self.engine) as connection:
             for table in (PROJECTED, CURSOR, FAILURE):
                 connection.execute(delete(table).where(table.c.target == self.target))

@@ -1,4 +1,4 @@
-"""The tables. Two hold the ledger, three index it, six remember what was done elsewhere, three keep sketches of weights.
+"""The tables. Two hold the ledger, three index it, seven remember what was done elsewhere, three keep sketches of weights.
 
 ``provenance_commit`` and ``provenance_fact`` are the record: each fact as canonical JSON with its digest, each transaction chained to
 the one before. ``provenance_artifact``, ``provenance_relation`` and ``provenance_evidence`` are indexes of it, written in the same
@@ -169,6 +169,15 @@ class BindingRow(SQLModel, table=True):
     number: int
 
 
+class ScanRow(SQLModel, table=True):
+    """How far the history of another system was read."""
+
+    __tablename__ = "provenance_projection_scan"
+
+    target: str = Field(primary_key=True)
+    body: str
+
+
 class SketchPlanRow(SQLModel, table=True):
     """What the signs of sketches are of; many models have the same."""
 
@@ -240,6 +249,7 @@ PROJECTED: Any = ProjectedRow.__table__  # type: ignore[attr-defined]
 CURSOR: Any = CursorRow.__table__  # type: ignore[attr-defined]
 FAILURE: Any = FailureRow.__table__  # type: ignore[attr-defined]
 BINDING: Any = BindingRow.__table__  # type: ignore[attr-defined]
+SCAN: Any = ScanRow.__table__  # type: ignore[attr-defined]
 SKETCH_PLAN: Any = SketchPlanRow.__table__  # type: ignore[attr-defined]
 SKETCH: Any = SketchRow.__table__  # type: ignore[attr-defined]
 SKETCH_BODY: Any = SketchBodyRow.__table__  # type: ignore[attr-defined]

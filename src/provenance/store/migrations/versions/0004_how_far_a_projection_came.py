@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("run_id", sa.Text, nullable=True),
         sa.Column("number", sa.Integer, nullable=False),
     )
+    _make_memory("scan", sa.Column("body", sa.Text, nullable=False))
     _forget_logins()
 
 
