@@ -3,11 +3,15 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
+# MLflow in other versions than the pinned one, each in a virtual environment of its own: docs/mlflow-versions.md.
+VERSION ?= newest
+MLFLOW_VENV = .venv-mlflow-$(VERSION)
+MLFLOW_TESTS = mlflow_link mlflow_import mlflow_flows mlflow_server tracking
 # Tests and canaries are many small matrices: more threads only get in each other's way.
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test check unit bench docs clean
+.PHONY: demo test check unit test-mlflow test-mlflow-floor bench docs clean
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -31,6 +35,20 @@ unit: $(STAMP)  ## The tests
 
 test: check unit  ## What CI runs
 
+test-mlflow: $(MLFLOW_VENV)/.installed  ## The tests of all that has to do with MLflow under the newest MLflow, or VERSION=...
+	$(MLFLOW_VENV)/bin/python -c 'import mlflow; print("MLflow", mlflow.__version__)'
+	$(MLFLOW_VENV)/bin/python -m pytest $(wildcard $(addprefix tests/,$(MLFLOW_TESTS)))
+
+test-mlflow-floor:  ## The same under the oldest MLflow that is supported
+	$(MAKE) test-mlflow VERSION=3.10.1
+
+# Without constraints.txt: an old MLflow needs older companions than the pinned one.
+$(MLFLOW_VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(MLFLOW_VENV)
+	$(MLFLOW_VENV)/bin/python -m pip install --quiet torch==2.13.0
+	$(MLFLOW_VENV)/bin/python -m pip install --quiet --upgrade -e '.[dev]' 'mlflow[auth]$(if $(filter newest,$(VERSION)),,==$(VERSION))'
+	touch $@
+
 bench: $(STAMP)  ## The figures of docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 
@@ -38,4 +56,4 @@ docs: $(STAMP)  ## What is generated: schemas and the reference of commands
 	$(BIN)/python -m provenance_cli.generated
 
 clean:
-	rm -rf $(VENV) demo build dist
+	rm -rf $(VENV) .venv-mlflow-* demo build dist
