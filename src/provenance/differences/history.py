@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import cast
 
 from provenance.artifacts import Alias, ArtifactId, Location
 from provenance.differences.report import Cause, Diff, Difference, How, Turn
@@ -19,7 +18,7 @@ from provenance.differences.wording import cause
 from provenance.evidence import Evidence
 from provenance.facts import Fact, Recorded, Snapshot
 from provenance.risk import Policy, Status
-from provenance.traits import Block, Clearance, Flag, Trait
+from provenance.traits import Trait
 
 MOST_STOPS = 256
 """How many moments are looked at one by one; of more, only those between which something stands otherwise."""
@@ -169,20 +168,9 @@ class History:
         for record in self.excerpt.facts:
             if record.recorded_at > self.since and not isinstance(record.fact, _INERT):
                 yield _Event(record.recorded_at, How.RECORDED, record)
-            end = self._end(record)
+            end = self.after.lifetimes.end(record)
             if end is not None and max(self.since, record.recorded_at) < end <= self.excerpt.as_of:
                 yield _Event(end, How.EXPIRED, record)
-
-    def _end(self, record: Recorded[Fact]) -> datetime | None:
-        """When a record stops counting."""
-        fact = record.fact
-        if isinstance(fact, Flag | Block):
-            return fact.expires_at
-        if isinstance(fact, Clearance):
-            return self.after.lifetimes.end(cast("Recorded[Clearance]", record))
-        if isinstance(fact, Evidence):
-            return self.after.lifetimes.end(cast("Recorded[Evidence]", record))
-        return None
 
 
 def _ended(record: Recorded[Fact]) -> Recorded[Fact] | None:

@@ -8,11 +8,11 @@ from functools import cached_property
 
 from provenance.artifacts import ArtifactId, ArtifactKind
 from provenance.evidence import Evidence, TestKind, Verdict
-from provenance.facts import Recorded
+from provenance.facts import Fact, Recorded
 from provenance.lineage.canary_figures import has_measured, has_power, measured_share, saw_effect
 from provenance.lineage.graph import Lineage
 from provenance.relations import WEIGHT_KINDS
-from provenance.traits import Clearance
+from provenance.traits import Block, Clearance, Flag
 
 
 class _Weight(IntEnum):
@@ -46,15 +46,19 @@ class Lifetimes:
     canary: timedelta | None = None
     clearances: timedelta | None = None
 
-    def end(self, recorded: Recorded[Evidence] | Recorded[Clearance]) -> datetime | None:
-        """When a record stops exonerating; None for never, and for what does not exonerate.
+    def end(self, recorded: Recorded[Fact]) -> datetime | None:
+        """When a record stops counting, of a test: stops exonerating; None for never, and for a test that does not exonerate.
 
         A test that claims to have run after it was recorded is as old as its record.
         """
         fact = recorded.fact
+        if isinstance(fact, Flag | Block):
+            return fact.expires_at
         if isinstance(fact, Clearance):
             ends = (_after(recorded.recorded_at, self.clearances), fact.expires_at)
             return min((end for end in ends if end is not None), default=None)
+        if not isinstance(fact, Evidence):
+            return None
         lifetime = {Verdict.INDEPENDENT: self.same_init, Verdict.NOT_DETECTED: self.canary}.get(fact.verdict)
         return _after(min(fact.tested_at, recorded.recorded_at), lifetime)
 

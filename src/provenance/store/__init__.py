@@ -4,7 +4,7 @@
 - `database`: opening a database by URL, its locks and its migrations.
 - `ledger`: the ledger itself, opened; hands out readings and transactions.
 - `reading`: everything up to a date, as far as a question needs it; by `excerpt` (the facts that an answer rests on), `walks` (the
-  lineage in columns, recursively) and `catalogue` (names, aliases, pages).
+  lineage in columns, recursively) and `catalogue` (names, aliases, pages); and what a stretch of it bears on, by `affected`.
 - `head`, `rows`: where the chain ends, and how the rows of a query become facts.
 - `transaction`, `appended`, `bulk`: a look that stays true, and the writing of what is appended.
 - `verification`: walking the chain and saying what does not hold.
@@ -14,6 +14,7 @@
 - `sketches`: the sketches of registered weights, for comparing and searching without their files.
 """
 
+from provenance.store.affected import Affected
 from provenance.store.head import Head
 from provenance.store.imports import Begun, StoredImports
 from provenance.store.ledger import Ledger
@@ -24,6 +25,7 @@ from provenance.store.transaction import Transaction
 from provenance.store.verification import Problem, Verification
 
 __all__ = [
+    "Affected",
     "Begun",
     "Binding",
     "Cursor",

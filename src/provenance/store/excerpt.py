@@ -83,6 +83,12 @@ class Apart:
         bearing = [pair for pair in self._pairs if touched.issuperset(pair) or not members.isdisjoint(pair)]
         return _walk((end for pair in bearing for end in pair), self._parents) - members
 
+    def lines_through(self, positions: set[int]) -> set[int]:
+        """The lines, by weights, of both ends of each test that has one of some positions in them."""
+        below = _walk(positions, self._children)
+        bearing = (pair for pair in self._pairs if not below.isdisjoint(pair))
+        return _walk((end for pair in bearing for end in pair), self._parents)
+
 
 def _walk(starts: Iterable[int], steps: Mapping[int, Iterable[int]]) -> set[int]:
     """Some positions and all that steps lead to from there."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Engine, text
 
 from provenance.errors import RegistryError
-from provenance.store.database import explained
+from provenance.store.database import explained, reading
 
 _LOOK_AGAIN_SECONDS = 0.2
 
@@ -37,10 +37,43 @@ def held(engine: Engine, purpose: str, key: str, *, patience_s: float = 0.0) -> 
         yield is_ours
 
 
+def is_held(engine: Engine, purpose: str, key: str) -> bool:
+    """Whether a process holds a lock; asks for nothing, and needs no right to write."""
+    if engine.dialect.name == "postgresql":
+        with reading(engine) as connection:
+            return bool(connection.execute(_HELD_IN_SERVER, {"key": _number(key)}).scalar_one())
+    import fcntl
+
+    try:
+        with _path(engine, purpose, key).open(encoding="ascii") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+# A key of 64 bits is told in two halves.
+_HELD_IN_SERVER = text(
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " AND (CAST(classid AS bigint) << 32 | CAST(objid AS bigint)) = :key"
+)
+
+
+def _number(key: str) -> int:
+    return int(key[:15], 16)
+
+
+def _path(engine: Engine, purpose: str, key: str) -> Path:
+    return Path(f"{engine.url.database}-{purpose}-{key[:16]}")
+
+
 @contextmanager
 def _server_lock(engine: Engine, _purpose: str, key: str) -> Iterator[bool]:
     """Whether an advisory lock is ours; the server takes it back when the connection ends that it belongs to."""
-    lock = {"key": int(key[:15], 16)}
+    lock = {"key": _number(key)}
     with (
         explained(engine),
         engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection,
@@ -58,7 +91,7 @@ def _file_lock(engine: Engine, purpose: str, key: str) -> Iterator[bool]:
     """Whether the lock of a file beside the database is ours; the system takes it back when the process ends."""
     import fcntl
 
-    path = Path(f"{engine.url.database}-{purpose}-{key[:16]}")
+    path = _path(engine, purpose, key)
     try:
         file = path.open("a", encoding="ascii")
     except OSError as error:

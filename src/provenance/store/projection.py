@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select
 from provenance.artifacts import ArtifactId
 from provenance.facts import utc_moment, utc_text
 from provenance.store.database import reading, writing
-from provenance.store.locks import held
+from provenance.store.locks import held, is_held
 from provenance.store.rows import listed, texts
 from provenance.store.tables import BINDING, COMMIT, CURSOR, FAILURE, PROJECTED, SCAN
 
@@ -172,6 +172,16 @@ class StoredProjection:
             for row in found
         )
 
+    def recovered(self, subjects: Iterable[str]) -> None:
+        """Forgets that some subjects failed: they need nothing any more."""
+        with writing(self.engine) as connection:
+            connection.execute(
+                delete(FAILURE).where(
+                    FAILURE.c.target == self.target, FAILURE.c.subject.in_(texts("subjects"))
+                ),
+                {"subjects": listed(subjects)},
+            )
+
     def failed(self, subject: str, *, about: str, message: str) -> None:
         """Remembers that a subject was refused, once more."""
         which = (FAILURE.c.target == self.target, FAILURE.c.subject == subject)
@@ -265,9 +275,15 @@ class StoredProjection:
             patience_s: How long to wait for another process that does, in seconds.
             purpose: What is done, a word: telling it, unless said otherwise.
         """
-        key = hashlib.sha256(f"{purpose}\n{self.target}".encode()).hexdigest()
-        with held(self.engine, purpose, key, patience_s=patience_s) as is_ours:
+        with held(self.engine, purpose, self._key(purpose), patience_s=patience_s) as is_ours:
             yield is_ours
+
+    def is_held(self) -> bool:
+        """Whether some process tells this target just now."""
+        return is_held(self.engine, "projection", self._key("projection"))
+
+    def _key(self, purpose: str) -> str:
+        return hashlib.sha256(f"{purpose}\n{self.target}".encode()).hexdigest()
 
     # --- what was read there --------------------------------------------------------------------------------------------
 

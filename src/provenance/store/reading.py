@@ -20,6 +20,7 @@ from provenance.facts import FACT_TYPES, Recorded, Snapshot, canonical_json
 from provenance.lineage_table import LineageTable
 from provenance.relations import RelationKind
 from provenance.store import catalogue, walks
+from provenance.store.affected import WITH_ENDS, Affected, affected, perishable
 from provenance.store.excerpt import ABOUT, RESTING_ON, Apart, line
 from provenance.store.head import Head
 from provenance.store.rows import FACTS, listed, read_facts
@@ -81,6 +82,10 @@ class Reading:
         key = str(artifact)
         return self._facts(ABOUT, key=key, meaning=f'"artifact":{canonical_json(key)}')
 
+    def tests(self, ids: Iterable[str]) -> Snapshot:
+        """Some tests (``evidence-12``), and the artifacts at their ends."""
+        return self._facts(WITH_ENDS, tests=listed(int(one.removeprefix("evidence-")) for one in ids))
+
     def trait(self, name: str) -> Recorded[Trait] | None:
         """The trait of a name."""
         return self._traits.get(name)
@@ -117,6 +122,19 @@ class Reading:
     def _snapshot(self, connection: Connection, query: Any, **values: object) -> Snapshot:  # noqa: ANN401 - an SQL query
         found = read_facts(connection, query, until=self.head.entries, **values)
         return Snapshot(tuple(found), self.moment)
+
+    # --- what is new ---------------------------------------------------------------------------------------------------
+
+    def affected_after(self, position: int, ids: Iterable[ArtifactId] = ()) -> Affected:
+        """What the facts after a position bear on, and what rests on some artifacts besides, the tests of these among it."""
+        apart = self._apart
+        with self._connect() as connection:
+            return affected(connection, self.head.entries, position, ids, apart)
+
+    def perishable(self, lasting: Collection[str] = ()) -> tuple[Recorded[Any], ...]:
+        """The findings that name their own end, and all facts of the types in ``lasting``, in the order of the ledger."""
+        with self._connect() as connection:
+            return perishable(connection, self.head.entries, lasting)
 
     # --- the lineage in columns ----------------------------------------------------------------------------------------
 
