@@ -1,0 +1,241 @@
+"""Requests to an MLflow server: one connection kept alive, bounded in time and size, and nothing sent twice.
+
+A request that timed out may have taken effect, so that it is for the writer to look before it writes again. Redirects are not
+followed: credentials would go where nobody meant them to, and a sign-in page is no MLflow. What comes back is anybody's: it is
+read up to a limit, and what is no JSON object ends the sync.
+"""
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlsplit
+
+from provenance.mlflow_link.address import MlflowError, shown
+from provenance.mlflow_link.credentials import access_to, denied
+from provenance.mlflow_link.port import (
+    RESUME,
+    ForbiddenError,
+    MissingError,
+    RefusedError,
+    TakenError,
+    one_line,
+)
+
+if TYPE_CHECKING:
+    from requests import Response, Session
+
+Json: TypeAlias = dict[str, Any]
+
+FLOOR, CEILING = (3, 10, 1), (4,)
+"""Versions of a server that are spoken to: from the one, below the other."""
+MAX_ANSWER = 64 * 2**20
+"""Bytes of one answer; the largest page of objects that MLflow can hold is far smaller."""
+
+_CONNECT_S = 5.0
+_CHUNK = 2**16
+_REFUSALS: Mapping[str, type[RefusedError]] = {
+    "RESOURCE_DOES_NOT_EXIST": MissingError,
+    "NOT_FOUND": MissingError,
+    "RESOURCE_ALREADY_EXISTS": TakenError,
+    "ALREADY_EXISTS": TakenError,
+    "PERMISSION_DENIED": ForbiddenError,
+}
+_OK, _UNAUTHENTICATED, _FORBIDDEN, _TOO_MANY, _BROKEN = 200, 401, 403, 429, 500
+# Of a proxy in front of MLflow, or of an MLflow whose database is away. A plain 500 in MLflow's own words is about one object.
+_AWAY = frozenset({_TOO_MANY, 502, 503, 504})
+
+
+class Wire:
+    """One MLflow server.
+
+    Args:
+        uri: Where it is; with a path where it serves under a static prefix.
+        session: Sends the requests.
+        timeout_s: How long it may keep silent, in seconds; nor may one answer take longer than ten times that.
+    """
+
+    def __init__(self, uri: str, session: "Session", timeout_s: float) -> None:
+        self._shown = shown(uri)
+        self._access = access_to(uri)
+        self._session = session
+        self._timeout_s = timeout_s
+        self.calls = 0
+
+    def check_version(self) -> None:
+        """Asks the server which version it is.
+
+        Raises:
+            MlflowError: One that is not supported, or no MLflow.
+        """
+        found, body = self._send("GET", "/version")
+        text = body.decode("ascii", "replace").strip()
+        version = re.match(r"(\d+)\.(\d+)\.(\d+)\S*\Z", text)
+        if version is None or found.status_code != _OK:
+            if found.status_code != _OK:
+                with suppress(RefusedError):
+                    self._answer(found, body)  # It may want to know who asks, or be away.
+            raise self._other(f"GET /version answered {found.status_code} {one_line(text)[:80]!a}")
+        if not FLOOR <= tuple(map(int, version.groups())) < CEILING:
+            raise MlflowError(
+                f"MLflow at {self._shown} is version {text[:40]}; supported are 3.10.1 and later, below 4",
+                hint="Upgrade the server (or provenance, if the server is newer). Until then facts wait in the ledger.",
+            )
+
+    def ask(self, method: str, path: str, **values: object) -> Json:
+        """Asks for something by MLflow's REST API.
+
+        Args:
+            method: Of HTTP.
+            path: What follows ``/api/2.0/mlflow/``.
+            values: The request; what is None is left out.
+
+        Raises:
+            RefusedError: It was answered, and refused.
+            MlflowError: It was not answered.
+        """
+        body = {key: value for key, value in values.items() if value is not None}
+        sent = {"params": body} if method == "GET" else {"json": body}
+        return self._answer(*self._send(method, f"/api/2.0/mlflow/{path}", **sent))
+
+    def put(self, path: str, content: bytes) -> None:
+        """Sends a file.
+
+        Args:
+            path: Percent-encoded, from the server's base.
+            content: The whole file.
+
+        Raises:
+            RefusedError: As in `ask`.
+            MlflowError: As in `ask`.
+        """
+        headers = {"Content-Type": "application/octet-stream"}
+        self._answer(*self._send("PUT", path, data=content, headers=headers))
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Around what takes an answer apart: one of another shape is not MLflow's."""
+        try:
+            yield
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise self._other(
+                f"an answer of another shape ({type(error).__name__}: {error!s:.80})"
+            ) from error
+
+    def host(self) -> str:
+        """Host and port."""
+        return urlsplit(self._access.base).netloc
+
+    def _send(self, method: str, path: str, **sent: Any) -> "tuple[Response, bytes]":  # noqa: ANN401 - as requests takes it
+        from requests.exceptions import InvalidHeader, RequestException
+
+        self.calls += 1
+        began = time.monotonic()
+        try:
+            with self._session.request(
+                method,
+                self._access.base + path,
+                # In each request: as properties of the session, variables of the environment would override them.
+                verify=self._access.verify,
+                timeout=(min(_CONNECT_S, self._timeout_s), self._timeout_s),
+                allow_redirects=False,
+                stream=True,
+                **sent,
+            ) as response:
+                return response, self._body(response, began)
+        except InvalidHeader as error:
+            # Its words would quote the token.
+            raise denied(self._shown, "they hold characters that no header can") from error
+        except (RequestException, OSError) as error:
+            # Without a cause: the words of that one may hold the whole URI.
+            raise MlflowError(
+                f"MLflow at {self._shown} does not answer: {_reason(error)}", hint=RESUME
+            ) from None
+
+    def _body(self, response: "Response", began: float) -> bytes:
+        body = bytearray()
+        for chunk in response.iter_content(_CHUNK):
+            body += chunk
+            if len(body) > MAX_ANSWER:
+                raise self._other(f"an answer of over {MAX_ANSWER // 2**20} MiB")
+            if time.monotonic() - began > 10 * self._timeout_s:
+                raise MlflowError(f"MLflow at {self._shown} answers too slowly", hint=RESUME)
+        return bytes(body)
+
+    def _answer(self, response: "Response", body: bytes) -> Json:
+        """The answer as a JSON object, or the error that it is."""
+        if response.is_redirect or response.is_permanent_redirect:
+            target = urlsplit(response.headers["location"])
+            raise MlflowError(
+                f"MLflow at {self._shown} sends on to {target.scheme}://{target.netloc.rpartition('@')[2]}{target.path}",
+                hint="Redirects are not followed. If that is the MLflow, give its address: provenance init --mlflow URI.",
+            )
+        try:
+            value = json.loads(body or b"{}")
+        except (ValueError, RecursionError):
+            value = None
+        answer = value if isinstance(value, dict) else None
+        if response.ok and answer is not None:
+            return answer
+        status, code = response.status_code, str((answer or {}).get("error_code", ""))
+        said = one_line(str((answer or {}).get("message") or body[:300].decode("utf-8", "replace")))
+        if status == _UNAUTHENTICATED:
+            raise denied(self._shown, said)
+        if status in _AWAY or (status >= _BROKEN and not code):
+            raise MlflowError(f"MLflow at {self._shown} answered {status}: {said}", hint=RESUME)
+        if status == _FORBIDDEN:
+            raise ForbiddenError(said or "not permitted", hint=denied(self._shown, said).hint)
+        if response.ok or not code:
+            raise self._other(
+                f"{response.request.method} {response.request.path_url[:120]} answered {status} {said!a}"
+            )
+        raise _REFUSALS.get(code, RefusedError)(said or code)
+
+    def _other(self, what: str) -> MlflowError:
+        return MlflowError(
+            f"what answers at {self._shown} is no MLflow that can be written to: {what}",
+            hint="Check the address (with its prefix, if it has one), proxies and sign-in pages: provenance init --mlflow URI.",
+        )
+
+    @staticmethod
+    @contextmanager
+    def opened(uri: str, timeout_s: float) -> "Iterator[Wire]":
+        """Opens the connection to a server, and closes it."""
+        from requests import Session
+        from requests.auth import HTTPBasicAuth
+
+        with Session() as session:
+            wire = Wire(uri, session, timeout_s)
+            access = wire._access
+            session.cert = access.certificate
+            session.headers.update(access.headers)
+            session.headers["Accept-Encoding"] = "identity"  # What is bounded is then what is sent.
+            if access.login is not None:
+                session.auth = HTTPBasicAuth(*(word.encode() for word in access.login))
+            elif access.token is not None:
+                session.auth = _Bearer(access.token)
+            yield wire
+
+
+class _Bearer:
+    """Bearer token; as the session's authentication, so that no ``~/.netrc`` takes its place."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: Any) -> Any:  # noqa: ANN401 - a prepared request in and out
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost reason: what the layers above add is addresses, and perhaps a password."""
+    seen = error
+    while (inner := getattr(seen, "reason", None) or seen.__cause__ or seen.__context__) and isinstance(
+        inner, BaseException
+    ):
+        seen = inner
+    text = one_line(str(seen)) or type(seen).__name__
+    return re.sub(r"//[^/\s]*@", "//***@", text)
