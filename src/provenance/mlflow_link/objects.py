@@ -54,6 +54,7 @@ class Run:
 
     Args:
         subject: What it is to us; the memory of what was projected goes by it.
+        about: The artifact or evidence that it shows, to look at again when it could not be written; no part of its state.
         key: What it is found by in MLflow.
         name: Its name, for people.
         began_at: Its time in MLflow.
@@ -64,6 +65,7 @@ class Run:
     """
 
     subject: str
+    about: str
     key: str
     name: str
     began_at: datetime
@@ -79,6 +81,7 @@ class LoggedModel:
 
     Args:
         subject: As in `Run`.
+        about: As in `Run`.
         key: As in `Run`.
         name: Its name, for people.
         kind: ``model`` or ``teacher``, shown as its type.
@@ -88,6 +91,7 @@ class LoggedModel:
     """
 
     subject: str
+    about: str
     key: str
     name: str
     kind: str
@@ -102,11 +106,13 @@ class RegisteredModel:
 
     Args:
         subject: As in `Run`.
+        about: As in `Run`; of the artifacts that share the name, any.
         names: Names to take, best first: the first that is free or ours.
         true_name: The name of the artifacts, by which ours are told from others'.
     """
 
     subject: str
+    about: str
     names: tuple[str, ...]
     true_name: str
 
@@ -117,6 +123,7 @@ class ModelVersion:
 
     Args:
         subject: As in `Run`.
+        about: As in `Run`.
         key: As in `Run`.
         registered: Subject of the registered model.
         model: Subject of the logged model that it stands for.
@@ -126,6 +133,7 @@ class ModelVersion:
     """
 
     subject: str
+    about: str
     key: str
     registered: str
     model: str
@@ -157,6 +165,7 @@ class Links:
 
     Args:
         subject: As in `Run`.
+        about: As in `Run`.
         run: Subject of the run.
         datasets: Datasets that went in.
         models: Subjects of the logged models that went in.
@@ -164,6 +173,7 @@ class Links:
     """
 
     subject: str
+    about: str
     run: str
     datasets: tuple[DatasetInput, ...] = ()
     models: tuple[str, ...] = ()
@@ -171,11 +181,10 @@ class Links:
 
 
 class AdoptedKind(StrEnum):
-    """What an adopted object is in MLflow."""
+    """What an adopted object is in MLflow. A run is none: it may have made several artifacts, whose tags would fight."""
 
     VERSION = "version"
     LOGGED_MODEL = "logged-model"
-    RUN = "run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,14 +195,16 @@ class Adopted:
     `provenance.mlflow_link.text.within`.
 
     Args:
-        subject: As in `Run`.
+        subject: As in `Run`; never that of an object that we make, so that no id of theirs is ever taken for one of ours.
+        about: As in `Run`.
         kind: What it is in MLflow.
-        external_id: MLflow's own name for it: ``name/3`` of a version, ``m-...`` of a logged model, or a run's id.
+        external_id: MLflow's own name for it: ``name/3`` of a version, ``m-...`` of a logged model.
         tags: Our tags; never a key, by which an object would pass for one that we made.
         words: Markdown.
     """
 
     subject: str
+    about: str
     kind: AdoptedKind
     external_id: str
     tags: Mapping[str, str] = field(hash=False)
@@ -209,7 +220,7 @@ ORDER: tuple[type[Desired], ...] = (Run, LoggedModel, RegisteredModel, ModelVers
 
 def state_digest(desired: Desired) -> str:
     """A fingerprint of an object's whole desired state; of a picture its name counts, since drawing it takes time."""
-    value = adapter(type(desired)).dump_python(desired, mode="json", exclude={"pictures"})
+    value = adapter(type(desired)).dump_python(desired, mode="json", exclude={"about", "pictures"})
     if isinstance(desired, Run) and desired.pictures:
         value["pictures"] = sorted(desired.pictures)
     return digest_bytes(canonical_json(value).encode()).hex

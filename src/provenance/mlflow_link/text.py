@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from provenance.artifacts import MAX_NAME_LENGTH
 from provenance.digests import digest_bytes
+from provenance.mlflow_link.objects import NOTE_TAG
 
 RUN_TAG_LIMIT = 8000
 """Characters of a run's tag; MLflow cuts what is longer."""
@@ -18,6 +19,10 @@ INPUT_TAG_LIMIT = 500
 """Characters of a tag on a dataset input."""
 PARAM_LIMIT = 500
 """Characters of a parameter, as the oldest supported servers take them."""
+RUN_NAME_LIMIT = 250
+"""Characters of a run's name, as PostgreSQL takes them."""
+KEY_LIMIT = 250
+"""Characters of the key of a tag, a metric or a parameter."""
 DATASET_DIGEST_LENGTH = 36
 """Characters of a dataset's digest: a whole SHA-256 or BLAKE3 does not fit."""
 
@@ -27,6 +32,7 @@ _MARK = " … (shortened)"
 BEGIN = "[//]: # (provenance wrote what follows)"
 END = "[//]: # (provenance wrote what stands above)"
 _OURS = re.compile(f"{re.escape(BEGIN)}(?:(?!{re.escape(BEGIN)}).)*?{re.escape(END)}", re.DOTALL)
+_PART_LIMIT = KEY_LIMIT - len("provenance.risk.")
 _LEAST_WORDS = 200
 """Characters of our words in a description of others below which they are left out: half a sentence helps nobody."""
 # Control characters, of which PostgreSQL refuses one, and the marks that reverse the direction of what follows on a screen.
@@ -58,8 +64,17 @@ def logged_name(name: str) -> str:
 
 def key_part(word: str) -> str:
     """A word as part of the key of a tag, a metric or a parameter; it carries a fingerprint if it had to be changed."""
-    plain = re.sub(r"[^\w.\- ]", "-", word)
-    return plain if plain == word else f"{plain}-{lookup_key(word)[:8]}"
+    plain = re.sub(r"[^\w.\- ]|^\.+$", "-", word) or "-"
+    return plain if plain == word and len(word) <= _PART_LIMIT else _marked(word, plain, _PART_LIMIT)
+
+
+def fit_key(key: str) -> str:
+    """A key made of fit parts, cut to the length that MLflow takes; a cut one carries a fingerprint."""
+    return key if len(key) <= KEY_LIMIT else _marked(key, key, KEY_LIMIT)
+
+
+def _marked(word: str, plain: str, limit: int) -> str:
+    return f"{plain[: limit - 9]}-{lookup_key(word)[:8]}"
 
 
 def shorten(text: str, limit: int) -> str:
@@ -85,15 +100,18 @@ def within(theirs: str, ours: str, limit: int) -> str:
 
     Args:
         theirs: What stands there now, our earlier words perhaps in it.
-        ours: Markdown.
+        ours: Markdown; nothing, to take our earlier words out.
         limit: Characters that MLflow takes.
     """
-    before, after = theirs and f"{theirs}\n\n", ""
-    if earlier := list(_OURS.finditer(theirs)):
-        before, after = theirs[: earlier[-1].start()], theirs[earlier[-1].end() :]
+    earlier = list(_OURS.finditer(theirs))
+    before, after = (
+        (theirs[: earlier[-1].start()], theirs[earlier[-1].end() :])
+        if earlier
+        else (theirs and f"{theirs}\n\n", "")
+    )
     room = limit - len(before) - len(after) - len(f"{BEGIN}\n\n\n\n{END}")
-    if room < _LEAST_WORDS:
-        return before + after if earlier else theirs
+    if not ours or room < min(len(ours), _LEAST_WORDS):
+        return before.removesuffix("\n\n") + after if earlier else theirs
     return f"{before}{BEGIN}\n\n{shorten_lines(ours, room)}\n\n{END}{after}"
 
 
@@ -104,7 +122,9 @@ def fit_tags(tags: Mapping[str, str], limit: int) -> tuple[dict[str, str], dict[
         The tags, with one that names those which were shortened; and the whole texts of those, by file name.
     """
     long = sorted(key for key, value in tags.items() if len(value) > limit)
-    fitted = {key: shorten(value, limit) for key, value in tags.items()}
+    fitted = {
+        key: (shorten_lines if key == NOTE_TAG else shorten)(value, limit) for key, value in tags.items()
+    }
     if long:
         fitted[SHORTENED_TAG] = shorten(", ".join(long), limit)
     return fitted, {f"whole/{key.replace(' ', '-')}.txt": tags[key] for key in long}

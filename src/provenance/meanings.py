@@ -1,0 +1,107 @@
+"""What a verdict means, and what it does not: the same words wherever a test is shown to people."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from provenance.evidence import Evidence, TestKind, Verdict
+
+_SMALLEST_EXPONENT = -300
+"""Power of ten below which a p-value is told as a bound: a double holds no less."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """How a verdict is to be read, in two sentences.
+
+    Args:
+        headline: The verdict in a few words, as a title.
+        means: What follows from it.
+        means_not: What does not follow from it, though one may think so.
+    """
+
+    headline: str
+    means: str
+    means_not: str
+
+
+MEANINGS: Mapping[tuple[TestKind, Verdict], Meaning] = {
+    (TestKind.SAME_INIT, Verdict.SAME_INIT): Meaning(
+        headline="Same initialisation",
+        means="The weights of both models go back to one initialisation, so that a hidden trait of the one can pass to the other "
+        "through data that show no sign of it.",
+        means_not="It does not say that any trait has passed, nor which of the two came first.",
+    ),
+    (TestKind.SAME_INIT, Verdict.INDEPENDENT): Meaning(
+        headline="Independent initialisations",
+        means="The two models were initialised independently of each other: a shared initialisation of the strength named here "
+        "would have been found.",
+        means_not="It does not rule out a copy that was permuted, rotated or rescaled to look foreign, nor traits that stand openly in the data.",
+    ),
+    (TestKind.SAME_INIT, Verdict.INCONCLUSIVE): Meaning(
+        headline="Not settled: same initialisation or not",
+        means="The weights did not tell whether the two models share an initialisation, so risks are judged as if they did.",
+        means_not="It is no sign of independence.",
+    ),
+    (TestKind.CANARY, Verdict.TRANSFERS): Meaning(
+        headline="A planted trait passes",
+        means="A harmless trait that was planted in a copy of the teacher passed to a copy of the student's base through such data "
+        "as these: hidden traits can pass here.",
+        means_not="It does not say that this student has any particular trait; only a test of the student itself can.",
+    ),
+    (TestKind.CANARY, Verdict.NOT_DETECTED): Meaning(
+        headline="No planted trait was seen to pass",
+        means="A harmless trait that was planted in a copy of the teacher did not pass, in an experiment whose positive control did "
+        "and which would have seen an effect of the size named here.",
+        means_not="It does not say that nothing ever passes: a smaller effect may, and a student that shows nothing can still hand a trait on.",
+    ),
+    (TestKind.CANARY, Verdict.INCONCLUSIVE): Meaning(
+        headline="Not settled: whether a planted trait passes",
+        means="The experiment did not tell whether a planted trait passes, so risks are judged as if it did.",
+        means_not="It is no all-clear.",
+    ),
+}
+"""How each verdict of each test is to be read."""
+
+
+def meaning(evidence: Evidence) -> Meaning:
+    """How a test's verdict is to be read."""
+    return MEANINGS[evidence.test, evidence.verdict]
+
+
+def figures(evidence: Evidence) -> str:
+    """The figures that matter most of a test, in words and with units, as far as its result holds them; otherwise nothing."""
+    parts = _canary(evidence.result) if evidence.test is TestKind.CANARY else _same_init(evidence.result)
+    return ", ".join(part for part in parts if part)
+
+
+def _canary(result: Mapping[str, object]) -> tuple[str, ...]:
+    effect, low, high = (number(result, name) for name in ("effect", "ci_low", "ci_high"))
+    interval = "" if low is None or high is None else f" (95 % interval {low:.2f} to {high:.2f})"
+    ratio, least = number(result, "transfer_ratio"), number(result, "mde")
+    return (
+        "" if effect is None else f"effect {effect:+.2f} nats{interval}",
+        "" if ratio is None else f"{ratio:.0%} of the teacher's own shift",
+        "" if least is None else f"{least:.2f} nats would have been seen",
+    )
+
+
+def _same_init(result: Mapping[str, object]) -> tuple[str, ...]:
+    exponent, cosine, least = (number(result, name) for name in ("log10_p", "aligned_cosine", "rho_min"))
+    return (
+        "" if exponent is None else p_value(exponent),
+        "" if cosine is None else f"cosine of the weights {cosine:.2f}",
+        "" if least is None else f"{least:.2f} would have been found",
+    )
+
+
+def p_value(log10_p: float) -> str:
+    """A p-value for people, from its logarithm to base 10."""
+    if log10_p < _SMALLEST_EXPONENT:
+        return f"p < 1e{_SMALLEST_EXPONENT}"
+    return f"p = {10.0**log10_p:.2g}"
+
+
+def number(figures: object, name: str) -> float | None:
+    """A figure of a result, which may hold anything: None where it holds no number of that name."""
+    value = figures.get(name) if isinstance(figures, Mapping) else None
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,0 +1,260 @@
+"""One artifact as the objects that show it, or as what is said on those that others made for it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from provenance.artifacts import Artifact, ArtifactKind
+from provenance.evidence import Evidence
+from provenance.facts import Recorded, Snapshot
+from provenance.mlflow_link.description import Known, describe, point_to, short_digest
+from provenance.mlflow_link.links import dataset_input, links
+from provenance.mlflow_link.objects import (
+    KEY_TAG,
+    NOTE_TAG,
+    Adopted,
+    AdoptedKind,
+    Desired,
+    Links,
+    LoggedModel,
+    ModelVersion,
+    RegisteredModel,
+    Run,
+)
+from provenance.mlflow_link.subjects import (
+    Bindings,
+    is_adopted,
+    key_of,
+    record_of,
+    registered_name,
+    source_tags,
+)
+from provenance.mlflow_link.text import (
+    PARAM_LIMIT,
+    REGISTRY_LIMIT,
+    RUN_NAME_LIMIT,
+    RUN_TAG_LIMIT,
+    fit_tags,
+    key_part,
+    logged_name,
+    registered_names,
+    shorten,
+    shorten_lines,
+)
+from provenance.relations import Relation, RelationKind
+from provenance.risk.report import ArtifactRisks, RiskReport
+from provenance.traits import Flag
+
+_CONTEXT: Mapping[RelationKind, str] = {
+    RelationKind.TRAINED_ON: "training",
+    RelationKind.DERIVED_FROM: "source",
+}
+_SELF_CONTEXT = "recorded"
+_VERSION_TELLS, _MODEL_TELLS = "its registered version", "its logged model"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One artifact with what is known of it.
+
+    Args:
+        snapshot: The facts, for what its parents are.
+        report: The answer that its risks are from.
+        bindings: What others made.
+        viewer: The web viewer's address, where there is one.
+        recorded: The artifact.
+        relations: Its parents.
+        flags: Standing flags on itself.
+        risks: Where it stands; None where that was not asked.
+        tests: Tests of it as the younger of two, the latest of each pair.
+    """
+
+    snapshot: Snapshot
+    report: RiskReport
+    bindings: Bindings
+    viewer: str | None
+    recorded: Recorded[Artifact]
+    relations: tuple[Relation, ...]
+    flags: tuple[Recorded[Flag], ...]
+    risks: ArtifactRisks | None
+    tests: tuple[Recorded[Evidence], ...]
+
+    def objects(self) -> Iterator[Desired]:
+        """What MLflow should hold of it."""
+        id_ = self.recorded.fact.id
+        if is_adopted(self.bindings.get(id_)):
+            yield from self._adopted()
+        elif id_.kind is ArtifactKind.DATASET:
+            yield from self._dataset()
+        elif id_.kind is ArtifactKind.TEACHER:
+            yield from self._teacher()
+        else:
+            yield from self._model()
+
+    # --- ours ----------------------------------------------------------------------------------------------------------
+
+    def _dataset(self) -> Iterator[Desired]:
+        note = {NOTE_TAG: self._description()}
+        yield self._run(*fit_tags(self._made() | self._standing() | note, RUN_TAG_LIMIT))
+        yield self._links()
+
+    def _teacher(self) -> Iterator[Desired]:
+        note = {NOTE_TAG: self._description()}
+        tags, whole = fit_tags(self._made() | self._standing() | self._generation() | note, REGISTRY_LIMIT)
+        yield self._logged_model(tags)
+        yield self._run(self._pointing(_MODEL_TELLS, RUN_TAG_LIMIT), whole)
+        yield self._links()
+
+    def _model(self) -> Iterator[Desired]:
+        id_ = self.recorded.fact.id
+        description = self._description()
+        tags, whole = fit_tags(self._made() | self._standing(), REGISTRY_LIMIT)
+        if len(description) > REGISTRY_LIMIT:
+            whole["whole/description.md"] = description
+        yield self._logged_model(self._pointing(_VERSION_TELLS, REGISTRY_LIMIT))
+        yield RegisteredModel(
+            subject=registered_name(id_), about=str(id_), names=registered_names(id_.name), true_name=id_.name
+        )
+        yield self._version(tags, shorten_lines(description, REGISTRY_LIMIT))
+        yield self._run(self._pointing(_VERSION_TELLS, RUN_TAG_LIMIT), whole)
+        yield self._links()
+
+    def _run(self, tags: Mapping[str, str], whole: Mapping[str, str]) -> Run:
+        artifact = self.recorded.fact
+        return Run(
+            subject=record_of(artifact.id),
+            about=str(artifact.id),
+            key=key_of(artifact),
+            name=shorten(str(artifact.id), RUN_NAME_LIMIT),
+            began_at=self.recorded.recorded_at,
+            tags={**source_tags(self.recorded.actor), **tags},
+            texts=whole,
+        )
+
+    def _logged_model(self, tags: Mapping[str, str]) -> LoggedModel:
+        artifact = self.recorded.fact
+        sampling = artifact.generation.sampling if artifact.generation is not None else {}
+        return LoggedModel(
+            subject=f"logged {artifact.id}",
+            about=str(artifact.id),
+            key=key_of(artifact),
+            name=logged_name(artifact.id.name),
+            kind=artifact.id.kind.value,
+            run=record_of(artifact.id),
+            params={key_part(key): shorten(value, PARAM_LIMIT) for key, value in sampling.items()},
+            tags=tags,
+        )
+
+    def _version(self, tags: Mapping[str, str], description: str) -> ModelVersion:
+        artifact = self.recorded.fact
+        return ModelVersion(
+            subject=f"version {artifact.id}",
+            about=str(artifact.id),
+            key=key_of(artifact),
+            registered=registered_name(artifact.id),
+            model=f"logged {artifact.id}",
+            run=record_of(artifact.id),
+            tags=tags,
+            description=description,
+        )
+
+    def _links(self) -> Links:
+        artifact = self.recorded.fact
+        is_data = artifact.id.kind is ArtifactKind.DATASET
+        return links(
+            self.snapshot,
+            self.bindings,
+            run=record_of(artifact.id),
+            about=str(artifact.id),
+            parents=((relation.parent, _CONTEXT.get(relation.kind, "")) for relation in self.relations),
+            recorded=(dataset_input(artifact, _SELF_CONTEXT),) if is_data else (),
+            outputs=() if is_data else (f"logged {artifact.id}",),
+        )
+
+    # --- others' -------------------------------------------------------------------------------------------------------
+
+    def _adopted(self) -> Iterator[Adopted]:
+        """What is said on others' version and logged model: all of it on the one that people deploy, a pointer on the other."""
+        artifact = self.recorded.fact
+        bound = self.bindings[artifact.id]
+        told = self._identity() | self._standing() | self._generation()
+        words = self._description()
+        if bound.version is not None:
+            yield self._speaking(AdoptedKind.VERSION, bound.version, told, words)
+            told, words = self._identity(), point_to(artifact.id, _VERSION_TELLS, self.viewer)
+        if bound.model_id is not None:
+            yield self._speaking(AdoptedKind.LOGGED_MODEL, bound.model_id, told, words)
+
+    def _speaking(self, kind: AdoptedKind, external_id: str, tags: Mapping[str, str], words: str) -> Adopted:
+        id_ = self.recorded.fact.id
+        name = {AdoptedKind.VERSION: "version", AdoptedKind.LOGGED_MODEL: "logged"}[kind]
+        return Adopted(
+            subject=f"adopted {name} {id_}",
+            about=str(id_),
+            kind=kind,
+            external_id=external_id,
+            tags=fit_tags(tags, REGISTRY_LIMIT)[0],
+            words=words,
+        )
+
+    # --- tags and words ------------------------------------------------------------------------------------------------
+
+    def _identity(self) -> dict[str, str]:
+        """What never changes."""
+        artifact = self.recorded.fact
+        tags = {"provenance.id": str(artifact.id)}
+        if artifact.content is not None:
+            tags["provenance.digest"] = str(artifact.content.digest)
+        return tags
+
+    def _made(self) -> dict[str, str]:
+        """What never changes on the objects that are ours."""
+        artifact = self.recorded.fact
+        return self._identity() | {KEY_TAG: key_of(artifact), "provenance.kind": artifact.id.kind.value}
+
+    def _pointing(self, place: str, limit: int) -> dict[str, str]:
+        """The tags of an object of ours that leaves it to another to tell where the artifact stands."""
+        note = {NOTE_TAG: point_to(self.recorded.fact.id, place, self.viewer)}
+        return fit_tags(self._made() | note, limit)[0]
+
+    def _standing(self) -> dict[str, str]:
+        """Flags on the artifact itself and effective risks: what goes again when a flag is withdrawn."""
+        tags = {
+            f"provenance.flag.{flag.id}": f"{flag.fact.trait} (confidence {flag.fact.confidence:.2g})"
+            for flag in self.flags
+        }
+        if self.risks is None:
+            return tags
+        tags["provenance.status"] = self.risks.status.value
+        tags["provenance.policy"] = short_digest(self.report.policy_digest)
+        if self.report.partial:
+            tags["provenance.partial"] = "true"
+        if self.risks.unknown:
+            tags["provenance.unknown"] = str(len(self.risks.unknown))
+        # The report has the worst first, so that turned round the worst of a trait is written last.
+        for risk in reversed(self.risks.risks):
+            tags[f"provenance.risk.{key_part(risk.trait)}"] = (
+                f"{risk.status} ({risk.severity}) {risk.score:.2g}"
+            )
+        return tags
+
+    def _generation(self) -> dict[str, str]:
+        prompt = self._prompt()
+        return {} if prompt is None else {"provenance.system_prompt": prompt}
+
+    def _prompt(self) -> str | None:
+        generation = self.recorded.fact.generation
+        return generation.system_prompt if generation is not None else None
+
+    def _description(self) -> str:
+        return describe(
+            Known(
+                artifact=self.recorded.fact.id,
+                relations=self.relations,
+                risks=self.risks,
+                partial=self.report.partial,
+                policy=self.report.policy_digest,
+                tests=self.tests,
+                prompt=self._prompt(),
+                viewer=self.viewer,
+            )
+        )

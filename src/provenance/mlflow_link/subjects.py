@@ -1,0 +1,49 @@
+"""What the objects of the projection are called: by us (subjects), and in MLflow (keys)."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+from provenance.artifacts import Artifact, ArtifactId
+from provenance.mlflow_link.text import lookup_key, shorten
+
+if TYPE_CHECKING:
+    from provenance.store.projection import Binding
+
+Bindings: TypeAlias = "Mapping[ArtifactId, Binding]"
+"""The objects of artifacts that others made."""
+
+_USER_LIMIT = 250
+"""Characters of the name of a run's user."""
+
+
+def record_of(artifact: ArtifactId) -> str:
+    """Our record run."""
+    return f"record of {artifact}"
+
+
+def logged(artifact: ArtifactId, bindings: Bindings) -> str | None:
+    """The logged model that stands for an artifact, others' or ours; None where theirs is a version without one."""
+    bound = bindings.get(artifact)
+    if not is_adopted(bound):
+        return f"logged {artifact}"
+    return None if bound is None or bound.model_id is None else f"adopted logged {artifact}"
+
+
+def is_adopted(binding: "Binding | None") -> bool:
+    """Whether others made an object for the artifact. A run alone is none: it may have made several artifacts."""
+    return binding is not None and (binding.version is not None or binding.model_id is not None)
+
+
+def registered_name(artifact: ArtifactId) -> str:
+    """Our registered model, which the versions of one name share."""
+    return f"registered name {artifact.name}"
+
+
+def key_of(artifact: Artifact) -> str:
+    """Content is part of it: the same name with other content, from another registry, is another object."""
+    return lookup_key(str(artifact.id), str(artifact.content.digest) if artifact.content is not None else "")
+
+
+def source_tags(actor: str) -> dict[str, str]:
+    """Tags that say who made a run."""
+    return {"mlflow.user": shorten(actor, _USER_LIMIT), "mlflow.source.name": "provenance"}
