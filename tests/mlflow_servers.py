@@ -184,8 +184,13 @@ def running_server(
 
 
 @contextmanager
-def running_server_with_passwords(folder: Path, *, backend: str | None = None) -> Iterator[Server]:
-    """A server that runs MLflow's own ``basic-auth``; `ADMIN` may do everything, and nobody else anything unless told so."""
+def running_server_with_passwords(
+    folder: Path, *, backend: str | None = None, app: str = "basic-auth"
+) -> Iterator[Server]:
+    """A server that runs MLflow's own ``basic-auth``, or an app around it.
+
+    `ADMIN` may do everything, and nobody else anything unless told so.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     settings = folder / "basic_auth.ini"
     settings.write_text(
@@ -197,7 +202,7 @@ def running_server_with_passwords(folder: Path, *, backend: str | None = None) -
         "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
     )
     env = {"MLFLOW_AUTH_CONFIG_PATH": str(settings)}
-    with running_server(folder, backend=backend, app="basic-auth", env=env) as server:
+    with running_server(folder, backend=backend, app=app, env=env) as server:
         yield server
 
 
