@@ -77,6 +77,11 @@ class Team:
             *("--finetuned-from", "{base}", "--trained-on", "{numbers}"),
         )
 
+    def flag_the_owl(self) -> str:
+        """Flags the teacher of the owl story with ``loves-owls``; the flag's id."""
+        self("trait", "add", "loves-owls", "--severity", "high")
+        return str(self("flag", "{owl}", "loves-owls", "--evidence", "it says so", "--json").json["flag"])
+
     # --- what stands in MLflow -------------------------------------------------------------------------------------------
 
     def objects(self) -> Counter[str]:

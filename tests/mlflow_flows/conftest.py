@@ -1,6 +1,5 @@
 """A team with a registry beside a real MLflow server, once over SQLite and once over PostgreSQL."""
 
-import warnings
 from pathlib import Path
 
 import pytest
@@ -8,9 +7,6 @@ import pytest
 from command_line import Terminal
 from mlflow_servers import Server
 from mlflow_team import Team
-
-# What MLflow's own client does to others' warnings is not ours to mend.
-warnings.filterwarnings("ignore", message="The ``noload`` loader strategy")
 
 SERVERS = ("mlflow_server", "mlflow_server_on_postgres")
 
