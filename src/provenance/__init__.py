@@ -24,6 +24,7 @@ Reading order, from the words to the door:
 - `provenance.request`, `provenance.parentage`, `provenance.registration`, `provenance.findings`: from what is handed in to facts.
 - `provenance.view`: all that was known at a date, to be asked anything.
 - `provenance.home`, `provenance.registry`: where a registry lives, and the one door to all of it.
+- `provenance.tracking`: training scripts, captured through that door by one line.
 - `provenance.demo`: the owl story, told with real training through that door.
 """
 
@@ -34,15 +35,18 @@ if TYPE_CHECKING:
     from provenance.registry import Registry
     from provenance.relations import RelationKind
     from provenance.request import Parent
+    from provenance.tracking import TrackedRun, track
 
 __version__ = "0.1.0"
-__all__ = ["Parent", "ProvenanceError", "Registry", "RelationKind", "__version__"]
+__all__ = ["Parent", "ProvenanceError", "Registry", "RelationKind", "TrackedRun", "__version__", "track"]
 
 _HOMES = {
     "Parent": "provenance.request",
     "ProvenanceError": "provenance.errors",
     "Registry": "provenance.registry",
     "RelationKind": "provenance.relations",
+    "TrackedRun": "provenance.tracking",
+    "track": "provenance.tracking",
 }
 
 

@@ -181,6 +181,15 @@ class Registry(Projection):
             found = registration.register(transaction, requests)
         return self._inspection.registered(requests, found)
 
+    def rehearse(self, requests: Sequence["Request"]) -> "tuple[Registration, ...]":
+        """What `register` would say of some requests before it looks into weights, and what it would raise; records nothing."""
+        from provenance import registration
+
+        with self._ledger.transaction(self.actor) as transaction:
+            found = registration.register(transaction, requests)
+            transaction.discard()
+        return found
+
     def relate(
         self,
         child: Ref,

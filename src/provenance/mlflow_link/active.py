@@ -1,0 +1,274 @@
+"""What a training script does with MLflow itself: the run it logs to, the model that it logs, the version that it registers.
+
+Nothing of MLflow is replaced or wrapped. What was there before a training is noted, and afterwards what came to it is looked up. A script
+that never imports MLflow does not load it here either: then nothing was logged.
+"""
+
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from provenance.artifacts import Artifact
+from provenance.mlflow_link.address import MlflowError, shown
+from provenance.mlflow_link.objects import Links
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel, Run
+    from mlflow.entities.model_registry import ModelVersion
+
+OUTCOME_TAG = "provenance.outcome"
+"""On a run whose training did not come to its end: how it ended."""
+
+_ENVIRONMENT: Mapping[str, str] = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    # A training that is over waits for no server.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+}
+_MOST = 1000
+"""Logged models or versions of one run that are looked at; MLflow takes no more at a time."""
+_LONGEST_WORDS = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What a script had done with MLflow before a training began.
+
+    Args:
+        began_ms: When it began, in milliseconds, by this machine's clock, which gives runs their start too.
+        run_id: The run that was active.
+        models: The logged models of that run.
+        versions: The registered versions of that run, ``name/number``.
+    """
+
+    began_ms: int = field(default_factory=lambda: int(time.time() * 1000))
+    run_id: str | None = None
+    models: frozenset[str] = frozenset()
+    versions: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logged:
+    """What came to MLflow in a training.
+
+    Args:
+        uri: Which MLflow.
+        run_id: The run that was logged to.
+        model_id: The last model that was logged.
+        version: The last version that was registered, ``name/number``.
+        files: Where the logged model's files lie, where MLflow keeps them on this machine.
+    """
+
+    uri: str
+    run_id: str | None
+    model_id: str | None = None
+    version: str | None = None
+    files: Path | None = None
+
+    def __str__(self) -> str:
+        parts = (("run", self.run_id), ("logged model", self.model_id), ("version", self.version))
+        return f"{', '.join(f'{what} {name}' for what, name in parts if name)} in MLflow at {shown(self.uri)}"
+
+
+def before() -> Before:
+    """Notes what is there now; asks MLflow only where a run is active.
+
+    Raises:
+        MlflowError: It does not answer.
+    """
+    if "mlflow" not in sys.modules:
+        return Before()
+    with _asking() as client:
+        import mlflow
+
+        run = mlflow.active_run()
+        if run is None:
+            return Before()
+        return Before(
+            run_id=run.info.run_id,
+            models=frozenset(one.model_id for one in _models(client, run)),
+            versions=frozenset(map(_named, _versions(client, "run_id", run.info.run_id))),
+        )
+
+
+def logged(since: Before, output: Path | None, *, taken: frozenset[str] = frozenset()) -> Logged | None:
+    """What came to MLflow since, by this thread; None where nothing did.
+
+    Args:
+        since: What was there before.
+        output: The folder of the weights, which may have been registered as it is.
+        taken: Names of logged models and versions that belong to other artifacts: those of trainings within this one.
+
+    Raises:
+        MlflowError: It does not answer.
+    """
+    if "mlflow" not in sys.modules:
+        return None
+    with _asking() as client:
+        import mlflow
+
+        uri, run = mlflow.get_tracking_uri(), _run(since)
+        run_id = None if run is None else run.info.run_id
+        models = [] if run is None else _models(client, run)
+        new = [one for one in models if one.model_id not in since.models | taken]
+        versions = [] if run_id is None else _versions(client, "run_id", run_id)
+        if output is not None:
+            versions += _since(_versions(client, "source_path", str(output)), since)
+        fresh = [one for one in versions if _named(one) not in since.versions | taken]
+        version = max(fresh, key=lambda one: one.creation_timestamp, default=None)
+        model = _meant(new, version)
+        if run is None and version is None:
+            return None
+        return Logged(
+            uri=uri,
+            run_id=run_id,
+            model_id=None if model is None else model.model_id,
+            version=None if version is None else _named(version),
+            files=None if run is None or model is None else _files(uri, run, model),
+        )
+
+
+def tag_outcome(since: Before, outcome: str) -> str | None:
+    """Says on the run that was logged to how the training ended, where there is one.
+
+    Returns:
+        The run; None where nothing was logged.
+
+    Raises:
+        MlflowError: It does not answer.
+    """
+    if "mlflow" not in sys.modules:
+        return None
+    with _asking() as client:
+        run = _run(since)
+        if run is None:
+            return None
+        client.set_tag(run.info.run_id, OUTCOME_TAG, outcome)
+        run_id: str = run.info.run_id
+        return run_id
+
+
+def log_inputs(uri: str, run_id: str, datasets: Iterable[Artifact], models: Iterable[str]) -> None:
+    """Says on a script's own run which datasets and which base models went into it; what stands there already stays as it is.
+
+    Args:
+        uri: Which MLflow.
+        run_id: The run.
+        datasets: What the model was trained on.
+        models: Logged models, ``m-...``, that its weights or its data come from.
+
+    Raises:
+        MlflowError: It does not answer.
+        RefusedError: It does not take them.
+        UsageError: It is of a kind that nothing is written to, such as a folder of files.
+    """
+    from provenance.mlflow_link.adapter import connect
+    from provenance.mlflow_link.links import dataset_input
+
+    wanted = tuple(models)
+    links = Links(
+        subject=f"inputs of run {run_id}",
+        about=run_id,
+        run=run_id,
+        datasets=tuple(dataset_input(one, "training") for one in datasets),
+        models=wanted,
+    )
+    if links.datasets or links.models:
+        with connect(uri) as mlflow:
+            mlflow.write(links, None, {name: name for name in (run_id, *wanted)})
+
+
+def _run(since: Before) -> "Run | None":
+    """The run that is active, or the last one that was since."""
+    import mlflow
+
+    run = mlflow.active_run() or mlflow.last_active_run()
+    if run is None or (run.info.run_id != since.run_id and run.info.start_time < since.began_ms):
+        return None
+    return run
+
+
+def _models(client: "MlflowClient", run: "Run") -> "list[LoggedModel]":
+    found = client.search_logged_models(
+        [run.info.experiment_id], f"source_run_id = '{run.info.run_id}'", max_results=_MOST
+    )
+    return list(found)
+
+
+def _versions(client: "MlflowClient", key: str, value: str) -> "list[ModelVersion]":
+    if "'" in value:  # MLflow's filters know no way to write it
+        return []
+    return list(client.search_model_versions(f"{key} = '{value}'", max_results=_MOST))
+
+
+def _since(versions: "list[ModelVersion]", since: Before) -> "list[ModelVersion]":
+    return [one for one in versions if one.creation_timestamp >= since.began_ms]
+
+
+def _named(version: "ModelVersion") -> str:
+    return f"{version.name}/{version.version}"
+
+
+def _meant(models: "list[LoggedModel]", version: "ModelVersion | None") -> "LoggedModel | None":
+    """The logged model that a version was made of; where there is no version, the last one."""
+    if version is None or not str(version.source).startswith("models:/"):
+        return max(models, key=lambda one: one.creation_timestamp, default=None)
+    return next((one for one in models if version.source == f"models:/{one.model_id}"), None)
+
+
+def _files(uri: str, run: "Run", model: "LoggedModel") -> Path | None:
+    """The folder of a logged model's files, where an embedded store keeps them; a place that a server names is not followed.
+
+    Only what lies where MLflow puts the files of this very model is taken: beside the files of its run.
+    """
+    if not uri.startswith("sqlite:///"):
+        return None
+    own, found = _local(run.info.artifact_uri), _local(model.artifact_location)
+    if own is None or found is None:
+        return None
+    folder, home = found.resolve(), own.resolve().parent.parent
+    is_own = folder == home / "models" / str(model.model_id) / "artifacts"
+    return folder if is_own and folder.is_dir() and any(folder.iterdir()) else None
+
+
+def _local(location: str | None) -> Path | None:
+    """The path that an artifact location means on this machine; None for any other place."""
+    parts = urlsplit(location or "")
+    if parts.scheme == "file" and parts.netloc in {"", "localhost"}:
+        return Path(unquote(parts.path))
+    return Path(location) if location and not parts.scheme else None
+
+
+@contextmanager
+def _asking() -> "Iterator[MlflowClient]":
+    """The script's own MLflow, asked with little patience; the script's settings are set back afterwards.
+
+    Raises:
+        MlflowError: It does not answer.
+    """
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    kept = {name: os.environ.get(name) for name in _ENVIRONMENT}
+    os.environ.update(_ENVIRONMENT)
+    try:
+        with warnings.catch_warnings():
+            # MLflow's tables use a loader strategy that SQLAlchemy 2.1 calls deprecated.
+            warnings.filterwarnings("ignore", message="The ``noload`` loader strategy is deprecated")
+            yield MlflowClient()
+    except MlflowException as error:
+        words = " ".join(str(error).split())
+        raise MlflowError(f"the MLflow of this training can't be asked: {words[:_LONGEST_WORDS]}") from error
+    finally:
+        for name, value in kept.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

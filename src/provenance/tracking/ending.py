@@ -1,0 +1,147 @@
+"""A training that came to its end: its model is registered, and linked with what MLflow has of it."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from provenance.errors import ConflictError, ProvenanceError
+from provenance.mlflow_link import active
+from provenance.registry import Registry
+from provenance.relations import WEIGHT_KINDS, Relation, RelationKind
+from provenance.tracking import manifest
+from provenance.tracking.plan import Plan, free_version, taken_versions
+
+if TYPE_CHECKING:
+    from provenance.registration import Registration
+    from provenance.request import Request
+
+_MOST_RACES = 5
+_INPUTS = WEIGHT_KINDS | {RelationKind.DISTILLED_FROM}
+"""The relations whose parents are models to MLflow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """What is to be registered, and where it is kept until that is done.
+
+    Args:
+        plan: The training.
+        request: The model, its files not read yet.
+        logged: What MLflow has of it.
+        kept: The manifest that holds it all; None where none could be written.
+    """
+
+    plan: Plan
+    request: "Request"
+    logged: active.Logged | None
+    kept: Path | None
+
+    @property
+    def command(self) -> str:
+        """What registers the manifest."""
+        return shlex.join(
+            ("provenance", "register", "-f", str(self.kept), "--registry", self.plan.registry_name)
+        )
+
+
+def ending(plan: Plan, output: Path | None, words: Mapping[str, str], logged: active.Logged | None) -> Ending:
+    """Writes everything that is known into a manifest, before anything else is tried.
+
+    Args:
+        plan: The training.
+        output: Where its weights lie; None where the script did not say.
+        words: What came to be known while it ran.
+        logged: What MLflow has of it.
+    """
+    path = output or (logged.files if logged else None)
+    run = {"mlflow_run": logged.run_id} if logged and logged.run_id else {}
+    metadata = {**plan.request.metadata, **words, **run}
+    request = replace(plan.request, metadata=metadata, path=str(path) if path else None)
+    name = path.name if path else request.name.replace("/", "--")
+    beside = [path.parent] if path and path == output else []
+    places = [*beside, *([plan.folder] if plan.folder else []), Path.cwd()]
+    try:
+        kept = manifest.keep([*plan.unregistered, request], places, name)
+    except OSError:
+        kept = None
+    return Ending(plan=plan, request=request, logged=logged, kept=kept)
+
+
+def register(end: Ending) -> "tuple[Registration, tuple[str, ...]]":
+    """Registers the model and what of its parents was not registered, and links it; the manifest is removed.
+
+    Returns:
+        What was registered; and a sentence for each thing that could not be done beside that.
+
+    Raises:
+        ProvenanceError: It can't be registered; the manifest stays.
+    """
+    with Registry.open(end.plan.registry, actor=end.plan.actor) as registry:
+        request = _read(end.request)
+        with registry.mlflow_together():
+            found = _registered(registry, end, request)
+            if end.kept is not None:
+                end.kept.unlink(missing_ok=True)
+            failures = _linked(registry, found, end.logged) if end.logged else ()
+    return found, failures
+
+
+def _read(request: "Request") -> "Request":
+    """The request with its files; what the training said of its starting weights comes before what the files say."""
+    if request.path is None:
+        return request
+    read, said = request.reading(request.path), request.claims
+    is_said = any(one.kind in WEIGHT_KINDS for one in said)
+    heard = (one for one in read.claims if not (is_said and one.kind in WEIGHT_KINDS))
+    return replace(read, claims=(*said, *heard))
+
+
+def _registered(registry: Registry, end: Ending, request: "Request") -> "Registration":
+    """Registers it under its version, or, where that was taken meanwhile, under the next one if the script left it open.
+
+    Raises:
+        ConflictError: It did not; the manifest then names the next one, for whoever registers it.
+    """
+    for _ in range(_MOST_RACES):
+        try:
+            return registry.register([*end.plan.unregistered, request])[-1]
+        except ConflictError:
+            if request.version not in taken_versions(registry, request):
+                raise
+            request = replace(request, version=free_version(registry, request, counts_up=True))
+            if not end.plan.counts_up:
+                if end.kept is not None:
+                    manifest.write(end.kept, [*end.plan.unregistered, request])
+                raise
+    raise ConflictError(
+        f"the name {request.name} was taken {_MOST_RACES} times while it was to be registered"
+    )
+
+
+def _linked(registry: Registry, found: "Registration", logged: active.Logged) -> tuple[str, ...]:
+    """Binds the model to its objects in MLflow, and says on its run what went in."""
+    from provenance.store import Binding
+
+    try:
+        if logged.model_id or logged.version:
+            binding = Binding(version=logged.version, model_id=logged.model_id, run_id=logged.run_id)
+            registry.mlflow_bind(found.artifact, binding, logged.uri)
+        if logged.run_id:
+            _log_inputs(registry, found.relations, logged.uri, logged.run_id)
+    except ProvenanceError as error:
+        return (f"{found.artifact} could not be linked with all of {logged}: {error.message}",)
+    return ()
+
+
+def _log_inputs(registry: Registry, relations: tuple[Relation, ...], uri: str, run_id: str) -> None:
+    reading = registry.view().reading
+    data = [one.parent for one in relations if one.kind is RelationKind.TRAINED_ON]
+    bases = (registry.mlflow_logged_model(one.parent, uri) for one in relations if one.kind in _INPUTS)
+    active.log_inputs(
+        uri,
+        run_id,
+        datasets=[artifact for one in data for artifact in reading.find(str(one))],
+        models=[model_id for model_id in bases if model_id is not None],
+    )
