@@ -31,6 +31,7 @@ from provenance.mlflow_link.port import (
     FoundModel,
     FoundRun,
     FoundVersion,
+    MissingError,
     Page,
     Port,
     RefusedError,
@@ -136,7 +137,7 @@ class Mlflow:
             self._pages(
                 LoggedModel, keys, lambda token: self._port.logged_models(self._experiment_id, None, token)
             )
-            self._pages(ModelVersion, keys, lambda token: self._port.versions(None, token))
+            self._pages(ModelVersion, keys, lambda token: self._port.versions(None, None, token))
 
     def write(self, desired: Desired, external_id: str | None, ids: Mapping[str, str]) -> Written:
         """Creates an object or brings it up to date; doing it twice is the same as once.
@@ -147,7 +148,8 @@ class Mlflow:
             ids: Subject to external id of the objects that it may refer to.
 
         Raises:
-            RefusedError: MLflow does not take this object, or one that it refers to is missing.
+            MissingError: One that it refers to is gone from MLflow, though it was there before.
+            RefusedError: MLflow does not take this object, or one that it refers to is not there yet.
             MlflowError: MLflow does not answer, or permits us nothing.
         """
         try:
@@ -242,18 +244,31 @@ class Mlflow:
     def _model_version(
         self, desired: ModelVersion, external_id: str | None, ids: Mapping[str, str]
     ) -> Written:
+        name = _id(ids, desired.registered)
+        # Only under our own name: the key on a version of somebody else's is forged, or was copied.
         found = self._found(
-            desired, external_id, self._version_by_id, lambda: self._port.versions(desired.key)
+            desired,
+            external_id,
+            self._version_by_id,
+            lambda: self._port.versions(name, desired.key),
+            under=f"{name}/",
         )
-        version = found or self._port.create_version(
-            _id(ids, desired.registered),
-            _id(ids, desired.model),
-            _id(ids, desired.run),
-            desired.tags,
-            desired.description,
-        )
+        version = found or self._create_version(desired, name, _id(ids, desired.model), _id(ids, desired.run))
         version_place(self._port, version).show(desired.tags, desired.description)
         return Written(_external_id(version), found is None)
+
+    def _create_version(self, desired: ModelVersion, name: str, model_id: str, run_id: str) -> FoundVersion:
+        def create() -> FoundVersion:
+            return self._port.create_version(name, model_id, run_id, desired.tags, desired.description)
+
+        try:
+            return create()
+        except MissingError:
+            if self._port.registered_model(name) is not None:
+                raise
+            # It was deleted since it was remembered.
+            self._port.create_registered_model(name, {NAME_TAG: desired.tags[NAME_TAG]})
+            return create()
 
     def _adopted(self, desired: Adopted) -> Written:
         place = None
@@ -279,8 +294,8 @@ class Mlflow:
         datasets = desired.datasets
         if known := run_id not in self._unlinked:
             run = self._port.run(run_id)
-            if run is None:
-                raise RefusedError(f"waits for the {desired.run!r}, which is gone from MLflow")
+            if run is None or not run.active:
+                raise MissingError(f"waits for the {desired.run!r}, which is gone from MLflow")
             datasets = tuple(item for item in datasets if (item.name, item.digest) not in run.datasets)
             inputs = [model_id for model_id in inputs if model_id not in run.inputs]
             outputs = [model_id for model_id in outputs if model_id not in run.outputs]
@@ -298,11 +313,14 @@ class Mlflow:
         external_id: str | None,
         by_id: Callable[[str], Found | None],
         by_key: Callable[[], Page[Found]],
+        under: str = "",
     ) -> Found | None:
         """The object that is there already: by its id where that is known and still holds, otherwise by its key."""
         read = self._read.pop((type(desired), desired.key), None)
-        if read is not None and external_id in {None, _external_id(read)}:
-            return read  # type: ignore[return-value]  # what is read of a type of object is found of that type
+        if read is not None:
+            its_id = _external_id(read)
+            if external_id == its_id or (external_id is None and its_id.startswith(under)):
+                return read  # type: ignore[return-value]  # what is read of a type of object is found of that type
         found = by_id(external_id) if external_id is not None else None
         return found if found is not None else next(iter(by_key().found), None)
 

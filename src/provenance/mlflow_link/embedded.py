@@ -188,9 +188,11 @@ class EmbeddedPort:
     def version(self, name: str, number: str) -> FoundVersion | None:
         return _each(_version, self._read(self._client.get_model_version, name, number))
 
-    def versions(self, key: str | None, page_token: str | None = None) -> Page[FoundVersion]:
+    def versions(
+        self, name: str | None, key: str | None, page_token: str | None = None
+    ) -> Page[FoundVersion]:
         found = self._call(
-            self._client.search_model_versions, with_key(key), max_results=PAGE, page_token=page_token
+            self._client.search_model_versions, with_key(key, name), max_results=PAGE, page_token=page_token
         )
         return Page(tuple(map(_version, found)), found.token or None)
 

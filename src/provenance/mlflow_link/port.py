@@ -218,8 +218,10 @@ class Port(Protocol):
         """Reads a registered version."""
         ...
 
-    def versions(self, key: str | None, page_token: str | None = None) -> Page[FoundVersion]:
-        """Searches the registered versions that bear a key; any key with None."""
+    def versions(
+        self, name: str | None, key: str | None, page_token: str | None = None
+    ) -> Page[FoundVersion]:
+        """Searches the versions of a registered model that bear a key; any name or any key with None."""
         ...
 
     def create_version(
@@ -241,9 +243,15 @@ class Port(Protocol):
         ...
 
 
-def with_key(key: str | None) -> str:
-    """The filter of a search for what bears a key, or any key of ours."""
-    return f"tags.`{KEY_TAG}` LIKE '%'" if key is None else f"tags.`{KEY_TAG}` = '{key}'"
+def with_key(key: str | None, name: str | None = None) -> str:
+    """The filter of a search for what bears a key, or any key of ours.
+
+    Args:
+        key: Hexadecimal.
+        name: Of a registered model, as we make them: of letters, digits, spaces and a few marks, of which none is a quote.
+    """
+    bears = f"tags.`{KEY_TAG}` LIKE '%'" if key is None else f"tags.`{KEY_TAG}` = '{key}'"
+    return bears if name is None else f"name = '{name}' AND {bears}"
 
 
 def one_line(text: str) -> str:

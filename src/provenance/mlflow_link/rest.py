@@ -218,9 +218,11 @@ class RestPort:
         with self._wire.reading():
             return _version(answer["model_version"])
 
-    def versions(self, key: str | None, page_token: str | None = None) -> Page[FoundVersion]:
+    def versions(
+        self, name: str | None, key: str | None, page_token: str | None = None
+    ) -> Page[FoundVersion]:
         answer = self._wire.ask(
-            "GET", "model-versions/search", filter=with_key(key), max_results=PAGE, page_token=page_token
+            "GET", "model-versions/search", filter=with_key(key, name), max_results=PAGE, page_token=page_token
         )
         with self._wire.reading():
             found = tuple(map(_version, answer.get("model_versions", ())))

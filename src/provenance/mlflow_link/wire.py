@@ -43,9 +43,9 @@ _REFUSALS: Mapping[str, type[RefusedError]] = {
     "ALREADY_EXISTS": TakenError,
     "PERMISSION_DENIED": ForbiddenError,
 }
-_OK, _UNAUTHENTICATED, _FORBIDDEN, _TOO_MANY, _BROKEN = 200, 401, 403, 429, 500
-# Of a proxy in front of MLflow, or of an MLflow whose database is away. A plain 500 in MLflow's own words is about one object.
-_AWAY = frozenset({_TOO_MANY, 502, 503, 504})
+_OK, _UNAUTHENTICATED, _FORBIDDEN, _BROKEN = 200, 401, 403, 500
+# Of a proxy in front of MLflow, or of an MLflow whose database is away. A plain 500 is about one object or one file.
+_AWAY = frozenset({429, 502, 503, 504})
 
 
 class Wire:
@@ -183,15 +183,15 @@ class Wire:
         said = one_line(str((answer or {}).get("message") or body[:300].decode("utf-8", "replace")))
         if status == _UNAUTHENTICATED:
             raise denied(self._shown, said)
-        if status in _AWAY or (status >= _BROKEN and not code):
+        if status in _AWAY:
             raise MlflowError(f"MLflow at {self._shown} answered {status}: {said}", hint=RESUME)
         if status == _FORBIDDEN:
             raise ForbiddenError(said or "not permitted", hint=denied(self._shown, said).hint)
-        if response.ok or not code:
+        if response.ok or not (code or status == _BROKEN):
             raise self._other(
                 f"{response.request.method} {response.request.path_url[:120]} answered {status} {said!a}"
             )
-        raise _REFUSALS.get(code, RefusedError)(said or code)
+        raise _REFUSALS.get(code, RefusedError)(said or code or f"MLflow answered {status}")
 
     def _other(self, what: str) -> MlflowError:
         return MlflowError(
