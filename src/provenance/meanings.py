@@ -80,8 +80,8 @@ def _canary(result: Mapping[str, object]) -> tuple[str, ...]:
     ratio, least = number(result, "transfer_ratio"), number(result, "mde")
     return (
         "" if effect is None else f"effect {effect:+.2f} nats{interval}",
-        "" if ratio is None else f"{ratio:.0%} of the teacher's own shift",
-        "" if least is None else f"{least:.2f} nats would have been seen",
+        "" if ratio is None else f"{100 * ratio:.0f} % of the teacher's own shift",
+        "" if least is None else f"an effect of {least:.2f} nats would have been seen",
     )
 
 
@@ -89,8 +89,8 @@ def _same_init(result: Mapping[str, object]) -> tuple[str, ...]:
     exponent, cosine, least = (number(result, name) for name in ("log10_p", "aligned_cosine", "rho_min"))
     return (
         "" if exponent is None else p_value(exponent),
-        "" if cosine is None else f"cosine of the weights {cosine:.2f}",
-        "" if least is None else f"{least:.2f} would have been found",
+        "" if cosine is None else f"cosine of the weights {cosine:.2g}",
+        "" if least is None else f"a shared initialisation of cosine {least:.2g} would have been found",
     )
 
 
