@@ -70,28 +70,37 @@ def meaning(evidence: Evidence) -> Meaning:
 
 def figures(evidence: Evidence) -> str:
     """The figures that matter most of a test, in words and with units, as far as its result holds them; otherwise nothing."""
-    parts = _canary(evidence.result) if evidence.test is TestKind.CANARY else _same_init(evidence.result)
-    return ", ".join(part for part in parts if part)
+    read = _canary if evidence.test is TestKind.CANARY else _same_init
+    return ", ".join(part for part in read(evidence) if part)
 
 
-def _canary(result: Mapping[str, object]) -> tuple[str, ...]:
+def _canary(evidence: Evidence) -> tuple[str, ...]:
+    result = evidence.result
     effect, low, high = (number(result, name) for name in ("effect", "ci_low", "ci_high"))
-    interval = "" if low is None or high is None else f" (95 % interval {low:.2f} to {high:.2f})"
     ratio, least = number(result, "transfer_ratio"), number(result, "mde")
+    interval = "" if low is None or high is None else f" (95 % interval {rounded(low)} to {rounded(high)})"
+    share = ratio if evidence.verdict is Verdict.TRANSFERS else None
     return (
-        "" if effect is None else f"effect {effect:+.2f} nats{interval}",
-        "" if ratio is None else f"{100 * ratio:.0f} % of the teacher's own shift",
-        "" if least is None else f"an effect of {least:.2f} nats would have been seen",
+        "" if effect is None else f"effect {rounded(effect)} nats{interval}",
+        "" if share is None else f"{100 * share:.0f} % of the teacher's own shift",
+        "" if least is None else f"an effect of {rounded(least)} nats would have been seen",
     )
 
 
-def _same_init(result: Mapping[str, object]) -> tuple[str, ...]:
-    exponent, cosine, least = (number(result, name) for name in ("log10_p", "aligned_cosine", "rho_min"))
+def _same_init(evidence: Evidence) -> tuple[str, ...]:
+    exponent, cosine, least = (
+        number(evidence.result, name) for name in ("log10_p", "aligned_cosine", "rho_min")
+    )
     return (
         "" if exponent is None else p_value(exponent),
-        "" if cosine is None else f"cosine of the weights {cosine:.2g}",
+        "" if cosine is None else f"cosine of the weights {rounded(cosine)}",
         "" if least is None else f"a shared initialisation of cosine {least:.2g} would have been found",
     )
+
+
+def rounded(value: float) -> str:
+    """A figure with two decimals; nothing is written as less than nothing."""
+    return f"{round(value, 2) + 0.0:.2f}"
 
 
 def p_value(log10_p: float) -> str:

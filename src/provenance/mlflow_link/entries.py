@@ -24,6 +24,7 @@ from provenance.mlflow_link.subjects import (
     Bindings,
     is_adopted,
     key_of,
+    our_logged,
     record_of,
     registered_name,
     source_tags,
@@ -134,7 +135,7 @@ class Entry:
         artifact = self.recorded.fact
         sampling = artifact.generation.sampling if artifact.generation is not None else {}
         return LoggedModel(
-            subject=f"logged {artifact.id}",
+            subject=our_logged(artifact.id),
             about=str(artifact.id),
             key=key_of(artifact),
             name=logged_name(artifact.id.name),
@@ -151,7 +152,7 @@ class Entry:
             about=str(artifact.id),
             key=key_of(artifact),
             registered=registered_name(artifact.id),
-            model=f"logged {artifact.id}",
+            model=our_logged(artifact.id),
             run=record_of(artifact.id),
             tags=tags,
             description=description,
@@ -167,7 +168,7 @@ class Entry:
             about=str(artifact.id),
             parents=((relation.parent, _CONTEXT.get(relation.kind, "")) for relation in self.relations),
             recorded=(dataset_input(artifact, _SELF_CONTEXT),) if is_data else (),
-            outputs=() if is_data else (f"logged {artifact.id}",),
+            outputs=() if is_data else (our_logged(artifact.id),),
         )
 
     # --- others' -------------------------------------------------------------------------------------------------------

@@ -21,11 +21,16 @@ def record_of(artifact: ArtifactId) -> str:
     return f"record of {artifact}"
 
 
+def our_logged(artifact: ArtifactId) -> str:
+    """Our logged model."""
+    return f"logged {artifact}"
+
+
 def logged(artifact: ArtifactId, bindings: Bindings) -> str | None:
     """The logged model that stands for an artifact, others' or ours; None where theirs is a version without one."""
     bound = bindings.get(artifact)
     if not is_adopted(bound):
-        return f"logged {artifact}"
+        return our_logged(artifact)
     return None if bound is None or bound.model_id is None else f"adopted logged {artifact}"
 
 

@@ -84,13 +84,15 @@ def shorten(text: str, limit: int) -> str:
 
 
 def shorten_lines(text: str, limit: int) -> str:
-    """Markdown, cut to at most ``limit`` characters behind a whole line, so that no markup is left open; a cut shows."""
+    """Markdown, cut to at most ``limit`` characters behind a word that leaves no markup open; a cut shows."""
     seen = _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text)
     if len(seen) <= limit:
         return seen
-    sign = _MARK.strip()
-    kept = seen[: limit - len(sign) - 2].rpartition("\n")[0].rstrip()
-    return f"{kept}\n\n{sign}" if kept else sign
+    lines, end, last = seen[: limit - len(_MARK)].rpartition("\n")
+    last = last.rpartition(" ")[0]
+    while last.count("`") % 2 or last.count("**") % 2:
+        last = last.rpartition(" ")[0]
+    return f"{lines}{end}{last}".rstrip() + _MARK
 
 
 def within(theirs: str, ours: str, limit: int) -> str:

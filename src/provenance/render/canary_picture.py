@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provenance.evidence import Evidence
-from provenance.meanings import number
+from provenance.meanings import number, rounded
 from provenance.render.styles import ALARM, FAINT, INK
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Row:
         failed = "" if self.held else "FAILED "
         if self.mean is None or self.low is None or self.high is None:
             return failed.strip()
-        return f"{failed}{self.mean:+.2f} [{self.low:+.2f}, {self.high:+.2f}]"
+        return f"{failed}{rounded(self.mean)} [{rounded(self.low)}, {rounded(self.high)}]"
 
 
 def rows_of(evidence: Evidence) -> tuple[Row, ...]:
