@@ -39,6 +39,10 @@ class ConflictError(ProvenanceError):
     """A fact contradicts what is already recorded."""
 
 
+class BusyError(ConflictError):
+    """Another process does the same just now; it is worth trying again a little later."""
+
+
 class RegistryError(ProvenanceError):
     """The registry can't be found, opened, or written."""
 
