@@ -115,20 +115,25 @@ class Names:
         variants = self._variants[kind].get(spelling, (spelling,))
         return not self._described[kind].isdisjoint(variants)
 
-    def check_known(self, kind: ArtifactKind, name: str) -> None:
-        """Sees to it that a name means something that is recorded or described, in whatever case.
+    def check_known(self, kind: ArtifactKind, name: str, version: str | None) -> None:
+        """Sees to it that a name, in whatever case, or a name and a version mean something that is recorded or described.
 
         Raises:
-            UnusableNameError: It means nothing of the kind.
+            UnusableNameError: They mean nothing of the kind.
         """
         self._check(name)
-        newest = self._newest(kind, name)
-        if not (
-            self._known.meant(kind, newest) is not None
-            or self._known.spellings(kind, newest)
-            or self.is_described(kind, name)
-        ):
-            raise UnusableNameError(NOT_REGISTERED, name)
+        if version is not None:
+            key = f"{kind}:{name}@{version}"
+            is_known = key in self._known.nodes or key in self._exact
+        else:
+            newest = self._newest(kind, name)
+            is_known = (
+                self._known.meant(kind, newest) is not None
+                or bool(self._known.spellings(kind, newest))
+                or self.is_described(kind, name)
+            )
+        if not is_known:
+            raise UnusableNameError(NOT_REGISTERED, name if version is None else f"{name}@{version}")
 
     def node(self, kind: ArtifactKind, name: str, version: str | None = None) -> int:
         """The node that a name means, or a name and a version; a new one where nothing is known by it.

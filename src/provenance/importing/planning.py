@@ -116,7 +116,7 @@ class _Planner:
         """
         kind = RULES[edge.kind].parent
         if edge.known_only:
-            self._names.check_known(kind, edge.parent)
+            self._names.check_known(kind, edge.parent, edge.parent_version)
         return (
             self._teacher(edge.parent)
             if kind is ArtifactKind.TEACHER

@@ -1,0 +1,240 @@
+"""A history as the rows of a graph to import, and whose objects they are. Pure: nothing is looked up, nothing is followed.
+
+docs/mlflow-import.md has the table of what becomes what. Two principles stand behind it: what MLflow does not say is called inferred, or
+is a gap in the ancestry; and whatever is left out is a row that was skipped, with the reason.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from provenance.artifacts import ArtifactId
+from provenance.errors import ContentError
+from provenance.intake.claims import ancestor_name
+from provenance.interop.graph import NO_NAME, Edge, ForeignGraph, Missing, Node, Skipped
+from provenance.mlflow_link.history.addresses import GONE, Addresses, Meant
+from provenance.mlflow_link.history.identities import Identities, Memory, Weights, dataset_id
+from provenance.mlflow_link.history.parents import Named, named_parents, stated_relation
+from provenance.mlflow_link.history.records import PROMPT_TAG, Dataset, History, Run, Version
+from provenance.mlflow_link.history.words import dataset_words, model_words, plain
+from provenance.mlflow_link.objects import KEY_TAG
+from provenance.relations import RelationKind
+from provenance.store import Binding
+
+DELETED_RUN = "a deleted run"
+DELETED_EXPERIMENT = "a deleted experiment"
+OWN_EXPERIMENT = "the experiment that a projection writes to"
+NO_MODEL = "a run that made no model"
+EVALUATED = "a dataset input for evaluation, validation or test"
+OWN = "an object with the tag provenance.key, which a projection wrote"
+PROMPT = "a prompt"
+ITSELF = "a base model that is the model itself"
+
+_TRAINING = frozenset({"train", "training"})
+_NO_TRAINING = frozenset({"eval", "evaluation", "val", "valid", "validation", "dev", "test", "testing"})
+_STORE = "MLflow"
+
+Row = Node | Edge | Missing | Skipped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Takeover:
+    """What there is to import.
+
+    Args:
+        graph: The rows.
+        bindings: The objects in MLflow of the artifacts among them.
+        read: How many objects of each sort were read.
+    """
+
+    graph: ForeignGraph
+    bindings: Mapping[ArtifactId, Binding]
+    read: Mapping[str, int]
+
+
+def takeover(history: History, memory: Memory, parent_tags: Mapping[str, RelationKind | None]) -> Takeover:
+    """Turns a history into rows.
+
+    Args:
+        history: What was read.
+        memory: What the registry knows of this MLflow's objects.
+        parent_tags: Further keys of parameters and tags that name a base model, and the relation that each states.
+    """
+    turning = _Turning(history, memory, parent_tags)
+    graph = ForeignGraph()
+    graph.take(turning.rows())
+    return Takeover(
+        graph=graph,
+        bindings=turning.bindings(),
+        read={
+            "experiments": len(history.experiments),
+            "runs": len(history.runs),
+            "logged models": len(history.models),
+            "registered versions": len(history.versions),
+            "dataset inputs": sum(len(run.datasets) for run in history.runs.values()),
+        },
+    )
+
+
+class _Turning:
+    """One history on its way.
+
+    Attributes:
+        history: The history, without what projections wrote and what is no model.
+        made: Every set of weights, and the runs that made it.
+    """
+
+    def __init__(self, read: History, memory: Memory, parent_tags: Mapping[str, RelationKind | None]) -> None:
+        passed = {KEY_TAG, PROMPT_TAG}
+        self.history = replace(
+            read,
+            models={key: one for key, one in read.models.items() if KEY_TAG not in one.words},
+            versions=tuple(one for one in read.versions if not passed & one.words.keys()),
+        )
+        self._read, self._parent_tags = read, parent_tags
+        self._identities = Identities(self.history, memory)
+        self.made = list(zip(self._identities.weights, self._makers(), strict=True))
+        self._outputs: dict[str, list[Weights]] = {}
+        for weights, runs in self.made:
+            for run in runs:
+                self._outputs.setdefault(run.id, []).append(weights)
+        self._addresses = Addresses(self._identities, self.history.versions, memory, self._outputs)
+
+    def rows(self) -> Iterator[Row]:
+        """All rows."""
+        yield from self._passed()
+        for run in self.history.runs.values():
+            yield from self._of_run(run)
+        for weights, runs in self.made:
+            yield from self._artifacts(weights)
+            yield from self._parents(weights, runs)
+
+    def bindings(self) -> dict[ArtifactId, Binding]:
+        """The objects of each artifact; of its runs the one that made this model and no other."""
+        found: dict[ArtifactId, Binding] = {}
+        for weights, runs in self.made:
+            own = self._versions(weights)
+            found |= {one: Binding(version=f"{it.name}/{it.number}") for one, it in own.items()}
+            if weights.model in self.history.models or weights.artifact in own:
+                alone = [run.id for run in runs if len(self._outputs[run.id]) == 1 and not run.deleted]
+                known = found.get(weights.artifact)
+                found[weights.artifact] = Binding(
+                    version=known.version if known else None,
+                    model_id=weights.model if weights.model in self.history.models else None,
+                    run_id=alone[0] if len(alone) == 1 else None,
+                )
+        return found
+
+    def _makers(self) -> Iterator[list[Run]]:
+        """Of each set of weights, the runs that returned or logged it, else the one that its first version names."""
+        runs = self.history.runs
+        returned: dict[str, set[str]] = {}
+        for run in runs.values():
+            for model_id in run.outputs:
+                returned.setdefault(model_id, set()).add(run.id)
+        for weights in self._identities.weights:
+            model = self.history.models.get(weights.model or "")
+            ids = returned.get(weights.model or "", set()) | ({model.run} if model and model.run else set())
+            ids = ids or {one.run for one in weights.versions[:1] if one.run}
+            yield [runs[one] for one in sorted(ids) if one in runs]
+
+    def _versions(self, weights: Weights) -> dict[ArtifactId, Version]:
+        return {self._identities.version(one): one for one in weights.versions}
+
+    def _passed(self) -> Iterator[Skipped]:
+        """What is no part of the history that is imported."""
+        read = self._read
+        for reason, count in (
+            (DELETED_EXPERIMENT, read.deleted_experiments),
+            (OWN_EXPERIMENT, read.own_experiments),
+        ):
+            yield from [Skipped("an experiment", reason, _STORE, 0)] * count
+        for key in read.models.keys() - self.history.models.keys():
+            yield Skipped(f"models:/{key}", OWN, _STORE, 0)
+        for one in read.versions:
+            for tag, reason in ((KEY_TAG, OWN), (PROMPT_TAG, PROMPT)):
+                if tag in one.words:
+                    yield Skipped(f"models:/{one.name}/{one.number}", reason, _STORE, 0)
+                    break
+
+    def _of_run(self, run: Run) -> Iterator[Row]:
+        """The datasets of a run; and that nothing else is told of it, where that is so."""
+        place = f"run {run.id}"
+        is_maker = run.id in self._outputs
+        if not is_maker:
+            yield Skipped(place, DELETED_RUN if run.deleted else NO_MODEL, place, 0)
+        for dataset in run.datasets if is_maker or not run.deleted else ():
+            id_ = dataset_id(dataset)
+            yield Node(id_.kind, id_.name, dataset_words(dataset), place, 0, id_.version)
+            if is_maker and _role(dataset) in _NO_TRAINING:
+                yield Skipped(f"{id_} in {place}", EVALUATED, place, 0)
+
+    def _artifacts(self, weights: Weights) -> Iterator[Row]:
+        """The artifact that stands for the weights, and the others, which are converted from it."""
+        main, own = weights.artifact, self._versions(weights)
+        model = self.history.models.get(weights.model or "")
+        if main in own or model is not None:
+            words = model_words(self._read.experiments, model, own.get(main))
+            yield Node(main.kind, main.name, words, _place(weights), 0, main.version)
+        for id_, version in own.items():
+            if id_ != main:
+                place = f"models:/{version.name}/{version.number}"
+                words = model_words(self._read.experiments, None, version)
+                yield Node(id_.kind, id_.name, words, place, 0, id_.version)
+                yield _edge(id_, RelationKind.CONVERTED_FROM, main, place, stated=True)
+
+    def _parents(self, weights: Weights, runs: list[Run]) -> Iterator[Row]:
+        """What the weights come from: what their runs took in, and what parameters and tags name."""
+        model = self.history.models.get(weights.model or "")
+        told = [one.words for one in (*runs, *((model,) if model else ()), *weights.versions)]
+        kind = next((stated for words in told if (stated := stated_relation(words))), None)
+        for run in runs:
+            place = f"run {run.id}"
+            for model_id in run.inputs:
+                meant = Meant(self._addresses.model(model_id), GONE)
+                yield self._base(weights, Named("", model_id, kind), meant, place)
+            for dataset in run.datasets:
+                role = _role(dataset)
+                if role not in _NO_TRAINING:
+                    trained = RelationKind.TRAINED_ON
+                    yield _edge(
+                        weights.artifact, trained, dataset_id(dataset), place, stated=role in _TRAINING
+                    )
+        place = f"run {runs[0].id}" if runs else _place(weights)
+        for named in dict.fromkeys(one for words in told for one in named_parents(words, self._parent_tags)):
+            base = named._replace(kind=named.kind or kind)
+            yield self._base(weights, base, self._addresses.meant(base.value), place)
+
+    def _base(self, weights: Weights, named: Named, meant: Meant | None, place: str) -> Row:
+        """What becomes of one base model that is named."""
+        child, kind, stated = weights.artifact, named.kind or RelationKind.FINETUNED_FROM, bool(named.kind)
+        if meant is not None and meant.artifact is not None:
+            if meant.artifact == child:
+                return Skipped(f"{child} {kind} {meant.artifact}", ITSELF, place, 0)
+            return _edge(child, kind, meant.artifact, place, stated=stated)
+        if meant is None:
+            name, _, version = named.value.rpartition("@")
+            try:
+                parent = ancestor_name(name or version)
+            except ContentError:
+                meant = Meant(None, NO_NAME)
+            else:
+                edge = _edge(child, kind, child, place, stated=stated)
+                return edge._replace(parent=parent, parent_version=version if name else None, known_only=True)
+        return Missing(
+            child.name, kind, plain(named.value), meant.reason, "", place, 0, stated, child.version
+        )
+
+
+def _edge(child: ArtifactId, kind: RelationKind, parent: ArtifactId, place: str, *, stated: bool) -> Edge:
+    return Edge(child.name, kind, parent.name, place, 0, stated, child.version, parent.version)
+
+
+def _role(dataset: Dataset) -> str:
+    return (dataset.role or "").strip().lower()
+
+
+def _place(weights: Weights) -> str:
+    """Where the weights stand in MLflow."""
+    if weights.model is not None:
+        return f"models:/{weights.model}"
+    return f"models:/{weights.versions[0].name}/{weights.versions[0].number}"

@@ -1,0 +1,139 @@
+"""What an MLflow knows of lineage, as plain records: both readers hand on the same for the same store.
+
+Texts are as they stand in MLflow, and nothing of them is to be trusted. Moments are milliseconds since 1970, UTC.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+DELETED = "deleted"
+"""The lifecycle stage of what was deleted and is still in the store."""
+ROLE_TAG = "mlflow.data.context"
+"""The tag of an input in which a dataset's role stands."""
+PROMPT_TAG = "mlflow.prompt.is_prompt"
+"""The tag of a registered version that is a prompt, and no model."""
+LONGEST_SOURCE = 1000
+"""As many characters of a dataset's source are read."""
+
+
+class Dataset(NamedTuple):
+    """A dataset as an input of a run.
+
+    Args:
+        name: Its name there.
+        digest: Its digest there: at most 36 characters, of whatever its writer took for one.
+        role: What it went in as (MLflow calls it context); None where that was not said.
+        source_type: What sort of place it came from.
+        source: Which place.
+    """
+
+    name: str
+    digest: str
+    role: str | None
+    source_type: str
+    source: str
+
+
+class Run(NamedTuple):
+    """A run.
+
+    Args:
+        id: Its id.
+        experiment: The id of its experiment.
+        started_ms: When it began.
+        ended_ms: When it ended; 0 before that.
+        deleted: Whether it was deleted.
+        words: Those of its parameters and tags that were asked for; of one key, the tag.
+        datasets: Its dataset inputs.
+        inputs: Ids of its model inputs; told of runs that made a model, and empty for others.
+        outputs: Ids of its model outputs.
+    """
+
+    id: str
+    experiment: str
+    started_ms: int
+    ended_ms: int
+    deleted: bool
+    words: Mapping[str, str]
+    datasets: tuple[Dataset, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+class LoggedModel(NamedTuple):
+    """A logged model.
+
+    Args:
+        id: Its id, ``m-...``.
+        name: Its name.
+        experiment: The id of its experiment.
+        run: The id of the run that logged it, if any did.
+        created_ms: When.
+        status: ``READY``, or how far it came.
+        words: As in `Run`.
+    """
+
+    id: str
+    name: str
+    experiment: str
+    run: str | None
+    created_ms: int
+    status: str
+    words: Mapping[str, str]
+
+
+class Version(NamedTuple):
+    """A registered version.
+
+    Args:
+        name: The name of its registered model.
+        number: Its number.
+        created_ms: When it was registered.
+        source: Where its files are said to be.
+        run: The id of its run, if it names one.
+        stage: Its stage; ``None``, in letters, for none.
+        status: ``READY``, or how far it came.
+        aliases: Its aliases, in order.
+        words: As in `Run`; a version has tags only.
+    """
+
+    name: str
+    number: int
+    created_ms: int
+    source: str
+    run: str | None
+    stage: str
+    status: str
+    aliases: tuple[str, ...]
+    words: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What was read of an MLflow.
+
+    Args:
+        experiments: The name of each experiment, by its id.
+        runs: Runs by id.
+        models: Logged models by id; a deleted one is not among them.
+        versions: Registered versions, in order of name and number.
+        deleted_experiments: How many experiments were passed over with all their runs, since they were deleted.
+        own_experiments: How many were passed over since they hold what a projection wrote.
+        whole: Whether that is everything; otherwise what is new, and what that refers to.
+    """
+
+    experiments: Mapping[str, str]
+    runs: Mapping[str, Run]
+    models: Mapping[str, LoggedModel]
+    versions: tuple[Version, ...]
+    deleted_experiments: int
+    own_experiments: int
+    whole: bool
+
+
+def model_of(source: str) -> str | None:
+    """The id of the logged model that a version's source names: ``models:/m-...``, perhaps with a path behind it."""
+    rest = source.removeprefix("models:/")
+    named = rest.partition("/")[0]
+    return named if rest != source and named.startswith("m-") else None
