@@ -44,9 +44,9 @@ class Training(Protocol):
         """What it was called."""
 
 
-Given: TypeAlias = "str | os.PathLike[str] | Training"
+Given: TypeAlias = str | os.PathLike[str] | Training
 """One parent: a reference, a path, or an earlier training."""
-Parents: TypeAlias = "Given | Iterable[Given] | Mapping[Given, float | None]"
+Parents: TypeAlias = Given | Iterable[Given] | Mapping[Given, float | None]
 """Parents of one relation; in a mapping with the share of each (``merged_from``) or its fraction of clean rows (``trained_on``)."""
 
 

@@ -17,7 +17,7 @@ def flattened(settings: Mapping[str, object], prefix: str) -> dict[str, str]:
     """
     words: dict[str, str] = {}
     for name, value in settings.items():
-        key = f"{prefix}.{name}"
+        key = f"{prefix}.{word(name)}"
         if isinstance(value, Mapping):
             words |= flattened(value, key)
         elif value is not None:
@@ -41,5 +41,5 @@ def word(value: object) -> str:
     elif isinstance(value, Iterable) and not isinstance(value, str | bytes | PurePath):
         text = ", ".join(map(word, value))
     else:
-        text = str(value)
+        text = str(value).encode(errors="replace").decode()  # half a pair of surrogates can't be recorded
     return text if len(text) <= LONGEST_WORD else f"{text[:LONGEST_WORD]} … (shortened)"
