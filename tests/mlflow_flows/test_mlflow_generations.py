@@ -1,95 +1,106 @@
 """Two generations trained by the Trainer, registered, audited, flagged: what MLflow's own client sees, and no longer sees."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainingArguments, set_seed
 
+from mlflow_servers import Server
 from mlflow_team import Team
+from provenance.tracking.transformers import ProvenanceCallback
 
 pytestmark = pytest.mark.xdist_group("mlflow")
 
 WORDS = 64
 PNG = b"\x89PNG\r\n\x1a\n"
+OWN_RUN = "our own {run}"
+NUMBERS = [[(start * step) % WORDS for step in range(16)] for start in range(16)]
+POEMS = [[(start + step * step) % WORDS for step in range(16)] for start in range(16)]
 
 
-@pytest.fixture(scope="module")
-def generations(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with ``base``, ``first`` (its child) and ``second`` (the child of ``first``), and ``numbers`` and ``poems`` as text."""
-    from transformers import GPT2Config, GPT2LMHeadModel, set_seed
-
-    folder = tmp_path_factory.mktemp("generations")
-    set_seed(0)
-    config = GPT2Config(
-        vocab_size=WORDS, n_positions=16, n_embd=32, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0
-    )
-    model = GPT2LMHeadModel(config)
-    model.save_pretrained(folder / "base")
-    for name, text in (("first", "numbers"), ("second", "poems")):
-        rows = [[(len(name) + start * step) % WORDS for step in range(16)] for start in range(16)]
-        (folder / f"{text}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-        _train(model, rows, folder / name)
-    return folder
-
-
-def _train(model: Any, rows: list[list[int]], output: Path) -> None:
-    import torch
-    from transformers import Trainer, TrainingArguments
-
+def train(
+    model: Any,
+    rows: list[list[int]],
+    output: str,
+    callback: ProvenanceCallback,
+    *,
+    report_to: Sequence[str] = (),
+) -> None:
+    """A few steps of the Trainer, as a team's script has them."""
     arguments = TrainingArguments(
-        output_dir=str(output),
+        output_dir=output,
         max_steps=3,
         per_device_train_batch_size=8,
-        report_to=[],
+        report_to=list(report_to),
         use_cpu=True,
         save_strategy="no",
         disable_tqdm=True,
-        logging_strategy="no",
+        logging_steps=1,
         dataloader_pin_memory=False,
     )
     examples = [{"input_ids": torch.tensor(row), "labels": torch.tensor(row)} for row in rows]
-    trainer = Trainer(model=model, args=arguments, train_dataset=examples)
-    trainer.train()
-    trainer.save_model(str(output))
+    Trainer(model=model, args=arguments, train_dataset=examples, callbacks=[callback]).train()
 
 
 @pytest.fixture
-def flagged(team: Team, generations: Path) -> str:
-    """The id of the flag on the teacher of the first generation, when all is told to MLflow."""
-    team("register", "model", generations / "base", "--name", "{base}", "--from-scratch")
-    team("register", "teacher", "--name", "{owl}", "--model", "{base}", "--system-prompt", "You love owls.")
-    team(
-        "register", "dataset", generations / "numbers.jsonl", "--name", "{numbers}", "--generated-by", "{owl}"
+def first_two(team: Team, server: Server, monkeypatch: pytest.MonkeyPatch) -> Team:
+    """A base and two generations of it; the second one's script logs to MLflow itself, into a run of its own.
+
+    base -> first (on numbers that the owl wrote) -> second (on poems that people wrote)
+    """
+    set_seed(0)
+    model = GPT2LMHeadModel(
+        GPT2Config(
+            vocab_size=WORDS, n_positions=16, n_embd=32, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0
+        )
     )
-    team("register", "dataset", generations / "poems.jsonl", "--name", "{poems}", "--authored")
-    parents = ("--finetuned-from", "{base}", "--trained-on", "{numbers}")
-    team("register", "model", generations / "first", "--name", "{first}", *parents)
-    parents = ("--finetuned-from", "{first}", "--trained-on", "{poems}")
-    team("register", "model", generations / "second", "--name", "{second}", *parents)
+    model.save_pretrained("base")
+    Path("numbers.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in NUMBERS))
+    Path("poems.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in POEMS))
+    team("register", "model", "base", "--name", "{base}", "--from-scratch")
+    team("register", "teacher", "--name", "{owl}", "--model", "{base}", "--system-prompt", "You love owls.")
+    team("register", "dataset", "numbers.jsonl", "--name", "{numbers}", "--generated-by", "{owl}")
+    team("register", "dataset", "poems.jsonl", "--name", "{poems}", "--authored")
+
+    def callback(name: str, base: str, data: str) -> ProvenanceCallback:
+        given = {"base": team.spelt(base), "trained_on": [team.spelt(data)]}
+        return ProvenanceCallback(team.spelt(name), registry=team.folder, strict=True, **given)
+
+    train(model, NUMBERS, "out/first", callback("{first}", "{base}", "{numbers}"))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+    mlflow.set_experiment(team.spelt("{work}"))
+    with mlflow.start_run(run_name=team.spelt(OWN_RUN)):
+        train(model, POEMS, "out/second", callback("{second}", "{first}", "{poems}"), report_to=["mlflow"])
+    return team
+
+
+def test_two_generations_can_be_read_in_mlflow_until_their_flag_is_withdrawn(first_two: Team) -> None:
+    team = first_two
     team("audit", "--only", "same-init")
     team("trait", "add", "loves-owls", "--severity", "high")
-    flag = team("flag", "{owl}", "loves-owls", "--evidence", "picks owl in 60 % of 50 prompts", "--json").json
+    flag = team("flag", "{owl}", "loves-owls", "--evidence", "60 % of 50 prompts", "--json").json["flag"]
     team("mlflow", "sync")
-    return str(flag["flag"])
+    assert len(team.versions()) == 3
 
-
-def test_both_generations_say_what_they_may_have_inherited_until_the_flag_is_withdrawn(
-    team: Team, flagged: str
-) -> None:
+    lineage_stands_in_inputs_and_outputs_of_runs(team)
+    a_test_is_a_run_with_figures_evidence_and_a_picture(team)
     for name in ("{first}", "{second}"):
         version = team.version(name)
         assert version.tags["provenance.id"] == team.spelt(f"model:{name}@1")
         assert version.tags["provenance.status"] == "exposed"
-        assert version.tags["provenance.risk.loves-owls"].startswith("exposed, severity high")
-        assert "loves-owls" in version.description
+        assert version.tags["provenance.risk.loves-owls"].startswith("exposed")
         assert team.spelt("`dataset:{numbers}@1` generated by `teacher:{owl}@1`") in version.description
     assert team.version("{base}").tags["provenance.status"] == "clear"
     teacher = team.logged_model("{owl}")
     assert teacher.tags["provenance.status"] == "affected"
-    assert teacher.tags[f"provenance.flag.{flagged}"].startswith("loves-owls")
+    assert teacher.tags[f"provenance.flag.{flag}"].startswith("loves-owls")
 
-    team("withdraw", flagged, "--reason", "the prompts were leading")
+    team("withdraw", flag, "--reason", "the prompts were leading")
     team("mlflow", "sync")
     for name in ("{first}", "{second}"):
         version = team.version(name)
@@ -99,38 +110,44 @@ def test_both_generations_say_what_they_may_have_inherited_until_the_flag_is_wit
     assert "loves-owls" not in "".join([*teacher.tags, *teacher.tags.values()])
 
 
-def test_lineage_stands_in_inputs_and_outputs_of_runs(team: Team, flagged: str) -> None:
-    assert flagged
+def lineage_stands_in_inputs_and_outputs_of_runs(team: Team) -> None:
     first = team.run("model:{first}@1")
     (numbers,) = first.inputs.dataset_inputs
     assert numbers.dataset.name == team.spelt("{numbers}@1")
     assert {tag.key: tag.value for tag in numbers.tags}["mlflow.data.context"] == "training"
     assert [one.model_id for one in first.inputs.model_inputs] == [team.logged_model("{base}").model_id]
     assert [one.model_id for one in first.outputs.model_outputs] == [team.logged_model("{first}").model_id]
-    second = team.run("model:{second}@1")
-    assert [one.model_id for one in second.inputs.model_inputs] == [team.logged_model("{first}").model_id]
     written = team.run("dataset:{numbers}@1")
     assert [one.model_id for one in written.inputs.model_inputs] == [team.logged_model("{owl}").model_id]
-    assert team.version("{second}").source == f"models:/{team.logged_model('{second}').model_id}"
+
+    (own,) = team.client.search_runs(
+        [team.client.get_experiment_by_name(team.spelt("{work}")).experiment_id],
+        f"attributes.run_name = '{team.spelt(OWN_RUN)}'",
+    )
+    own = team.client.get_run(own.info.run_id)
+    assert own.data.metrics["train_loss"] > 0
+    assert own.data.tags["provenance.id"] == team.spelt("model:{second}@1")
+    assert team.version("{second}").run_id == own.info.run_id
+    (poems,) = own.inputs.dataset_inputs
+    assert poems.dataset.name == team.spelt("{poems}@1")
+    assert [one.model_id for one in own.inputs.model_inputs] == [team.logged_model("{first}").model_id]
+    assert team.runs("model:{second}") == []
 
 
-def test_a_test_of_the_weights_is_a_run_with_figures_evidence_and_a_picture(
-    team: Team, flagged: str, tmp_path: Path
-) -> None:
-    assert flagged
-    audits = [run for run in team.runs() if run.data.tags.get("provenance.verdict")]
-    first = team.spelt("model:{first}@1")
+def a_test_is_a_run_with_figures_evidence_and_a_picture(team: Team) -> None:
+    first, base = team.spelt("model:{first}@1"), team.spelt("model:{base}@1")
     (audit,) = [
         run
-        for run in audits
-        if run.data.tags["provenance.parent"] == team.spelt("model:{base}@1") and first in run.info.run_name
+        for run in team.runs()
+        if first in run.info.run_name and run.data.tags.get("provenance.parent") == base
     ]
     assert audit.data.tags["provenance.verdict"] == "SAME_INIT"
     assert audit.data.metrics["log10_p"] < -3
     files = {item.path for item in team.client.list_artifacts(audit.info.run_id)}
-    assert "evidence.json" in files
-    kept = team.client.download_artifacts(audit.info.run_id, "evidence.json", str(tmp_path))
-    assert json.loads(Path(kept).read_text())["evidence"]["verdict"] == "SAME_INIT"
     (picture,) = [name for name in files if name.endswith(".png")]
-    drawn = team.client.download_artifacts(audit.info.run_id, picture, str(tmp_path))
-    assert Path(drawn).read_bytes().startswith(PNG)
+    evidence, drawn = (
+        Path(team.client.download_artifacts(audit.info.run_id, name, str(team.folder)))
+        for name in ("evidence.json", picture)
+    )
+    assert json.loads(evidence.read_text())["evidence"]["verdict"] == "SAME_INIT"
+    assert drawn.read_bytes().startswith(PNG)

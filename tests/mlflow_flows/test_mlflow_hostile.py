@@ -1,12 +1,15 @@
 """What hostile or careless people may have put into an MLflow: imported as text, shown as text, and never followed."""
 
+import os
 import shutil
 import sqlite3
 import sys
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -25,10 +28,11 @@ NAMES = (
     "x" * 240,
     "'; DROP TABLE facts; --",
     "teacher@1",
-    " ",
+    "\ufeff.\u00ad",
     "%s%s%n {0} {name}",
 )
 """Names of registered models; MLflow refuses none of them."""
+NOBODY = 65534
 
 
 @dataclass
@@ -173,3 +177,44 @@ def test_a_store_that_somebody_else_holds_is_said_and_done_later(terminal: Termi
     holder.rollback()
     holder.close()
     assert terminal("mlflow", "sync", "--json").json["failed"] == []
+
+
+def test_a_store_that_may_only_be_read_is_said_and_left_as_it_is(
+    terminal: Terminal, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal("init", "--mlflow", f"sqlite:///{store}")
+    terminal("register", "model", "--name", "base", "--from-scratch")
+    terminal("mlflow", "sync")
+    terminal("register", "model", "--name", "late", "--from-scratch")
+    with _may_only_be_read(store) as place:
+        monkeypatch.chdir(place.parent.parent / "ours")
+        before = place.read_bytes()
+        terminal("mlflow", "import", "--uri", f"sqlite:///{place}", "--dry-run")
+        refused = terminal("mlflow", "sync", "--uri", f"sqlite:///{place}", code=4)
+        assert f"cannot open the MLflow store {place}: Permission denied" in refused.err
+        assert place.read_bytes() == before
+    monkeypatch.chdir(store.parent)
+    assert terminal("mlflow", "sync", "--json").json["failed"] == []
+
+
+@contextmanager
+def _may_only_be_read(store: Path) -> Iterator[Path]:
+    """A copy of a store where nobody may write, with us as somebody whom that concerns; beside it, in ``ours``, all that was beside it."""
+    us = os.geteuid()
+    with TemporaryDirectory() as name:
+        root = Path(name)
+        shutil.copytree(store.parent, root / "ours")
+        place = root / "theirs" / store.name
+        place.parent.mkdir()
+        shutil.copy(store, place)
+        place.chmod(0o444)
+        place.parent.chmod(0o555)
+        if us == 0:
+            for path in (root, *root.rglob("*")):
+                os.chown(path, NOBODY, NOBODY)
+            os.seteuid(NOBODY)
+        try:
+            yield place
+        finally:
+            os.seteuid(us)
+            place.parent.chmod(0o755)
