@@ -125,16 +125,3 @@ class ImpactAnswer(Impact):
             items=impact.items[:limit],
             total=len(impact.items),
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectionAnswer:
-    """The answer to `mlflow status`.
-
-    Args:
-        mlflow: Which MLflow.
-        pending: Objects that it was not told of in their present state.
-    """
-
-    mlflow: str | None
-    pending: int

@@ -20,6 +20,7 @@ from provenance.discovery import SearchReport
 from provenance.facts import FACT_TYPES, adapter
 from provenance.importing import ImportReport
 from provenance.lineage import CommonAncestor, Exposure, Member, Relative
+from provenance.mlflow_link.lag import MlflowStatus
 from provenance.mlflow_link.sync import SyncReport
 from provenance.preflight import Preflight
 from provenance.probing import Probe
@@ -42,7 +43,6 @@ from provenance_cli.answers import (
     FlaggingAnswer,
     ImpactAnswer,
     ListedArtifact,
-    ProjectionAnswer,
 )
 from provenance_cli.main import COMMANDS, provenance
 
@@ -91,7 +91,7 @@ ANSWERS: Mapping[str, Any] = {
     "canary-matrix": TransferMatrix,
     "probe": Probe,
     "mlflow-sync": SyncReport,
-    "mlflow-status": ProjectionAnswer,
+    "mlflow-status": MlflowStatus,
     "status": RegistryStatus,
     "verify": Verification,
 }

@@ -19,6 +19,7 @@ from provenance_cli.output import as_data, byte_progress, note, print_json, say,
 
 if TYPE_CHECKING:
     from provenance.registration import Registration
+    from provenance.registry import Registry
     from provenance.request import Parent
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -115,8 +116,10 @@ def register(
         raise UsageError(
             "say what to register", hint="provenance register model|dataset|teacher ..., or -f MANIFEST.yaml"
         )
-    with open_registry(registry, actor) as opened, byte_progress("reading") as progress:
-        found = opened.register_manifest(manifest, progress=progress)
+    with open_registry(registry, actor) as opened:
+        with byte_progress("reading") as progress:
+            found = opened.register_manifest(manifest, progress=progress)
+        _tell_of_mlflow(opened)
     for warning in (warning for one in found for warning in one.warnings):
         warn(warning)
     if as_json:
@@ -167,6 +170,7 @@ def model(
                 sha256=sha256,
                 progress=progress,
             )
+        _tell_of_mlflow(opened)
         if not audit:
             _report(found, as_json=as_json)
             return
@@ -207,16 +211,18 @@ def dataset(
     **typed: tuple[str, ...],
 ) -> None:
     """Record a dataset from a file or folder, or by name alone. Python: Registry.register_dataset()."""
-    with open_registry(registry, actor) as opened, byte_progress(f"reading {path}") as progress:
-        found = opened.register_dataset(
-            path,
-            name=name,
-            parents=_parents(typed, filters),
-            authored=authored,
-            metadata=key_values(meta, "--meta"),
-            sha256=sha256,
-            progress=progress,
-        )
+    with open_registry(registry, actor) as opened:
+        with byte_progress(f"reading {path}") as progress:
+            found = opened.register_dataset(
+                path,
+                name=name,
+                parents=_parents(typed, filters),
+                authored=authored,
+                metadata=key_values(meta, "--meta"),
+                sha256=sha256,
+                progress=progress,
+            )
+        _tell_of_mlflow(opened)
     _report(found, as_json=as_json)
 
 
@@ -250,6 +256,7 @@ def teacher(
             sampling=key_values(sampling, "--sampling"),
             metadata=key_values(meta, "--meta"),
         )
+        _tell_of_mlflow(opened)
     _report(found, as_json=as_json)
 
 
@@ -289,7 +296,14 @@ def relate(
         found = opened.relate(
             child, kind, parent, share=share, clean_fraction=clean, filters=filters, resolves=resolves
         )
+        _tell_of_mlflow(opened)
     _report(found, as_json=as_json)
+
+
+def _tell_of_mlflow(opened: "Registry") -> None:
+    """Tells people where an MLflow server was not told all of a registration."""
+    if opened.mlflow_note is not None:
+        note(opened.mlflow_note)
 
 
 def _report(found: "Registration", *, as_json: bool) -> None:

@@ -1,12 +1,16 @@
 """init, status, verify, completion."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from provenance.errors import UsageError
 from provenance_cli.options import as_of_option, json_option, open_registry, registry_options
 from provenance_cli.output import counted, note, print_json, say
+
+if TYPE_CHECKING:
+    from provenance.status import RegistryStatus
 
 
 @click.command()
@@ -56,20 +60,26 @@ def status(registry: str | None, actor: str | None, as_of: datetime | None, as_j
     for one in found.unfinished_imports:
         say(f"import    {one}")
     if found.tests_owed is None:
-        for name, command in (("audit", "audit --dry-run --limit 20"), ("mlflow", "mlflow status")):
-            say(
-                f"{name:<9} not counted in a registry of this size: `provenance {command}` reads it all, which takes long"
-            )
-        return
-    say(f"audit     {counted(found.tests_owed, 'tests')} owed")
+        say(
+            "audit     not counted in a registry of this size: `provenance audit --dry-run --limit 20` reads it all, which takes long"
+        )
+    else:
+        say(f"audit     {counted(found.tests_owed, 'tests')} owed")
     if found.unsketched:
         say(
             f"sketches  {found.unsketched} registered models have no sketch: `provenance audit` draws what can be drawn"
         )
-    if found.mlflow_pending is not None:
-        say(
-            f"mlflow    {counted(found.mlflow_pending, 'objects')} not projected to {found.mlflow or 'any MLflow'}"
-        )
+    if found.mlflow_behind is not None:
+        say(f"mlflow    {_lag(found)} {found.mlflow}")
+
+
+def _lag(found: "RegistryStatus") -> str:
+    pending = (
+        f"{counted(found.mlflow_behind or 0, 'facts')} not looked at for"
+        if found.mlflow_pending is None
+        else f"{counted(found.mlflow_pending, 'objects')} not projected to"
+    )
+    return f"{found.mlflow_refused} refused by, {pending}" if found.mlflow_refused else pending
 
 
 @click.command()

@@ -1,18 +1,25 @@
 """Projection: what a registry tells an MLflow, and takes from there; the part of `provenance.registry.Registry` that knows of MLflow."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provenance.artifacts import ArtifactId
-from provenance.errors import UsageError
+from provenance.errors import ConflictError, UsageError
 from provenance.exchange import Exchange
 from provenance.home import Home
 
 if TYPE_CHECKING:
-    from provenance.mlflow_link.sync import SyncReport
+    from provenance.mlflow_import import HistoryImport, HistoryProgress
+    from provenance.mlflow_link.lag import MlflowStatus
+    from provenance.mlflow_link.showing import Showing
+    from provenance.mlflow_link.sync import Progress, SyncReport
+    from provenance.relations import RelationKind
     from provenance.store import Binding, StoredProjection
+
+_PATIENCE_S = 60.0
 
 
 class Projection(Exchange):
@@ -21,37 +28,144 @@ class Projection(Exchange):
     home: Home
     """The registry's place and settings."""
 
+    mlflow_note: str | None = None
+    """What became of telling an MLflow server of the last registration, in words; None where it was told all of it, or is told by syncs only."""
+
+    _together: list[ArtifactId] | None = None
+
     def mlflow_sync(
         self,
         uri: str | None = None,
         *,
         rebuild: bool = False,
-        progress: Callable[[int, int], None] | None = None,
+        progress: "Progress | None" = None,
+        waiting: Callable[[], None] | None = None,
     ) -> "SyncReport":
-        """Projects everything that MLflow was not told yet.
+        """Tells an MLflow everything that it was not told yet, until the ledger has nothing more.
+
+        Where another process does the same, that is waited for, a minute at most.
 
         Args:
             uri: Which MLflow; default: the registry's.
             rebuild: Whether to forget what it was told, and look at every object again.
             progress: Told (objects done, objects to do).
+            waiting: Told once where another process is waited for.
 
         Raises:
-            MlflowError: MLflow can't be opened or does not answer.
+            MlflowError: MLflow can't be opened or does not answer. What was written until then is remembered.
+            ConflictError: Another process was telling it all the time.
             UsageError: None is configured, or the URI is of no known kind.
         """
-        from provenance.mlflow_link.sync import sync
+        from provenance.mlflow_link.drain import drain
 
-        view, state = self.view(), self.mlflow_memory(uri)
-        if rebuild:
-            state.forget()
-        return sync(view.snapshot, view.risks(), uri=self._mlflow_uri(uri), state=state, progress=progress)
+        target, state = self._mlflow_uri(uri), self.mlflow_memory(uri)
+        if waiting is not None and state.is_held():
+            waiting()
+        with state.held(patience_s=_PATIENCE_S) as is_ours:
+            if not is_ours:
+                raise ConflictError(
+                    f"another process has been writing to the MLflow at {state.target} for a minute",
+                    hint="It takes along what is pending now; `provenance mlflow status` says how far it is.",
+                )
+            if rebuild:
+                state.forget()
+            return drain(self._showing, state, uri=target, progress=progress)
 
-    def mlflow_pending(self, uri: str | None = None) -> int:
-        """How many objects MLflow was not told of in their present state. Does not load mlflow."""
-        from provenance.mlflow_link.plan import plan
+    def mlflow_status(self, uri: str | None = None) -> "MlflowStatus":
+        """How far an MLflow (default: the registry's) is behind. Does not load mlflow, and asks nobody.
+
+        Raises:
+            UsageError: None is configured.
+        """
+        from provenance.mlflow_link.lag import lag
+
+        return lag(self._showing(), self.mlflow_memory(uri))
+
+    @contextmanager
+    def mlflow_together(self) -> Iterator[list[ArtifactId]]:
+        """Tells an MLflow server of what is registered within when that came to its end, and not before.
+
+        A server is told of a registration at once, as far as a second goes; `mlflow_note` says what became of it. An embedded store
+        is told by `mlflow_sync` alone.
+        """
+        if self._together is not None:
+            yield self._together
+            return
+        uri = self.home.mlflow_uri or ""
+        before = self._ledger.head() if uri.startswith(("http://", "https://")) else None
+        registered: list[ArtifactId] = []
+        self._together, self.mlflow_note = registered, None
+        try:
+            yield registered
+        finally:
+            self._together = None
+        if before is not None and registered:
+            from provenance.mlflow_link.inline import tell_at_once
+
+            self.mlflow_note = tell_at_once(
+                self._showing,
+                self.mlflow_memory(),
+                tuple(dict.fromkeys(registered)),
+                after=before.entries,
+                uri=uri,
+            )
+
+    def _showing(self) -> "Showing":
+        from provenance.mlflow_link.showing import Showing
+        from provenance.render.evidence_pictures import pictures
 
         view = self.view()
-        return len(plan(view.snapshot, view.risks(), self.mlflow_memory(uri)))
+        return Showing(
+            reading=view.reading,
+            policy=view.policy,
+            unfinished=view.unfinished,
+            viewer=self.home.viewer,
+            pictures=pictures,
+        )
+
+    def mlflow_import(
+        self,
+        uri: str | None = None,
+        *,
+        store: str | None = None,
+        via: str = "auto",
+        rescan: bool = False,
+        dry_run: bool = False,
+        parent_tags: "Mapping[str, RelationKind | None] | None" = None,
+        progress: "HistoryProgress | None" = None,
+    ) -> "HistoryImport":
+        """Records the history that others left in an MLflow, as far as it is not recorded; see docs/mlflow-import.md.
+
+        An import that was stopped goes on when it is begun again.
+
+        Args:
+            uri: Which MLflow; default: the registry's.
+            store: The database behind it, to be read in its stead.
+            via: ``auto``, ``api`` or ``sql``: how it is read.
+            rescan: Whether the API is asked for everything, and not for what is new since the last import.
+            dry_run: Whether to say only what would be recorded.
+            parent_tags: Further keys of parameters and tags that name a base model, and the relation that each states.
+            progress: Told what is counted, how many are done, and of how many.
+
+        Raises:
+            ConflictError: Another process imports from there just now.
+            MlflowError: It can't be read; nothing is recorded.
+            UsageError: None is configured, or it can't be read in the way that is asked for.
+        """
+        from provenance.mlflow_import import import_history
+        from provenance.mlflow_link.history.reading import HistorySource, read_via
+
+        source = HistorySource(
+            uri=self._mlflow_uri(uri),
+            store=store,
+            via=read_via(via),
+            rescan=rescan,
+            parent_tags=parent_tags or {},
+        )
+        memory = self.mlflow_memory(uri)
+        return import_history(
+            self._ledger, memory, source, actor=self.actor, dry_run=dry_run, progress=progress
+        )
 
     # --- what others made there -----------------------------------------------------------------------------------------
 
@@ -73,12 +187,15 @@ class Projection(Exchange):
 
     def mlflow_logged_model(self, artifact: ArtifactId, uri: str | None = None) -> str | None:
         """The logged model (``m-...``) that stands for an artifact in an MLflow: others', or the projection's; None where there is none."""
-        memory, subject = self.mlflow_memory(uri), f"logged {artifact}"
-        bound = memory.bindings([artifact]).get(artifact)
-        if bound is not None and bound.model_id is not None:
-            return bound.model_id
-        told = memory.told([subject])
-        return told[subject][1] if subject in told else None
+        from provenance.mlflow_link.subjects import is_adopted, logged
+
+        memory = self.mlflow_memory(uri)
+        bindings = memory.bindings([artifact])
+        if is_adopted(bound := bindings.get(artifact)):
+            return None if bound is None else bound.model_id
+        subject = logged(artifact, bindings)
+        told = memory.told([subject]) if subject is not None else {}
+        return next((external_id for _, external_id in told.values()), None)
 
     def _mlflow_uri(self, uri: str | None) -> str:
         found = uri or self.home.mlflow_uri

@@ -173,13 +173,16 @@ class Registry(Projection):
     def register(self, requests: Sequence["Request"]) -> "tuple[Registration, ...]":
         """Records many at once, all or nothing; they may name each other in any order.
 
-        Then looks into the weights of the models among them, and records what those say; see `provenance.discovery`.
+        Then looks into the weights of the models among them, and records what those say; see `provenance.discovery`. An MLflow server
+        is told of it at once, as far as a second goes; see `mlflow_note`.
         """
         from provenance import registration
 
-        with self._ledger.transaction(self.actor) as transaction:
-            found = registration.register(transaction, requests)
-        return self._inspection.registered(requests, found)
+        with self.mlflow_together() as registered:
+            with self._ledger.transaction(self.actor) as transaction:
+                found = registration.register(transaction, requests)
+            registered.extend(one.artifact for one in found)
+            return self._inspection.registered(requests, found)
 
     def rehearse(self, requests: Sequence["Request"]) -> "tuple[Registration, ...]":
         """What `register` would say of some requests before it looks into weights, and what it would raise; records nothing."""
@@ -215,10 +218,12 @@ class Registry(Projection):
             filters=tuple(filters),
             resolves=resolves,
         )
-        with self._ledger.transaction(self.actor) as transaction:
-            found = registration.relate(transaction, lower, request)
         models = [lower] if lower.kind is ArtifactKind.MODEL and verb in WEIGHT_KINDS else []
-        return self._inspection.discover([found], models)[0]
+        with self.mlflow_together() as registered:
+            with self._ledger.transaction(self.actor) as transaction:
+                found = registration.relate(transaction, lower, request)
+            registered.append(lower)
+            return self._inspection.discover([found], models)[0]
 
     # --- asking --------------------------------------------------------------------------------------------------------
 
@@ -317,23 +322,18 @@ class Registry(Projection):
             head=head,
             mlflow=self.home.mlflow_name,
             owed=self._owed(view, is_now=as_of is None) if head.entries <= WORKED_OUT_UP_TO else None,
+            lag=self.mlflow_status() if self.home.mlflow_uri and as_of is None else None,
             unfinished_imports=self.unfinished_imports() if as_of is None else (),
         )
 
     def _owed(self, view: "View", *, is_now: bool) -> "Owed":
-        """What is owed, for which the whole registry is looked at; what is told of sketches and MLflow is told of now alone."""
+        """What is owed, for which the whole registry is looked at; what is told of sketches is told of now alone."""
         from provenance import audit
         from provenance.sameinit.sketch_method import METHOD
         from provenance.status import Owed
 
         tests = len(audit.plan(view.kindred, view.snapshot.artifacts))
-        if not is_now:
-            return Owed(tests=tests, unsketched=None, mlflow=None)
-        return Owed(
-            tests=tests,
-            unsketched=len(view.reading.unsketched(METHOD)),
-            mlflow=self.mlflow_pending() if self.home.mlflow_uri else 0,
-        )
+        return Owed(tests=tests, unsketched=len(view.reading.unsketched(METHOD)) if is_now else None)
 
 
 def _request(

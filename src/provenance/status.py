@@ -7,10 +7,14 @@ registries only, where it takes a moment.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from provenance.artifacts import ArtifactKind
 from provenance.facts import FACT_TYPES
 from provenance.store import Head
+
+if TYPE_CHECKING:
+    from provenance.mlflow_link.lag import MlflowStatus
 
 WORKED_OUT_UP_TO = 20_000
 """Facts in the largest registry of which it is worked out what is owed: about a second's work."""
@@ -27,12 +31,10 @@ class Owed:
         tests: Tests that edges still lack.
         unsketched: Models that were registered with their files, and of which no sketch is kept: nothing finds their kin. None at an
             earlier date, since it is not on record when a sketch was drawn.
-        mlflow: Objects which MLflow was not told of in their present state; None at an earlier date.
     """
 
     tests: int
     unsketched: int | None
-    mlflow: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,10 @@ class RegistryStatus:
         tests_owed: Tests that edges still lack; None where that was not worked out, see `WORKED_OUT_UP_TO`.
         unsketched: Models that were registered with their files, and of which no sketch is kept; None as above.
         mlflow: The MLflow that it is projected to.
-        mlflow_pending: Objects which that was not told of in their present state; None as above.
+        mlflow_behind: Facts that came after all that it was told of; None at an earlier date, and where there is no MLflow.
+        mlflow_pending: Objects that it was not told of in their present state; None as before, and where too many would have to be
+            looked at.
+        mlflow_refused: Objects that it would not take; None as the facts.
         unfinished_imports: The imports that were begun and not finished, a sentence each; none at an earlier date.
     """
 
@@ -62,7 +67,9 @@ class RegistryStatus:
     tests_owed: int | None
     unsketched: int | None
     mlflow: str | None
+    mlflow_behind: int | None
     mlflow_pending: int | None
+    mlflow_refused: int | None
     unfinished_imports: tuple[str, ...] = ()
 
     @classmethod
@@ -74,6 +81,7 @@ class RegistryStatus:
         head: Head,
         mlflow: str | None,
         owed: Owed | None,
+        lag: "MlflowStatus | None",
         unfinished_imports: tuple[str, ...],
     ) -> "RegistryStatus":
         """Says what is held and owed.
@@ -84,6 +92,7 @@ class RegistryStatus:
             head: The end of its chain.
             mlflow: The MLflow that it is projected to.
             owed: What is owed, where that was worked out.
+            lag: How far the MLflow is behind, where there is one.
             unfinished_imports: The imports that were begun and not finished, a sentence each.
         """
         kinds = {f"{kind}s": counts.get(kind, 0) for kind in ArtifactKind}
@@ -98,6 +107,8 @@ class RegistryStatus:
             tests_owed=None if owed is None else owed.tests,
             unsketched=None if owed is None else owed.unsketched,
             mlflow=mlflow,
-            mlflow_pending=None if owed is None else owed.mlflow,
+            mlflow_behind=None if lag is None else lag.behind,
+            mlflow_pending=None if lag is None else lag.pending,
+            mlflow_refused=None if lag is None else len(lag.failures),
             unfinished_imports=unfinished_imports,
         )

@@ -154,7 +154,9 @@ PROMISED: dict[str, dict[str, _Types]] = {
         "counts.models": int,
         "tests_owed": int,
         "mlflow": str,
+        "mlflow_behind": int,
         "mlflow_pending": int,
+        "mlflow_refused": int,
     },
     "verify": {"ok": bool, "entries": int, "head": str, "problems": list},
 }

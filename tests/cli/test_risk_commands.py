@@ -141,8 +141,6 @@ def test_a_large_registry_is_counted_and_not_worked_out(
     assert large["counts"] == small["counts"]
     assert (small["counts"]["models"], small["counts"]["flags"]) == (5, 2)
     assert small["tests_owed"] == 3
-    assert [large[name] for name in ("tests_owed", "unsketched", "mlflow_pending")] == [None, None, None]
-    assert (
-        "not counted in a registry of this size: `provenance mlflow status` reads it all"
-        in told("status").out
-    )
+    assert [large[name] for name in ("tests_owed", "unsketched")] == [None, None]
+    assert large["mlflow_pending"] == small["mlflow_pending"] > 0
+    assert "not counted in a registry of this size: `provenance audit" in told("status").out

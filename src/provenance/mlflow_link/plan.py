@@ -1,12 +1,12 @@
 """What is still to be written to MLflow. Nothing here imports MLflow, so that lag can be told at no cost."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from provenance.facts import Snapshot
 from provenance.mlflow_link.desired import desired
-from provenance.mlflow_link.objects import Desired, state_digest
+from provenance.mlflow_link.objects import Desired, Links, LoggedModel, ModelVersion, state_digest
 from provenance.risk.report import RiskReport
 
 
@@ -48,7 +48,7 @@ def plan(snapshot: Snapshot, report: RiskReport, state: ProjectionState) -> tupl
     return pending(desired(snapshot, report), state.all())
 
 
-def pending(wanted: tuple[Desired, ...], told: Mapping[str, tuple[str, str]]) -> tuple[Pending, ...]:
+def pending(wanted: Iterable[Desired], told: Mapping[str, tuple[str, str]]) -> tuple[Pending, ...]:
     """Those objects whose state differs from what MLflow was told."""
     nothing = ("", None)
     return tuple(
@@ -57,3 +57,15 @@ def pending(wanted: tuple[Desired, ...], told: Mapping[str, tuple[str, str]]) ->
         for told_digest, external_id in [told.get(item.subject, nothing)]
         if (digest := state_digest(item)) != told_digest
     )
+
+
+def references(desired: Desired) -> tuple[str, ...]:
+    """The subjects of the objects that have to be there before an object."""
+    match desired:
+        case LoggedModel():
+            return (desired.run,)
+        case ModelVersion():
+            return (desired.registered, desired.model, desired.run)
+        case Links():
+            return (desired.run, *desired.models, *desired.outputs)
+    return ()

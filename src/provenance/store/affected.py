@@ -123,11 +123,15 @@ def perishable(connection: Connection, until: int, lasting: Collection[str]) -> 
     return tuple(read_facts(connection, _PERISHABLE, until=until, lasting=list(lasting)))
 
 
-def _tests() -> Any:  # noqa: ANN401 - SQLAlchemy's select
-    asked = select(EVIDENCE).join(given := positions("tests").subquery(), given.c.seq == EVIDENCE.c.seq).cte()
-    wanted = union(select(asked.c.seq), select(asked.c.parent), select(asked.c.child)).subquery()
-    return FACTS.where(FACT.c.seq.in_(select(wanted.c.seq)), FACT.c.seq <= UNTIL).order_by(FACT.c.seq)
+def _with_ends(asked: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's selects
+    """Some tests, of which ``asked`` selects all columns, and the artifacts at their ends."""
+    tests = asked.where(EVIDENCE.c.seq <= UNTIL).cte("tests")
+    wanted = union(select(tests.c.seq), select(tests.c.parent), select(tests.c.child)).subquery()
+    return FACTS.where(FACT.c.seq.in_(select(wanted.c.seq))).order_by(FACT.c.seq)
 
 
-WITH_ENDS = _tests()
+TESTS = _with_ends(select(EVIDENCE).where(EVIDENCE.c.seq.in_(positions("tests"))))
 """The tests at the listed positions ``tests``, and the artifacts at their ends."""
+
+TESTS_OF = _with_ends(select(EVIDENCE).where(EVIDENCE.c.child.in_(recorded_as("ids"))))
+"""The tests of the listed ``ids`` as the younger of two, and the artifacts at their ends."""

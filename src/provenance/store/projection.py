@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select
+from sqlalchemy import Connection, Engine, and_, delete, func, insert, select, update
 
 from provenance.artifacts import ArtifactId
 from provenance.facts import utc_moment, utc_text
@@ -27,12 +27,14 @@ class Cursor:
 
     Args:
         position: The last fact whose effects it holds.
+        head: Digest of the transaction that recorded this fact.
         moment: What had expired by then; aware, UTC.
         basis: A digest of all that the projection rests on besides the facts and the bindings.
         bindings: The number of the last binding that it took into account.
     """
 
     position: int
+    head: str
     moment: datetime
     basis: str
     bindings: int
@@ -122,16 +124,34 @@ class StoredProjection:
                 )
             connection.execute(insert(PROJECTED), row)
 
+    def doubt(self, subjects: Iterable[str]) -> None:
+        """Has some subjects looked at again, whatever state they were told in; their names in the target stay known."""
+        which = PROJECTED.c.target == self.target, PROJECTED.c.subject.in_(texts("subjects"))
+        with writing(self.engine) as connection:
+            connection.execute(
+                update(PROJECTED).where(*which).values(state_digest=""), {"subjects": listed(subjects)}
+            )
+
     # --- how far it came ------------------------------------------------------------------------------------------------
 
     def cursor(self) -> Cursor | None:
-        """Up to where the target was told everything; None before that was so for the first time."""
+        """Up to where the target was told everything.
+
+        None before that was so for the first time, and where the ledger is another than it was then: brought back from an older copy.
+        """
+        query = select(CURSOR).join(
+            COMMIT, and_(COMMIT.c.last_seq == CURSOR.c.position, COMMIT.c.digest == CURSOR.c.head)
+        )
         with reading(self.engine) as connection:
-            row = connection.execute(select(CURSOR).where(CURSOR.c.target == self.target)).one_or_none()
+            row = connection.execute(query.where(CURSOR.c.target == self.target)).one_or_none()
         if row is None:
             return None
         return Cursor(
-            position=row.position, moment=utc_moment(row.moment), basis=row.basis, bindings=row.bindings
+            position=row.position,
+            head=row.head,
+            moment=utc_moment(row.moment),
+            basis=row.basis,
+            bindings=row.bindings,
         )
 
     def move(self, cursor: Cursor) -> None:
@@ -139,6 +159,7 @@ class StoredProjection:
         row = {
             "target": self.target,
             "position": cursor.position,
+            "head": cursor.head,
             "moment": utc_text(cursor.moment),
             "basis": cursor.basis,
             "bindings": cursor.bindings,
@@ -174,13 +195,9 @@ class StoredProjection:
 
     def recovered(self, subjects: Iterable[str]) -> None:
         """Forgets that some subjects failed: they need nothing any more."""
+        which = FAILURE.c.target == self.target, FAILURE.c.subject.in_(texts("subjects"))
         with writing(self.engine) as connection:
-            connection.execute(
-                delete(FAILURE).where(
-                    FAILURE.c.target == self.target, FAILURE.c.subject.in_(texts("subjects"))
-                ),
-                {"subjects": listed(subjects)},
-            )
+            connection.execute(delete(FAILURE).where(*which), {"subjects": listed(subjects)})
 
     def failed(self, subject: str, *, about: str, message: str) -> None:
         """Remembers that a subject was refused, once more."""
@@ -239,6 +256,12 @@ class StoredProjection:
         """The objects that others made, by artifact; of all artifacts, or of some."""
         with reading(self.engine) as connection:
             return self._bindings(connection, artifacts=artifacts)
+
+    def bound(self) -> int:
+        """Of how many artifacts others made objects."""
+        with reading(self.engine) as connection:
+            query = select(func.count()).select_from(BINDING).where(self._bound)
+            return int(connection.execute(query).scalar_one())
 
     def bound_after(self, number: int) -> tuple[tuple[ArtifactId, ...], int]:
         """The artifacts whose bindings are new or changed after a number, and the last number that there is."""

@@ -20,7 +20,7 @@ from provenance.facts import FACT_TYPES, Recorded, Snapshot, canonical_json
 from provenance.lineage_table import LineageTable
 from provenance.relations import RelationKind
 from provenance.store import catalogue, walks
-from provenance.store.affected import WITH_ENDS, Affected, affected, perishable
+from provenance.store.affected import TESTS, TESTS_OF, Affected, affected, perishable
 from provenance.store.excerpt import ABOUT, RESTING_ON, Apart, line
 from provenance.store.head import Head
 from provenance.store.rows import FACTS, listed, read_facts
@@ -84,7 +84,11 @@ class Reading:
 
     def tests(self, ids: Iterable[str]) -> Snapshot:
         """Some tests (``evidence-12``), and the artifacts at their ends."""
-        return self._facts(WITH_ENDS, tests=listed(int(one.removeprefix("evidence-")) for one in ids))
+        return self._facts(TESTS, tests=listed(int(one.removeprefix("evidence-")) for one in ids))
+
+    def tests_of(self, ids: Iterable[ArtifactId]) -> Snapshot:
+        """The tests of some artifacts as the younger of two, and the artifacts at their ends."""
+        return self._facts(TESTS_OF, ids=listed(map(str, ids)))
 
     def trait(self, name: str) -> Recorded[Trait] | None:
         """The trait of a name."""

@@ -138,6 +138,7 @@ class CursorRow(SQLModel, table=True):
 
     target: str = Field(primary_key=True)
     position: int
+    head: str
     moment: str
     basis: str
     bindings: int

@@ -15,6 +15,7 @@ def upgrade() -> None:
     _make_memory(
         "cursor",
         sa.Column("position", sa.Integer, nullable=False),
+        sa.Column("head", sa.Text, nullable=False),
         sa.Column("moment", sa.Text, nullable=False),
         sa.Column("basis", sa.Text, nullable=False),
         sa.Column("bindings", sa.Integer, nullable=False),
