@@ -86,7 +86,7 @@ def import_(
     if as_json:
         print_json(found.report)
     else:
-        _print_report(found.report)
+        print_report(found.report)
 
 
 def _mapping(maps: tuple[str, ...]) -> dict[str, Any]:
@@ -102,7 +102,8 @@ def _mapping(maps: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
-def _print_report(found: "ImportReport") -> None:
+def print_report(found: "ImportReport") -> None:
+    """Prints what came of an import."""
     for one in found.notes:
         note(one)
     verb = "would record" if found.dry_run else "recorded"
@@ -111,7 +112,7 @@ def _print_report(found: "ImportReport") -> None:
     among = f" ({placeholders} of the artifacts are placeholders)" if placeholders else ""
     say(f"{found.rows} rows read, {verb} {', '.join(counts) or 'nothing new'}{among}")
     if found.assumed:
-        warn(f"{found.assumed} relations are not stated in the files: what they most likely are is recorded")
+        warn(f"{found.assumed} relations are not stated there: what they most likely are is recorded")
     reasoned = {one.outcome for one in found.omissions}
     rows: list[tuple[object, ...]] = [
         (count, outcome, "", "") for outcome, count in found.outcomes.items() if outcome not in reasoned

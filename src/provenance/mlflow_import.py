@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from provenance.artifacts import ArtifactId
 from provenance.digests import digest_bytes
-from provenance.errors import ConflictError
+from provenance.errors import BusyError
 from provenance.facts import canonical_json
 from provenance.importing import ImportReport, Origin, record_graph
 from provenance.mlflow_link.address import shown
@@ -66,7 +66,7 @@ def import_history(
         progress: See `HistoryProgress`.
 
     Raises:
-        ConflictError: Another process imports from there just now.
+        BusyError: Another process imports from there just now.
         UsageError: It can't be read in the way that is asked for.
         MlflowError: It can't be read; nothing is recorded.
     """
@@ -74,7 +74,7 @@ def import_history(
     tell = progress or (lambda *_: None)
     with memory.held(purpose="import") as is_ours:
         if not is_ours:
-            raise ConflictError(
+            raise BusyError(
                 f"another process imports {source.name} just now",
                 hint="Leave it to go on; then type the command again, if need be.",
             )

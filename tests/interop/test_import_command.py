@@ -90,7 +90,7 @@ def test_a_dump_of_the_hub_is_imported(shell: Terminal, folder: Path) -> None:
     assert answer.out.startswith(
         "3 rows read, recorded 1 datasets, 2 models, 2 relations (2 of the artifacts are placeholders)\n"
     )
-    assert "warning: 1 relations are not stated in the files" in answer.err
+    assert "warning: 1 relations are not stated there" in answer.err
 
 
 def test_bad_files_and_words_end_with_an_error_and_nothing_recorded(shell: Terminal, folder: Path) -> None:

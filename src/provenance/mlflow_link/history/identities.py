@@ -22,6 +22,7 @@ from provenance.mlflow_link.text import lookup_key
 from provenance.store import Binding
 
 _COPY = re.compile(r"models:/([^/]+)/(\d{1,18})")
+_RUN = re.compile(r"runs:/([^/]+)/(.+)")
 _MARK_LENGTH = 9  # a tilde and eight digits
 
 
@@ -97,6 +98,9 @@ class Identities:
     def __init__(self, history: History, memory: Memory) -> None:
         self._memory = memory
         self._by_name = {(one.name, one.number): one for one in history.versions}
+        self._logged: dict[tuple[str, ...], list[str]] = {}
+        for model in history.models.values():
+            self._logged.setdefault((model.run or "", model.name), []).append(model.id)
         groups: dict[tuple[str, ...], list[Version]] = {("model", one): [] for one in history.models}
         for version in sorted(history.versions, key=lambda one: (one.created_ms, one.name, one.number)):
             groups.setdefault(self._origin(version), []).append(version)
@@ -120,7 +124,10 @@ class Identities:
         return known or ArtifactId(ArtifactKind.MODEL, fit(version.name), str(version.number))
 
     def _origin(self, version: Version) -> tuple[str, ...]:
-        """What is the same for all versions of the same weights: their logged model, or else the place that their run put them to."""
+        """What is the same for all versions of the same weights: their logged model, or else the place that their run put them to.
+
+        A run's only logged model of a name is what stands at that name in the run.
+        """
         seen = {(version.name, version.number)}
         while copied := _COPY.fullmatch(version.source):
             key = copied[1], int(copied[2])
@@ -132,6 +139,10 @@ class Identities:
         model = model_of(version.source)
         if model is not None:
             return ("model", model)
+        if (place := _RUN.fullmatch(version.source)) is not None:
+            logged = self._logged.get(place.groups(), ())
+            if len(logged) == 1:
+                return ("model", logged[0])
         if version.run and version.source:
             return ("place", version.run, version.source)
         return ("version", version.name, str(version.number))

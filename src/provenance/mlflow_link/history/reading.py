@@ -31,6 +31,18 @@ class Via(StrEnum):
     SQL = "sql"
 
 
+def read_via(word: str) -> Via:
+    """The way of reading that a word means.
+
+    Raises:
+        UsageError: There is no such way.
+    """
+    try:
+        return Via(word)
+    except ValueError as error:
+        raise UsageError(f"a history can't be read via {word!r}", hint=f"Ways: {', '.join(Via)}.") from error
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistorySource:
     """Which history is read, and how.

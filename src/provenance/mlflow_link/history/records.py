@@ -3,6 +3,7 @@
 Texts are as they stand in MLflow, and nothing of them is to be trusted. Moments are milliseconds since 1970, UTC.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,6 +16,9 @@ PROMPT_TAG = "mlflow.prompt.is_prompt"
 """The tag of a registered version that is a prompt, and no model."""
 LONGEST_SOURCE = 1000
 """As many characters of a dataset's source are read."""
+
+_MODEL = re.compile(r"models:/(m-[^/]+)")
+_PLACE = re.compile(r"/models/(m-[0-9a-f]{32})/artifacts/?$")
 
 
 class Dataset(NamedTuple):
@@ -133,7 +137,6 @@ class History:
 
 
 def model_of(source: str) -> str | None:
-    """The id of the logged model that a version's source names: ``models:/m-...``, perhaps with a path behind it."""
-    rest = source.removeprefix("models:/")
-    named = rest.partition("/")[0]
-    return named if rest != source and named.startswith("m-") else None
+    """The id of the logged model that a version's source names: ``models:/m-...``, or the place of its files in MLflow."""
+    found = _MODEL.match(source) or _PLACE.search(source)
+    return found[1] if found is not None else None
