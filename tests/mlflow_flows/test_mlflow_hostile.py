@@ -42,6 +42,13 @@ class Watched:
     on: bool = False
     opened: list[str] = field(default_factory=list)
 
+    @contextmanager
+    def over(self) -> Iterator[list[str]]:
+        """Watches the block; what was opened in it."""
+        self.opened, self.on = [], True
+        yield self.opened
+        self.on = False
+
     def hook(self, event: str, words: tuple[object, ...]) -> None:
         if self.on and event in {"open", "socket.connect", "socket.getaddrinfo", "subprocess.Popen"}:
             self.opened.append(f"{event} {words}")
@@ -89,24 +96,16 @@ def store(store_of_others: Path, folder: Path) -> Path:
     return Path(shutil.copy(store_of_others, folder / "mlflow.db"))
 
 
-@pytest.fixture
-def watched() -> Iterator[Watched]:
-    WATCHED.opened.clear()
-    WATCHED.on = True
-    yield WATCHED
-    WATCHED.on = False
-
-
 def test_hostile_names_are_text_wherever_they_are_shown(terminal: Terminal, store: Path) -> None:
     terminal("init", "--mlflow", f"sqlite:///{store}")
     terminal("mlflow", "import")
     listed = terminal("ls", "--kind", "model", "--json").json
     assert len(listed) == len(NAMES)
-    last = listed[-1]["artifact"]
+    last = listed[-1]["id"]
     shown = [terminal("ls").out, terminal("status").out]
-    shown += [terminal("show", one["artifact"]).out for one in listed]
+    shown += [terminal("show", one["id"]).out for one in listed]
     terminal("trait", "add", "loves-owls", "--severity", "high")
-    root = terminal("roots", last, "--json").json[0]["artifact"]
+    root = terminal("roots", last, "--json").json[0]
     terminal("flag", root, "loves-owls", "--evidence", "it says so")
     shown.append(terminal("why", last, "loves-owls").out)
     for text in shown:
@@ -116,9 +115,7 @@ def test_hostile_names_are_text_wherever_they_are_shown(terminal: Terminal, stor
         assert "<img" not in Path(f"drawn.{kind}").read_text()
 
 
-def test_sources_that_lead_outside_are_never_opened(
-    terminal: Terminal, store: Path, folder: Path, watched: Watched
-) -> None:
+def test_sources_that_lead_outside_are_never_opened(terminal: Terminal, store: Path, folder: Path) -> None:
     canary = folder / "canary"
     canary.write_text("nobody reads this")
     sources = (
@@ -140,16 +137,11 @@ def test_sources_that_lead_outside_are_never_opened(
             connection.execute("UPDATE model_versions SET source = ? WHERE name = ?", (source, name))
     connection.close()
     terminal("init", "--mlflow", f"sqlite:///{store}")
-    for words in (
-        ("mlflow", "import"),
-        ("ls",),
-        ("mlflow", "sync"),
-        ("mlflow", "import"),
-        ("risks", "--all"),
-    ):
-        terminal(*words)
-    assert watched.opened
-    assert [one for one in watched.opened if "canary" in one or "socket" in one] == []
+    with WATCHED.over() as opened:
+        for words in ("mlflow import", "ls", "mlflow sync", "mlflow import", "risks --all"):
+            terminal(*words.split())
+    assert opened
+    assert [one for one in opened if "canary" in one or "socket" in one] == []
 
 
 def test_a_store_of_another_revision_is_refused_and_left_as_it_is(terminal: Terminal, store: Path) -> None:
