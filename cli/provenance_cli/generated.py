@@ -22,6 +22,7 @@ from provenance.importing import ImportReport
 from provenance.lineage import CommonAncestor, Exposure, Member, Relative
 from provenance.mlflow_link.lag import MlflowStatus
 from provenance.mlflow_link.sync import SyncReport
+from provenance.mlflow_server.errand import Look
 from provenance.preflight import Preflight
 from provenance.probing import Probe
 from provenance.registration import Registration
@@ -91,6 +92,7 @@ ANSWERS: Mapping[str, Any] = {
     "canary-matrix": TransferMatrix,
     "probe": Probe,
     "mlflow-sync": SyncReport,
+    "mlflow-listen": Look,
     "mlflow-status": MlflowStatus,
     "status": RegistryStatus,
     "verify": Verification,
