@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import TypeGuard
 
-from provenance.evidence import Evidence
+from provenance.evidence import Evidence, TestKind
 from provenance.facts import Recorded, Snapshot, to_json, utc_text
 from provenance.meanings import figures, meaning
 from provenance.mlflow_link.links import links
@@ -76,17 +76,18 @@ def _key(recorded: Recorded[Evidence]) -> str:
 
 def _note(evidence: Evidence, pictures: tuple[str, ...]) -> str:
     """The run's description: the verdict as a title, what it means and what it does not, what it rests on."""
-    read, told = meaning(evidence), figures(evidence)
-    ends = f"{evidence.test} of {code(str(evidence.child))} against {code(str(evidence.parent))}"
-    reason = evidence.result.get("reason")
-    files = ", ".join(map(code, ("evidence.json", *pictures)))
+    read, told, reason = meaning(evidence), figures(evidence), evidence.result.get("reason")
+    parent, child = code(str(evidence.parent)), code(str(evidence.child))
+    ends = f"from {parent} to {child}" if evidence.test is TestKind.CANARY else f"{parent} and {child}"
+    why = f": {prose(reason)}" if isinstance(reason, str) and reason else ""
+    files = ", ".join(map(code, (*pictures, "evidence.json")))
     return "\n\n".join(
         [
-            f"**{read.headline}** ({code(evidence.verdict.value)}), {ends}{f': {told}' if told else ''}.",
+            f"**{read.headline}** ({code(evidence.verdict.value)}): {evidence.test}, {ends}.",
             f"**What it means.** {read.means}",
             f"**What it does not mean.** {read.means_not}",
-            *([f"**Why this verdict.** {prose(reason)}."] if isinstance(reason, str) and reason else ()),
-            f"Method: {prose(evidence.method)}. Everything that it rests on is in the artifacts: {files}.",
+            *([f"**What it rests on.** {told[:1].upper()}{told[1:]}{why}."] if told or why else ()),
+            f"Method: {prose(evidence.method)}. To see more, open the artifacts: {files}.",
         ]
     )
 

@@ -20,6 +20,7 @@ FOOTER = (
 )
 _MOST_TESTS = 12
 """Tests that are listed of one artifact; an artifact with more has a page in the viewer."""
+_BETWEEN: Mapping[TestKind, str] = {TestKind.SAME_INIT: "with", TestKind.CANARY: "from"}
 _PROMPT_LENGTH = 500
 """Characters of a teacher's prompt that are shown; the whole is a tag, or a file where it does not fit there."""
 
@@ -45,6 +46,7 @@ class Known:
         risks: What it may have inherited; None where that was not asked.
         partial: Whether something could not be looked at.
         policy: Digest of the policy that was applied.
+        content: Digest of its content, where there is one.
         tests: The tests of it as the younger of two, the latest of each pair, in the order of the record.
         prompt: Of a teacher: its system prompt.
         viewer: The web viewer's address, where there is one.
@@ -55,6 +57,7 @@ class Known:
     risks: ArtifactRisks | None = None
     partial: bool = False
     policy: str = ""
+    content: str | None = None
     tests: tuple[Recorded[Evidence], ...] = ()
     prompt: str | None = None
     viewer: str | None = None
@@ -70,7 +73,7 @@ def describe(known: Known) -> str:
             parts.append(
                 "**Partial**: something could not be looked at, and this may look better than it is."
             )
-        parts += [_entry(entry) for entry in risks.risks]
+        parts += [_entry(entry, is_first=not place) for place, entry in enumerate(risks.risks)]
         stopped = (
             f"{code(stop.trait)} between {code(str(stop.parent))} and {code(str(stop.child))}: "
             f"{prose(stop.reason)} ({code(stop.by)})"
@@ -99,12 +102,6 @@ def page(viewer: str, artifact: ArtifactId) -> str:
     return f"{viewer}/artifacts/{quote(str(artifact), safe='')}"
 
 
-def test_in_words(evidence: Evidence) -> str:
-    """A test's outcome in one line of Markdown: its verdict as a title, and its figures."""
-    told = figures(evidence)
-    return f"**{meaning(evidence).headline}** ({code(evidence.verdict.value)}{f'; {told}' if told else ''})"
-
-
 def _headline(risks: ArtifactRisks) -> str:
     worst = next(iter(risks.risks), None)
     of = "" if worst is None else f" (severity {worst.severity}, score {worst.score:.2g})"
@@ -116,13 +113,16 @@ def _headline(risks: ArtifactRisks) -> str:
     return f"**{risks.status.upper()}**{of}: {told}.{more}"
 
 
-def _entry(entry: RiskEntry) -> str:
-    head = (
-        f"**{entry.status}** by {code(entry.trait)} (severity {entry.severity}, score {entry.score:.2g}), "
-        f"flagged on {code(str(entry.origin))} as {code(entry.flag)}: {prose(entry.rule)}"
+def _entry(entry: RiskEntry, *, is_first: bool) -> str:
+    """Why, by one flag; what the headline says already is said of the others only."""
+    standing = (
+        ""
+        if is_first
+        else f"**{entry.status}** with {code(entry.trait)} (severity {entry.severity}, score {entry.score:.2g}). "
     )
+    flagged = f"Flagged on {code(str(entry.origin))} as {code(entry.flag)}; decided by: {prose(entry.rule)}."
     path = [f"{number}. {_step(step)}" for number, step in enumerate(entry.route, 1)]
-    return "\n\n".join([f"{head}. The path:", "\n".join(path)]) if path else f"{head}."
+    return "\n\n".join([f"{standing}{flagged} The path:", "\n".join(path)]) if path else standing + flagged
 
 
 def _step(step: Step) -> str:
@@ -137,7 +137,11 @@ def _step(step: Step) -> str:
 def _tested(tests: tuple[Recorded[Evidence], ...]) -> Iterator[str]:
     for recorded in tests[-_MOST_TESTS:]:
         evidence = recorded.fact
-        yield f"{evidence.test} against {code(str(evidence.parent))}: {test_in_words(evidence)}, {code(recorded.id)}"
+        told = figures(evidence)
+        yield (
+            f"**{meaning(evidence).headline}**: {evidence.test} {_BETWEEN[evidence.test]} {code(str(evidence.parent))} "
+            f"({code(evidence.verdict.value)}{f'; {told}' if told else ''}; {code(recorded.id)})"
+        )
     if len(tests) > _MOST_TESTS:
         yield f"and {len(tests) - _MOST_TESTS} earlier tests"
 
@@ -159,13 +163,15 @@ def _ending(known: Known) -> Iterator[str]:
     words = []
     if known.viewer is not None:
         words.append(f"[Open it in provenance]({page(known.viewer, known.artifact)})")
+    if known.content is not None:
+        words.append(f"content {code(_short(known.content))}")
     if known.risks is not None:
-        words.append(f"judged under the policy {code(short_digest(known.policy))}")
+        words.append(f"judged under the policy {code(_short(known.policy))}")
     words.append(f"ask again: {code(f'provenance risks {known.artifact}')}")
     yield " · ".join(words)
 
 
-def short_digest(text: str) -> str:
+def _short(text: str) -> str:
     """A digest as people quote it: the algorithm and 12 digits."""
     algorithm, separator, digits = text.rpartition(":")
     return f"{algorithm}{separator}{digits[:12]}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from provenance.artifacts import Artifact, ArtifactKind
 from provenance.evidence import Evidence
 from provenance.facts import Recorded, Snapshot
-from provenance.mlflow_link.description import Known, describe, point_to, short_digest
+from provenance.mlflow_link.description import Known, describe, point_to
 from provenance.mlflow_link.links import dataset_input, links
 from provenance.mlflow_link.objects import (
     KEY_TAG,
@@ -95,12 +95,14 @@ class Entry:
 
     def _dataset(self) -> Iterator[Desired]:
         note = {NOTE_TAG: self._description()}
-        yield self._run(*fit_tags(self._made() | self._standing() | note, RUN_TAG_LIMIT))
+        yield self._run(*fit_tags(self._identity() | self._standing() | note, RUN_TAG_LIMIT))
         yield self._links()
 
     def _teacher(self) -> Iterator[Desired]:
         note = {NOTE_TAG: self._description()}
-        tags, whole = fit_tags(self._made() | self._standing() | self._generation() | note, REGISTRY_LIMIT)
+        tags, whole = fit_tags(
+            self._identity() | self._standing() | self._generation() | note, REGISTRY_LIMIT
+        )
         yield self._logged_model(tags)
         yield self._run(self._pointing(_MODEL_TELLS, RUN_TAG_LIMIT), whole)
         yield self._links()
@@ -108,7 +110,9 @@ class Entry:
     def _model(self) -> Iterator[Desired]:
         id_ = self.recorded.fact.id
         description = self._description()
-        tags, whole = fit_tags(self._made() | self._standing(), REGISTRY_LIMIT)
+        tags, whole = fit_tags(
+            self._name() | {KEY_TAG: key_of(self.recorded.fact)} | self._standing(), REGISTRY_LIMIT
+        )
         if len(description) > REGISTRY_LIMIT:
             whole["whole/description.md"] = description
         yield self._logged_model(self._pointing(_VERSION_TELLS, REGISTRY_LIMIT))
@@ -177,11 +181,11 @@ class Entry:
         """What is said on others' version and logged model: all of it on the one that people deploy, a pointer on the other."""
         artifact = self.recorded.fact
         bound = self.bindings[artifact.id]
-        told = self._identity() | self._standing() | self._generation()
+        told = self._name() | self._standing() | self._generation()
         words = self._description()
         if bound.version is not None:
             yield self._speaking(AdoptedKind.VERSION, bound.version, told, words)
-            told, words = self._identity(), point_to(artifact.id, _VERSION_TELLS, self.viewer)
+            told, words = self._name(), point_to(artifact.id, _VERSION_TELLS, self.viewer)
         if bound.model_id is not None:
             yield self._speaking(AdoptedKind.LOGGED_MODEL, bound.model_id, told, words)
 
@@ -200,22 +204,24 @@ class Entry:
     # --- tags and words ------------------------------------------------------------------------------------------------
 
     def _identity(self) -> dict[str, str]:
-        """What never changes."""
+        """What never changes, in full, on the objects that are ours."""
         artifact = self.recorded.fact
-        tags = {"provenance.id": str(artifact.id)}
+        tags = {
+            "provenance.id": str(artifact.id),
+            KEY_TAG: key_of(artifact),
+            "provenance.kind": artifact.id.kind.value,
+        }
         if artifact.content is not None:
             tags["provenance.digest"] = str(artifact.content.digest)
         return tags
 
-    def _made(self) -> dict[str, str]:
-        """What never changes on the objects that are ours."""
-        artifact = self.recorded.fact
-        return self._identity() | {KEY_TAG: key_of(artifact), "provenance.kind": artifact.id.kind.value}
+    def _name(self) -> dict[str, str]:
+        return {"provenance.id": str(self.recorded.fact.id)}
 
     def _pointing(self, place: str, limit: int) -> dict[str, str]:
         """The tags of an object of ours that leaves it to another to tell where the artifact stands."""
         note = {NOTE_TAG: point_to(self.recorded.fact.id, place, self.viewer)}
-        return fit_tags(self._made() | note, limit)[0]
+        return fit_tags(self._identity() | note, limit)[0]
 
     def _standing(self) -> dict[str, str]:
         """Flags on the artifact itself and effective risks: what goes again when a flag is withdrawn."""
@@ -226,7 +232,6 @@ class Entry:
         if self.risks is None:
             return tags
         tags["provenance.status"] = self.risks.status.value
-        tags["provenance.policy"] = short_digest(self.report.policy_digest)
         if self.report.partial:
             tags["provenance.partial"] = "true"
         if self.risks.unknown:
@@ -247,13 +252,15 @@ class Entry:
         return generation.system_prompt if generation is not None else None
 
     def _description(self) -> str:
+        artifact = self.recorded.fact
         return describe(
             Known(
-                artifact=self.recorded.fact.id,
+                artifact=artifact.id,
                 relations=self.relations,
                 risks=self.risks,
                 partial=self.report.partial,
                 policy=self.report.policy_digest,
+                content=str(artifact.content.digest) if artifact.content is not None else None,
                 tests=self.tests,
                 prompt=self._prompt(),
                 viewer=self.viewer,

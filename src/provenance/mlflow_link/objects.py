@@ -23,7 +23,7 @@ NOTE_TAG = "mlflow.note.content"
 """Where MLflow keeps the description of a run or logged model."""
 
 _OURS_ON_THEIRS = re.compile(
-    r"provenance\.(id|digest|relations|status|policy|partial|unknown|stopped|tested|viewer|shortened|(risk|flag)\..+)"
+    r"provenance\.(id|status|partial|unknown|system_prompt|shortened|(risk|flag)\..+)"
 )
 
 
