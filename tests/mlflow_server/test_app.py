@@ -1,0 +1,101 @@
+"""Which app ours is put around; and that a server whose authentication nobody would enforce does not start."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from provenance.errors import UsageError
+from provenance.mlflow_server import app
+from provenance.mlflow_server.errand import Errand
+from provenance.mlflow_server.observed import ObservedAsgi, ObservedWsgi
+
+METADATA = "Metadata-Version: 2.1\nName: an-app\nVersion: 1\n"
+MODULE = """
+import flask
+
+class App:
+    async def __call__(self, scope, receive, send):
+        scope["reached"] = True
+
+asgi = App()
+
+def make():
+    return asgi
+
+def make_wsgi():
+    return flask.Flask("an_app")
+"""
+
+
+class Woken:
+    """Counts instead of importing."""
+
+    def __init__(self, errand: Errand) -> None:
+        self.errand = errand
+        self.count = 0
+
+    def wake(self) -> None:
+        self.count += 1
+
+
+@pytest.fixture(autouse=True)
+def _installed_apps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three apps of somebody else: an object, a factory of one, and a factory of a Flask app."""
+    entries = "[mlflow.app]\nas-object = an_app:asgi\nas-factory = an_app:make\nas-wsgi = an_app:make_wsgi\n"
+    (tmp_path / "an_app-1.dist-info").mkdir()
+    (tmp_path / "an_app-1.dist-info" / "METADATA").write_text(METADATA)
+    (tmp_path / "an_app-1.dist-info" / "entry_points.txt").write_text(entries)
+    (tmp_path / "an_app.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(app, "Importer", Woken)
+
+
+@pytest.mark.parametrize("name", ["as-object", "as-factory"])
+def test_an_app_of_somebody_else_is_observed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("PROVENANCE_MLFLOW_APP", name)
+    made = app.create_app()
+    assert isinstance(made, ObservedAsgi)
+    scope: dict[str, Any] = {"type": "lifespan"}
+    asyncio.run(made(scope, None, None))  # type: ignore[arg-type]
+    assert scope["reached"]
+
+
+def test_a_flask_app_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROVENANCE_MLFLOW_APP", "as-wsgi")
+    made = app.create_app()
+    assert made.name == "an_app"
+    assert isinstance(made.wsgi_app, ObservedWsgi)
+
+
+@pytest.mark.parametrize(("value", "mirrors"), [("", False), ("true", True), ("1", True), ("false", False)])
+def test_it_mirrors_where_that_is_asked_for_and_imports_at_once(
+    monkeypatch: pytest.MonkeyPatch, value: str, mirrors: bool
+) -> None:
+    monkeypatch.setenv("PROVENANCE_MLFLOW_APP", "as-object")
+    monkeypatch.setenv("PROVENANCE_MLFLOW_SYNC", value)
+    wake: Callable[[], None] = app.create_app().wake
+    importer = wake.__self__  # type: ignore[attr-defined]
+    assert importer.errand.mirror is mirrors
+    assert importer.count == 1, "for what happened while no server ran"
+
+
+@pytest.mark.parametrize("name", ["nothing", "provenance", "provenance-basic-auth"])
+def test_an_app_that_is_not_there_or_is_ours_does_not_start(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("PROVENANCE_MLFLOW_APP", name)
+    with pytest.raises(UsageError, match=f"there is no app '{name}' to put `provenance` around") as raised:
+        app.create_app()
+    assert "as-factory, as-object, as-wsgi, basic-auth" in (raised.value.hint or "")
+
+
+@pytest.mark.parametrize("variable", ["MLFLOW_AUTH_CONFIG_PATH", "MLFLOW_AUTH_ADMIN_PASSWORD"])
+def test_authentication_that_nobody_would_enforce_is_no_start(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "something")
+    with pytest.raises(UsageError, match=f"{variable} is set, but the app `provenance` alone asks nobody"):
+        app.create_app()
