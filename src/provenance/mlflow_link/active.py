@@ -8,11 +8,11 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from provenance.artifacts import Artifact
@@ -35,6 +35,9 @@ _ENVIRONMENT: Mapping[str, str] = {
 _MOST = 1000
 """Logged models or versions of one run that are looked at; MLflow takes no more at a time."""
 _LONGEST_WORDS = 300
+_MISSING = frozenset({"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"})
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +92,11 @@ def before() -> Before:
         import mlflow
 
         run = mlflow.active_run()
-        if run is None:
-            return Before()
+        run_id = None if run is None else run.info.run_id
         return Before(
-            run_id=run.info.run_id,
+            run_id=run_id,
             models=frozenset(one.model_id for one in _models(client, run)),
-            versions=frozenset(map(_named, _versions(client, "run_id", run.info.run_id))),
+            versions=frozenset(map(_named, _versions(client, "run_id", run_id))),
         )
 
 
@@ -116,22 +118,25 @@ def logged(since: Before, output: Path | None, *, taken: frozenset[str] = frozen
 
         uri, run = mlflow.get_tracking_uri(), _run(since)
         run_id = None if run is None else run.info.run_id
-        models = [] if run is None else _models(client, run)
-        new = [one for one in models if one.model_id not in since.models | taken]
-        versions = [] if run_id is None else _versions(client, "run_id", run_id)
+        models = [one for one in _models(client, run) if one.model_id not in since.models | taken]
+        versions = _versions(client, "run_id", run_id)
+        for one in models:
+            if not one.source_run_id:
+                versions += _versions(client, "source_path", f"models:/{one.model_id}")
         if output is not None:
-            versions += _since(_versions(client, "source_path", str(output)), since)
+            found = _versions(client, "source_path", str(output))
+            versions += (one for one in found if one.creation_timestamp >= since.began_ms)
         fresh = [one for one in versions if _named(one) not in since.versions | taken]
         version = max(fresh, key=lambda one: one.creation_timestamp, default=None)
-        model = _meant(new, version)
-        if run is None and version is None:
+        model = _meant(models, version)
+        if run is None and version is None and model is None:
             return None
         return Logged(
             uri=uri,
             run_id=run_id,
             model_id=None if model is None else model.model_id,
             version=None if version is None else _named(version),
-            files=None if run is None or model is None else _files(uri, run, model),
+            files=None if model is None else _files(client, uri, model),
         )
 
 
@@ -189,27 +194,40 @@ def _run(since: Before) -> "Run | None":
     """The run that is active, or the last one that was since."""
     import mlflow
 
-    run = mlflow.active_run() or mlflow.last_active_run()
+    run = mlflow.active_run() or _there(mlflow.last_active_run)
     if run is None or (run.info.run_id != since.run_id and run.info.start_time < since.began_ms):
         return None
     return run
 
 
-def _models(client: "MlflowClient", run: "Run") -> "list[LoggedModel]":
-    found = client.search_logged_models(
-        [run.info.experiment_id], f"source_run_id = '{run.info.run_id}'", max_results=_MOST
-    )
-    return list(found)
+def _models(client: "MlflowClient", run: "Run | None") -> "list[LoggedModel]":
+    """The logged models of a run, and the last one that was logged outside of any."""
+    import mlflow
+
+    found = []
+    if run is not None:
+        of_run = f"source_run_id = '{run.info.run_id}'"
+        found += client.search_logged_models([run.info.experiment_id], of_run, max_results=_MOST)
+    last = _there(mlflow.last_logged_model)
+    return [*found, last] if last is not None and not last.source_run_id else found
 
 
-def _versions(client: "MlflowClient", key: str, value: str) -> "list[ModelVersion]":
-    if "'" in value:  # MLflow's filters know no way to write it
+def _there(get: "Callable[[], T | None]") -> "T | None":
+    """What MLflow remembers of this process; None where that was in another MLflow, which was in use before."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return get()
+    except MlflowException as error:
+        if error.error_code not in _MISSING:
+            raise
+        return None
+
+
+def _versions(client: "MlflowClient", key: str, value: str | None) -> "list[ModelVersion]":
+    if value is None or "'" in value:  # MLflow's filters know no way to write a quote
         return []
     return list(client.search_model_versions(f"{key} = '{value}'", max_results=_MOST))
-
-
-def _since(versions: "list[ModelVersion]", since: Before) -> "list[ModelVersion]":
-    return [one for one in versions if one.creation_timestamp >= since.began_ms]
 
 
 def _named(version: "ModelVersion") -> str:
@@ -223,18 +241,19 @@ def _meant(models: "list[LoggedModel]", version: "ModelVersion | None") -> "Logg
     return next((one for one in models if version.source == f"models:/{one.model_id}"), None)
 
 
-def _files(uri: str, run: "Run", model: "LoggedModel") -> Path | None:
+def _files(client: "MlflowClient", uri: str, model: "LoggedModel") -> Path | None:
     """The folder of a logged model's files, where an embedded store keeps them; a place that a server names is not followed.
 
-    Only what lies where MLflow puts the files of this very model is taken: beside the files of its run.
+    Only what lies where MLflow puts the files of this very model is taken: below the folder of its experiment.
     """
     if not uri.startswith("sqlite:///"):
         return None
-    own, found = _local(run.info.artifact_uri), _local(model.artifact_location)
-    if own is None or found is None:
+    home = _local(client.get_experiment(model.experiment_id).artifact_location)
+    found = _local(model.artifact_location)
+    if home is None or found is None:
         return None
-    folder, home = found.resolve(), own.resolve().parent.parent
-    is_own = folder == home / "models" / str(model.model_id) / "artifacts"
+    folder = found.resolve()
+    is_own = folder == home.resolve() / "models" / str(model.model_id) / "artifacts"
     return folder if is_own and folder.is_dir() and any(folder.iterdir()) else None
 
 

@@ -85,7 +85,8 @@ def register(end: Ending) -> "tuple[Registration, tuple[str, ...]]":
             if end.kept is not None:
                 end.kept.unlink(missing_ok=True)
             failures = _linked(registry, found, end.logged) if end.logged else ()
-    return found, failures
+        note = (registry.mlflow_note,) if registry.mlflow_note else ()
+    return found, (*failures, *note)
 
 
 def _read(request: "Request") -> "Request":

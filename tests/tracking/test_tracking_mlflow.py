@@ -1,0 +1,256 @@
+"""What a training does with MLflow itself is linked without further words: over an embedded store, and over a server."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import pytest
+
+import provenance
+from mlflow_servers import Server
+from provenance import Registry
+from provenance.mlflow_link import active
+from provenance.store import Binding
+from tracking_fixtures import lineage, trained
+
+pytestmark = [
+    pytest.mark.xdist_group("mlflow"),
+    # MLflow's own, of its tables under SQLAlchemy 2.1 and of what it serialises.
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated"),
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType"),
+]
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An embedded MLflow, which takes seconds to make: the tests share it, each with an experiment of its own."""
+    return tmp_path_factory.mktemp("embedded") / "mlflow.db"
+
+
+@pytest.fixture
+def store(database: Path, folder: Path) -> Iterator[str]:
+    """The embedded MLflow, which the test's fluent calls go to."""
+    assert folder.is_dir()
+    yield from pointed_to(f"sqlite:///{database}")
+
+
+@pytest.fixture
+def server(mlflow_server: Server, folder: Path) -> Iterator[str]:
+    """The server that all share, which the test's fluent calls go to."""
+    assert folder.is_dir()
+    yield from pointed_to(mlflow_server.uri)
+
+
+@pytest.fixture(params=["embedded", "server"])
+def uri(request: pytest.FixtureRequest) -> str:
+    found: str = request.getfixturevalue("store" if request.param == "embedded" else "server")
+    return found
+
+
+def pointed_to(uri: str) -> Iterator[str]:
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_experiment(f"trainings-{uuid.uuid4().hex[:8]}")
+    yield uri
+    while mlflow.active_run():
+        mlflow.end_run()
+    mlflow.set_tracking_uri(None)
+
+
+def bound(registry: Registry, name: str, uri: str) -> Binding | None:
+    return registry.mlflow_bindings(uri).get(registry.resolve(name))
+
+
+def inputs_of(run_id: str) -> tuple[set[tuple[str, str]], set[str]]:
+    """Name and role of a run's datasets, and the models that went in."""
+    found = mlflow.MlflowClient().get_run(run_id).inputs
+    data = {
+        (one.dataset.name, tag.value)
+        for one in found.dataset_inputs
+        for tag in one.tags
+        if tag.key == "mlflow.data.context"
+    }
+    return data, {one.model_id for one in found.model_inputs}
+
+
+def test_a_model_that_is_registered_in_mlflow_is_bound_to_what_was_trained(
+    known: Registry, folder: Path, uri: str
+) -> None:
+    name = f"student-{uuid.uuid4().hex[:8]}"
+    with (
+        provenance.track("student", finetuned_from="base", trained_on=["numbers"]) as run,
+        mlflow.start_run() as active_run,
+    ):
+        trained(run.output(folder / "out"), seed=1)
+        logged = mlflow.create_external_model(name="student")
+        mlflow.register_model(f"models:/{logged.model_id}", name)
+    assert bound(known, "student", uri) == Binding(
+        version=f"{name}/1", model_id=logged.model_id, run_id=active_run.info.run_id
+    )
+    data, _ = inputs_of(active_run.info.run_id)
+    assert data == {("numbers@1", "training")}
+    assert known.view().show("student").artifact.metadata["mlflow_run"] == active_run.info.run_id
+
+
+def test_a_track_within_a_run_of_mlflow_takes_what_came_to_it_meanwhile(
+    known: Registry, folder: Path, store: str
+) -> None:
+    with mlflow.start_run() as around:
+        mlflow.create_external_model(name="from before")
+        ids = []
+        for number in (1, 2):
+            with provenance.track("student@next", finetuned_from="base") as run:
+                trained(run.output(folder / str(number)), seed=number)
+                ids.append(mlflow.create_external_model(name="student").model_id)
+    found = [bound(known, f"student@{number}", store) for number in (1, 2)]
+    assert found == [Binding(model_id=one, run_id=around.info.run_id) for one in ids]
+
+
+def test_a_base_that_mlflow_knows_is_an_input_of_the_run(known: Registry, folder: Path, store: str) -> None:
+    with provenance.track("one", finetuned_from="base") as one, mlflow.start_run():
+        trained(one.output(folder / "one"), seed=1)
+        first = mlflow.create_external_model(name="one").model_id
+    with (
+        provenance.track("two", finetuned_from=one, trained_on="numbers") as two,
+        mlflow.start_run() as active_run,
+    ):
+        trained(two.output(folder / "two"), seed=2)
+        mlflow.create_external_model(name="two")
+    assert inputs_of(active_run.info.run_id) == ({("numbers@1", "training")}, {first})
+    assert lineage(known, "two") == {"finetuned_from model:one@1", "trained_on dataset:numbers@1"}
+
+
+def test_a_training_within_another_keeps_what_it_logged(known: Registry, folder: Path, store: str) -> None:
+    with mlflow.start_run(), provenance.track("outer") as outer:
+        own = mlflow.create_external_model(name="outer").model_id
+        with provenance.track("inner") as inner:
+            trained(inner.output(folder / "inner"), seed=1)
+            within = mlflow.create_external_model(name="inner").model_id
+        trained(outer.output(folder / "outer"), seed=2)
+    bindings = [bound(known, name, store) for name in ("outer", "inner")]
+    assert [one and one.model_id for one in bindings] == [own, within]
+
+
+def test_a_folder_that_is_registered_as_it_is_is_bound(known: Registry, folder: Path, store: str) -> None:
+    with provenance.track("student") as run:
+        path = trained(run.output(folder / "out"), seed=1)
+        (path / "MLmodel").write_text("flavors: {}\n")
+        mlflow.register_model(str(path), "student-folder")
+    found = bound(known, "student", store)
+    assert found == Binding(version="student-folder/1")
+
+
+def test_the_files_of_a_logged_model_in_an_embedded_store_are_the_model(
+    known: Registry, folder: Path, store: str
+) -> None:
+    with provenance.track("student", finetuned_from="base") as run:
+        info = logged_files(trained(folder / "somewhere", seed=1))
+    shown = known.view().show("student").artifact
+    assert shown.content is not None
+    assert known.view().location("student").name == "artifacts"
+    assert run.warnings
+    assert bound(known, "student", store) is not None
+    assert bound(known, "student", store).model_id == info
+
+
+def test_files_that_a_server_keeps_are_registered_by_name_with_a_warning(
+    known: Registry, folder: Path, server: str
+) -> None:
+    with provenance.track("student", finetuned_from="base") as run:
+        logged_files(trained(folder / "somewhere", seed=1))
+    assert known.view().show("student").artifact.content is None
+    assert any("no files of student are at hand" in one for one in run.warnings)
+    assert bound(known, "student", server) is not None
+
+
+def logged_files(path: Path) -> str:
+    """Logs a model to MLflow that has files, in the cheapest way; the run is MLflow's own making."""
+    info = mlflow.pyfunc.log_model(
+        name="student",
+        loader_module="tracking_fixtures",
+        data_path=str(path),
+        pip_requirements=[],
+    )
+    mlflow.end_run()
+    model_id: str = info.model_id
+    return model_id
+
+
+def test_a_place_outside_of_the_store_is_not_followed(known: Registry, folder: Path, store: str) -> None:
+    import sqlite3
+
+    with provenance.track("student") as run:
+        model_id = logged_files(trained(folder / "somewhere", seed=1))
+        secret = trained(folder / "secret" / "models" / model_id / "artifacts", seed=2)
+        with sqlite3.connect(store.removeprefix("sqlite:///")) as database:
+            database.execute(
+                "UPDATE logged_models SET artifact_location = ? WHERE model_id = ?",
+                [secret.as_uri(), model_id],
+            )
+    assert known.view().show("student").artifact.content is None
+    assert run.warnings
+
+
+def test_a_run_whose_training_failed_says_so(known: Registry, store: str) -> None:
+    with (
+        pytest.raises(ValueError, match="diverged"),
+        provenance.track("student", finetuned_from="base"),
+        mlflow.start_run() as active_run,
+    ):
+        raise ValueError("diverged")
+    tags = mlflow.get_run(active_run.info.run_id).data.tags
+    assert tags[active.OUTCOME_TAG] == "failed (ValueError)"
+    assert store
+    assert known.names()
+
+
+def test_a_run_that_was_interrupted_says_so(known: Registry, store: str) -> None:
+    with mlflow.start_run() as active_run, pytest.raises(KeyboardInterrupt), provenance.track("student"):
+        raise KeyboardInterrupt
+    tags = mlflow.get_run(active_run.info.run_id).data.tags
+    assert tags[active.OUTCOME_TAG] == "interrupted (KeyboardInterrupt)"
+    assert store
+    assert known.names()
+
+
+def test_an_mlflow_that_is_away_at_the_end_does_not_keep_the_model_from_being_registered(
+    known: Registry, folder: Path
+) -> None:
+    mlflow.set_tracking_uri("http://127.0.0.1:9")
+    try:
+        with provenance.track("student", finetuned_from="base") as run:
+            trained(run.output(folder / "out"), seed=1)
+            # As where a run was begun before the server went.
+            active._run, kept = (lambda _since: mlflow.MlflowClient().get_run("gone")), active._run
+        assert known.resolve("student") == run.artifact
+        assert any("is not linked: the MLflow of this training can't be asked" in one for one in run.warnings)
+    finally:
+        active._run = kept
+        mlflow.set_tracking_uri(None)
+
+
+def test_a_training_that_logs_nothing_is_linked_with_nothing(
+    known: Registry, folder: Path, store: str
+) -> None:
+    with mlflow.start_run():
+        mlflow.create_external_model(name="other")
+    with provenance.track("student") as run:
+        trained(run.output(folder / "out"), seed=1)
+    assert known.mlflow_bindings(store) == {}
+    assert "mlflow_run" not in known.view().show("student").artifact.metadata
+
+
+def test_the_settings_of_the_process_are_set_back(
+    known: Registry, folder: Path, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import os
+
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "77")
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
+    with provenance.track("student", trained_on="numbers") as run, mlflow.start_run():
+        trained(run.output(folder / "out"), seed=1)
+        mlflow.create_external_model(name="student")
+    assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
+    assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ
+    assert mlflow.get_tracking_uri() == store
+    assert known.names()
