@@ -46,16 +46,37 @@ def test_without_a_ring_a_look_is_taken_all_the_same() -> None:
     assert [next(looks) for _ in range(3)] == ["looked"] * 3
 
 
-def test_what_rings_while_the_first_ring_settles_is_seen_by_the_same_look() -> None:
-    bell, numbers = Bell(), numbered()
-    timer = threading.Timer(0.05, bell.ring)
+def test_a_look_waits_for_silence() -> None:
+    bell, order = Bell(), list[str]()
+
+    def ring() -> None:
+        order.append("ring")
+        bell.ring()
+
     bell.ring()
-    timer.start()
-    looks = bell.looks(lambda: next(numbers), Rhythm(settle=0.3, every=None, rest=0))
-    assert next(looks) == 1
-    timer.join()
+    timers = [threading.Timer(0.1 * number, ring) for number in range(1, 6)]
+    for timer in timers:
+        timer.start()
+    looks = bell.looks(lambda: order.append("look"), Rhythm(settle=2, every=None, rest=0))
+    next(looks)
+    assert order == ["ring"] * 5 + ["look"]
     bell.end()
     assert list(looks) == []
+
+
+def test_a_look_is_taken_though_there_is_never_silence() -> None:
+    bell, stop = Bell(), threading.Event()
+
+    def ring() -> None:
+        while not stop.wait(0.01):
+            bell.ring()
+
+    ringing = threading.Thread(target=ring)
+    ringing.start()
+    looks = bell.looks(lambda: "looked", Rhythm(settle=1e6, patience=0.2, every=None, rest=0))
+    assert [next(looks), next(looks)] == ["looked", "looked"]
+    stop.set()
+    ringing.join()
 
 
 def test_the_end_is_not_waited_for() -> None:
@@ -68,4 +89,4 @@ def test_the_end_is_not_waited_for() -> None:
     settling = Bell()
     settling.ring()
     threading.Timer(0.05, settling.end).start()
-    assert list(settling.looks(lambda: "looked", Rhythm(settle=1e6))) == []
+    assert list(settling.looks(lambda: "looked", Rhythm(settle=1e6, patience=1e6))) == []

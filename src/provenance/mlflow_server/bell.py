@@ -14,12 +14,14 @@ class Rhythm:
     """When looks are taken.
 
     Args:
-        settle: Seconds from the first ring to the look, in which what belongs together may arrive.
+        settle: Seconds of silence before a look, so that what belongs together has arrived.
+        patience: Seconds after the first ring at which a look is taken though there is no silence.
         every: Seconds without a ring after which a look is taken all the same, since rings may be lost; None for never.
         rest: Seconds of rest for each second that a look took, so that whoever else works in this process has most of it.
     """
 
     settle: float = 2.0
+    patience: float = 30.0
     every: float | None = 300.0
     rest: float = 9.0
 
@@ -43,11 +45,21 @@ class Bell:
     def looks(self, look: Callable[[], T], rhythm: Rhythm) -> Iterator[T]:
         """Takes a look each time that the bell was rung, and yields what it found, until the `end`."""
         while True:
-            was_rung = self._rung.wait(rhythm.every)
-            if self._ended.wait(rhythm.settle if was_rung else 0):
+            if self._rung.wait(rhythm.every):
+                self._settle(rhythm)
+            if self._ended.is_set():
                 return
             self._rung.clear()  # before the look: it may miss what rings from now on
             began = time.monotonic()
             yield look()
             if self._ended.wait(rhythm.rest * (time.monotonic() - began)):
+                return
+
+    def _settle(self, rhythm: Rhythm) -> None:
+        """Waits until nobody rings any more, for as long as there is patience."""
+        deadline = time.monotonic() + rhythm.patience
+        while True:
+            self._rung.clear()
+            left = deadline - time.monotonic()
+            if self._ended.is_set() or left <= 0 or not self._rung.wait(min(rhythm.settle, left)):
                 return
