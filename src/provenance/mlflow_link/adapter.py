@@ -253,22 +253,11 @@ class Mlflow:
             lambda: self._port.versions(name, desired.key),
             under=f"{name}/",
         )
-        version = found or self._create_version(desired, name, _id(ids, desired.model), _id(ids, desired.run))
+        version = found or self._port.create_version(
+            name, _id(ids, desired.model), _id(ids, desired.run), desired.tags, desired.description
+        )
         version_place(self._port, version).show(desired.tags, desired.description)
         return Written(_external_id(version), found is None)
-
-    def _create_version(self, desired: ModelVersion, name: str, model_id: str, run_id: str) -> FoundVersion:
-        def create() -> FoundVersion:
-            return self._port.create_version(name, model_id, run_id, desired.tags, desired.description)
-
-        try:
-            return create()
-        except MissingError:
-            if self._port.registered_model(name) is not None:
-                raise
-            # It was deleted since it was remembered.
-            self._port.create_registered_model(name, {NAME_TAG: desired.tags[NAME_TAG]})
-            return create()
 
     def _adopted(self, desired: Adopted) -> Written:
         place = None

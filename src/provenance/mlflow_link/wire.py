@@ -112,7 +112,14 @@ class Wire:
             MlflowError: As in `ask`.
         """
         headers = {"Content-Type": "application/octet-stream"}
-        self._answer(*self._send("PUT", path, data=content, headers=headers))
+        try:
+            response, body = self._send("PUT", path, data=content, headers=headers)
+        except MlflowError as error:
+            # A server that can't store a file may hang up before it has read it. One that is gone will not answer the next call.
+            raise RefusedError(f"its files can't be stored: {error.message}", hint=error.hint) from error
+        if not response.ok:
+            self._session.close()  # What it did not read would be in the way of the next request.
+        self._answer(response, body)
 
     @contextmanager
     def reading(self) -> Iterator[None]:
