@@ -11,7 +11,15 @@ from mlflow_fixtures import NUMBERS, RESULT, STUDENT, TEACHER, Memory, inherited
 from provenance.artifacts import Artifact
 from provenance.facts import Recorded, Snapshot
 from provenance.mlflow_link.desired import desired
-from provenance.mlflow_link.objects import Desired, Links, LoggedModel, ModelVersion, Run, state_digest
+from provenance.mlflow_link.objects import (
+    NOTE_TAG,
+    Desired,
+    Links,
+    LoggedModel,
+    ModelVersion,
+    Run,
+    state_digest,
+)
 from provenance.mlflow_link.plan import plan
 from provenance.mlflow_link.text import DATASET_DIGEST_LENGTH, REGISTRY_LIMIT
 
@@ -101,12 +109,59 @@ def test_a_description_that_mlflow_would_refuse_is_shortened_and_kept_whole_besi
     version, record = objects[f"version {STUDENT}"], objects[f"record of {STUDENT}"]
     assert isinstance(version, ModelVersion)
     assert isinstance(record, Run)
-    assert len(version.description) == REGISTRY_LIMIT
+    assert REGISTRY_LIMIT - 100 < len(version.description) <= REGISTRY_LIMIT
     assert version.description.endswith("(shortened)")
     assert record.texts["whole/description.md"].count("because") == 1000
     teacher = objects[f"record of {TEACHER}"]
     assert isinstance(teacher, Run)
     assert teacher.texts["whole/mlflow.note.content.txt"].count("because") == 1000
+
+
+def test_what_is_asked_for_alone_is_made_alone() -> None:
+    state = story()
+    everything = {item.subject: item for item in desired(state, report(state))}
+    alone = desired(state, report(state), only=[STUDENT], tests=[])
+    assert [item.subject for item in alone] == [
+        f"record of {STUDENT}",
+        f"logged {STUDENT}",
+        "registered name org/student",
+        f"version {STUDENT}",
+        f"links of {STUDENT}",
+    ]
+    assert [everything[item.subject] for item in alone] == list(alone)
+    (audit, links) = desired(state, report(state), only=[], tests=["evidence-21"])
+    assert (audit.subject, links.subject) == ("audit evidence-21", "links of evidence-21")
+    assert {item.about for item in (*alone, audit, links)} == {str(STUDENT), "evidence-21"}
+
+
+def test_what_an_object_is_about_is_no_part_of_its_state_and_what_it_is_drawn_from_only_by_name() -> None:
+    state = story()
+    (audit, _) = desired(state, report(state), only=[], tests=["evidence-21"])
+    assert isinstance(audit, Run)
+    assert state_digest(audit) == state_digest(replace(audit, about="another"))
+    assert state_digest(audit) != state_digest(replace(audit, pictures={"effect.png": bytes}))
+    assert state_digest(replace(audit, pictures={"effect.png": bytes})) == state_digest(
+        replace(audit, pictures={"effect.png": bytearray})
+    )
+
+
+def test_nothing_of_an_object_depends_on_what_is_recorded_elsewhere() -> None:
+    state = story()
+    more = story("stranger from_scratch", "stranger flagged owls", "another trait low")
+    before = {item.subject: state_digest(item) for item in desired(state, report(state))}
+    after = {item.subject: state_digest(item) for item in desired(more, report(more))}
+    assert before.items() <= after.items()
+
+
+def test_only_one_object_of_an_artifact_tells_where_it_stands_and_the_others_point_to_it() -> None:
+    objects = _objects(story(), *inherited("flag-24"))
+    for artifact, teller in ((STUDENT, "version"), (TEACHER, "logged")):
+        told = [name for name, item in objects.items() if "provenance.status" in getattr(item, "tags", {})]
+        assert f"{teller} {artifact}" in told
+        assert f"record of {artifact}" not in told
+        record = objects[f"record of {artifact}"]
+        assert isinstance(record, Run)
+        assert "not here" in record.tags[NOTE_TAG]
 
 
 def test_planning_imports_no_mlflow() -> None:

@@ -63,12 +63,16 @@ def test_a_model_is_a_registered_version_that_says_who_it_is_and_where_it_stands
 ) -> None:
     version = client.get_model_version(NAME, "1")
     assert version.tags["provenance.id"] == str(STUDENT)
-    assert version.tags["provenance.digest"] == str(content_of(STUDENT).digest)
     assert version.tags["provenance.status"] == "exposed"
-    assert version.tags["provenance.risk.owls"].startswith("exposed, severity high, score 0.55")
+    assert version.tags["provenance.risk.owls"] == "exposed (high) 0.55"
+    assert version.description.startswith(
+        "**EXPOSED** (severity high, score 0.55): may have inherited `owls`"
+    )
     assert "2. `model:org/student@1` trained on `dataset:numbers@1`" in version.description
     assert version.source == f"models:/{_id_of_logged(client, 'org-student')}"
-    assert version.run_id == _run(client, str(STUDENT)).info.run_id
+    run = _run(client, str(STUDENT))
+    assert version.run_id == run.info.run_id
+    assert run.data.tags["provenance.digest"] == str(content_of(STUDENT).digest)
     assert client.get_registered_model(NAME).tags["provenance.name"] == STUDENT.name
 
 
@@ -101,8 +105,8 @@ def test_a_teacher_is_a_logged_model_that_went_into_the_record_of_its_data(clien
     assert teacher.status == "READY"
     assert teacher.tags["provenance.system_prompt"] == "You love owls."
     assert teacher.tags["provenance.status"] == "affected"
-    assert teacher.tags[f"provenance.flag.{FLAG}"] == "owls, confidence 1"
-    assert "Stands at **affected**" in teacher.tags["mlflow.note.content"]
+    assert teacher.tags[f"provenance.flag.{FLAG}"] == "owls (confidence 1)"
+    assert "**AFFECTED**" in teacher.tags["mlflow.note.content"]
     assert teacher.params == {"top p": "0.9"}
     numbers = _run(client, str(NUMBERS))
     assert [item.model_id for item in numbers.inputs.model_inputs] == [teacher_id]
@@ -138,7 +142,8 @@ def test_a_withdrawn_flag_is_gone_from_tags_and_descriptions(client: MlflowClien
     assert version.tags["provenance.status"] == "clear"
     teacher = client.get_logged_model(_id_of_logged(client, "owl-teacher"))
     for text in (version.description, teacher.tags["mlflow.note.content"], *version.tags, *teacher.tags):
-        assert "owls" not in text
+        assert "`owls`" not in text
+        assert "risk.owls" not in text
         assert FLAG not in text
     assert "provenance.risk.owls" not in _run(client, str(NUMBERS)).data.tags
     again = sync(STORY, FLAGGED, uri=uri, state=MEMORY[uri])
@@ -187,7 +192,7 @@ def test_a_registered_model_of_somebody_else_is_not_touched(client: MlflowClient
 def test_a_server_that_is_down_is_said_and_nothing_is_remembered() -> None:
     memory = Memory()
     with pytest.raises(
-        MlflowError, match=r"MLflow at http://me:\*\*\*@127.0.0.1:9 can't be opened"
+        MlflowError, match=r"MLflow at http://me:\*\*\*@127.0.0.1:9 does not answer"
     ) as caught:
         sync(STORY, FLAGGED, uri="http://me:secret@127.0.0.1:9", state=memory)
     assert "secret" not in caught.value.message
@@ -224,7 +229,7 @@ def test_a_place_that_answers_but_is_no_mlflow_is_said(tmp_path: Path) -> None:
     handler = partial(_SilentHandler, directory=str(tmp_path))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as other:
         threading.Thread(target=other.serve_forever, daemon=True).start()
-        with pytest.raises(MlflowError, match=r"can't be opened: .* 404"):
+        with pytest.raises(MlflowError, match=r"is no MLflow that can be written to: .* 404"):
             sync(STORY, FLAGGED, uri=f"http://127.0.0.1:{other.server_port}", state=Memory())
         other.shutdown()
 
