@@ -84,7 +84,7 @@ def test_what_was_deleted_in_mlflow_is_made_again_when_a_flag_concerns_it(team: 
     team("mlflow", "sync", code=None)
     team("mlflow", "sync")
     assert team.objects() == team.expected(*STORY)
-    assert team.version("{student}").tags["provenance.status"] == "suspected"
+    assert team.version("{student}").tags["provenance.status"] == "exposed"
 
 
 def test_an_experiment_that_was_deleted_is_said_with_the_way_back(team: Team, server: Server) -> None:
@@ -206,7 +206,7 @@ def test_files_that_the_server_cannot_store_stay_pending_and_all_else_is_told(
         team("register", "teacher", "--name", "{wordy}", "--model", "{base}", "--system-prompt", long)
         refused = team("mlflow", "sync", code=4)
         assert team.spelt("teacher:{wordy}@1") in refused.err
-        assert team.version("{student}").tags["provenance.status"] == "suspected"
+        assert team.version("{student}").tags["provenance.status"] == "exposed"
     finally:
         files.unlink()
         if aside.exists():
