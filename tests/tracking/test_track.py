@@ -54,9 +54,8 @@ def test_two_generations_follow_each_other(known: Registry, folder: Path) -> Non
     assert (str(first.artifact), str(second.artifact)) == ("model:one@1", "model:two@1")
 
 
-def test_what_was_done_is_said_on_stderr(
-    known: Registry, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.usefixtures("known")
+def test_what_was_done_is_said_on_stderr(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with provenance.track("student", finetuned_from="base") as run:
         trained(run.output(folder / "student"), seed=1)
     said = capsys.readouterr()
@@ -65,7 +64,8 @@ def test_what_was_done_is_said_on_stderr(
     assert "provenance:   finetuned_from model:base@1" in said.err
 
 
-def test_the_recipe_can_be_read_in_what_show_prints(known: Registry, terminal: Terminal) -> None:
+@pytest.mark.usefixtures("known")
+def test_the_recipe_can_be_read_in_what_show_prints(terminal: Terminal) -> None:
     with provenance.track("student", finetuned_from="base", recipe={"adam": {"betas": (0.9, 0.98)}}) as run:
         trained(run.output("student"), seed=1)
     assert "meta      recipe.adam.betas=0.9, 0.98\n" in terminal("show", "student").out
@@ -189,16 +189,16 @@ def test_what_is_wrong_beforehand_is_told_before_the_training(known: Registry, c
         ("base", ConflictError, "model:base@1 is registered already"),
     ],
 )
+@pytest.mark.usefixtures("known")
 def test_a_name_that_can_not_be_is_told_before_the_training(
-    known: Registry, name: str, error: type[ProvenanceError], match: str
+    name: str, error: type[ProvenanceError], match: str
 ) -> None:
-    assert known.names()
     with pytest.raises(error, match=match), provenance.track(name):
         pytest.fail("the training began")
 
 
-def test_a_keyword_that_is_no_relation_is_refused_at_once(known: Registry) -> None:
-    assert known.names()
+@pytest.mark.usefixtures("known")
+def test_a_keyword_that_is_no_relation_is_refused_at_once() -> None:
     with pytest.raises(UsageError, match="takes no 'finetuned_form'"):
         provenance.track("student", finetuned_form="base")
 
@@ -224,20 +224,23 @@ def test_a_registry_can_be_named_and_the_script_may_wander_meanwhile(
 
 
 class TestVersions:
-    def test_next_is_the_first_number_that_is_free(self, known: Registry) -> None:
+    @pytest.mark.usefixtures("known")
+    def test_next_is_the_first_number_that_is_free(self) -> None:
         for seed in (1, 2, 3):
             with provenance.track("student@next", finetuned_from="base") as run:
                 trained(run.output(f"out/{seed}"), seed=seed)
             assert str(run.artifact) == f"model:student@{seed}"
 
-    def test_two_trainings_that_count_up_at_once_both_get_a_number(self, known: Registry) -> None:
+    @pytest.mark.usefixtures("known")
+    def test_two_trainings_that_count_up_at_once_both_get_a_number(self) -> None:
         with provenance.track("student@next") as one, provenance.track("student@next") as two:
             trained(one.output("one"), seed=1)
             trained(two.output("two"), seed=2)
         assert {str(one.artifact), str(two.artifact)} == {"model:student@1", "model:student@2"}
         assert one.manifest is two.manifest is None
 
-    def test_a_version_that_is_given_stands(self, known: Registry) -> None:
+    @pytest.mark.usefixtures("known")
+    def test_a_version_that_is_given_stands(self) -> None:
         with provenance.track("student@nightly-4") as run:
             trained(run.output("out"), seed=1)
         assert str(run.artifact) == "model:student@nightly-4"
@@ -250,10 +253,15 @@ class TestEndings:
     def test_an_exception_goes_through_and_nothing_is_registered(
         self, known: Registry, error: BaseException, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        head = known.head()
-        with pytest.raises(type(error)) as caught, provenance.track("student", finetuned_from="base") as run:
-            trained(run.output("student"), seed=1)
-            raise error
+        head, run = known.head(), provenance.track("student", finetuned_from="base")
+
+        def train() -> None:
+            with run:
+                trained(run.output("student"), seed=1)
+                raise error
+
+        with pytest.raises(type(error), match=str(error)) as caught:
+            train()
         assert caught.value is error
         assert known.head() == head
         assert run.artifact is None
@@ -268,15 +276,17 @@ class TestEndings:
         with provenance.track("student", finetuned_from="base") as run:
             pass
         assert known.view().show("student").artifact.content is None
-        assert any("no files of student are at hand" in one for one in run.warnings)
-        assert "warning: no files of student" in capsys.readouterr().err
+        assert any("no files of student@1 are at hand" in one for one in run.warnings)
+        assert "warning: no files of student@1" in capsys.readouterr().err
 
-    def test_what_discovery_finds_is_a_warning(self, known: Registry) -> None:
+    @pytest.mark.usefixtures("known")
+    def test_what_discovery_finds_is_a_warning(self) -> None:
         with provenance.track("student", from_scratch=True) as run:
             trained(run.output("student"))
         assert any("model:base@1 under another name" in one for one in run.warnings)
 
-    def test_a_run_is_for_one_training(self, known: Registry) -> None:
+    @pytest.mark.usefixtures("known")
+    def test_a_run_is_for_one_training(self) -> None:
         with provenance.track("student") as run:
             trained(run.output("student"), seed=1)
         with pytest.raises(UsageError, match="tracked already"), run:
@@ -289,7 +299,8 @@ class TestEndings:
             trained(outer.output("outer"), seed=2)
         assert lineage(known, "inner") == lineage(known, "outer") == {"finetuned_from model:base@1"}
 
-    def test_a_training_that_is_not_registered_is_no_parent(self, known: Registry) -> None:
+    @pytest.mark.usefixtures("known")
+    def test_a_training_that_is_not_registered_is_no_parent(self) -> None:
         with (
             provenance.track("outer") as outer,
             pytest.raises(UnknownReferenceError, match="training of outer is given as a parent"),
@@ -320,15 +331,13 @@ class TestRanks:
             trained(run.output("student"), seed=1)
         assert run.artifact is not None
 
-    def test_the_rank_among_all_comes_before_that_on_a_machine(
-        self, known: Registry, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    @pytest.mark.usefixtures("known")
+    def test_the_rank_among_all_comes_before_that_on_a_machine(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("RANK", "8")
         monkeypatch.setenv("LOCAL_RANK", "0")
         with provenance.track("student") as run:
             pass
         assert run.registration is None
-        assert known.names()
 
     def test_a_script_may_say_itself_which_process_records(
         self, known: Registry, monkeypatch: pytest.MonkeyPatch

@@ -204,7 +204,7 @@ def _models(client: "MlflowClient", run: "Run | None") -> "list[LoggedModel]":
     """The logged models of a run, and the last one that was logged outside of any."""
     import mlflow
 
-    found = []
+    found: list[LoggedModel] = []
     if run is not None:
         of_run = f"source_run_id = '{run.info.run_id}'"
         found += client.search_logged_models([run.info.experiment_id], of_run, max_results=_MOST)

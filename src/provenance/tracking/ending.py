@@ -17,6 +17,21 @@ if TYPE_CHECKING:
     from provenance.registration import Registration
     from provenance.request import Request
 
+UNFORESEEN = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What registering may raise besides its own errors, where it calls libraries on whatever a training wrote: hours of training are not to end
+by it. What is to be registered stands in the manifest then."""
+
 _MOST_RACES = 5
 _INPUTS = WEIGHT_KINDS | {RelationKind.DISTILLED_FROM}
 """The relations whose parents are models to MLflow."""
@@ -37,6 +52,23 @@ class Ending:
     request: "Request"
     logged: active.Logged | None
     kept: Path | None
+
+    @property
+    def name(self) -> str:
+        """The model, for people."""
+        return f"{self.request.name}@{self.request.version}"
+
+    @property
+    def mending(self) -> str:
+        """What registers the files of a model that is registered by its name alone, once they are at hand."""
+        options = (
+            word
+            for parent in self.request.parents
+            for word in (f"--{parent.kind.replace('_', '-')}", parent.reference)
+        )
+        return shlex.join(
+            ("provenance", "register", "model", "FOLDER", "--name", f"{self.name}-files", *options)
+        )
 
     @property
     def command(self) -> str:
@@ -82,10 +114,10 @@ def register(end: Ending) -> "tuple[Registration, tuple[str, ...]]":
         request = _read(end.request)
         with registry.mlflow_together():
             found = _registered(registry, end, request)
-            if end.kept is not None:
-                end.kept.unlink(missing_ok=True)
             failures = _linked(registry, found, end.logged) if end.logged else ()
         note = (registry.mlflow_note,) if registry.mlflow_note else ()
+    if end.kept is not None:
+        end.kept.unlink(missing_ok=True)
     return found, (*failures, *note)
 
 
@@ -131,8 +163,8 @@ def _linked(registry: Registry, found: "Registration", logged: active.Logged) ->
             registry.mlflow_bind(found.artifact, binding, logged.uri)
         if logged.run_id:
             _log_inputs(registry, found.relations, logged.uri, logged.run_id)
-    except ProvenanceError as error:
-        return (f"{found.artifact} could not be linked with all of {logged}: {error.message}",)
+    except (ProvenanceError, *UNFORESEEN) as error:
+        return (f"{found.artifact} could not be linked with all of {logged}: {error}",)
     return ()
 
 

@@ -16,7 +16,7 @@ from provenance.errors import ProvenanceError, UsageError
 from provenance.mlflow_link import active
 from provenance.plain_text import one_line
 from provenance.tracking.ancestry import Parents, relation_kinds
-from provenance.tracking.ending import Ending, ending, register
+from provenance.tracking.ending import UNFORESEEN, Ending, ending, register
 from provenance.tracking.plan import Plan, plan
 from provenance.tracking.recipe import flattened, word
 from provenance.tracking.surroundings import git_commit, is_main_process
@@ -26,21 +26,6 @@ if TYPE_CHECKING:
     from provenance.registration import Registration
     from provenance.registry import Registry
     from provenance.relations import RelationKind
-
-_UNFORESEEN = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
-"""What registering may raise besides its own errors, where it calls libraries on whatever a training wrote: hours of training are not to end
-by it. What is to be registered stands in the manifest then."""
 
 _INNERMOST: ContextVar["TrackedRun | None"] = ContextVar("provenance_innermost_training", default=None)
 
@@ -127,7 +112,7 @@ class TrackedRun:
         _say(f"the training of {self.name} did not come to its end, {outcome}: no model was registered")
         try:
             active.tag_outcome(self._since, outcome)
-        except (ProvenanceError, *_UNFORESEEN) as refused:
+        except (ProvenanceError, *UNFORESEEN) as refused:
             self._warn(f"its run in MLflow does not say so: {refused}")
 
     def __enter__(self) -> Self:
@@ -163,20 +148,20 @@ class TrackedRun:
         end = ending(planned, self._output, self._words, self._look())
         try:
             self._register(end)
-        except (ProvenanceError, *_UNFORESEEN) as error:
-            self._tell_of_failure(end, error)
+        except (ProvenanceError, *UNFORESEEN) as error:
+            self._keep(end, f"{end.name} was not registered: {error or type(error).__name__}")
+            if isinstance(error, ProvenanceError) and error.hint:
+                _say(f"  {error.hint}")
             if self._announced.strict:
                 raise
-        except BaseException as error:
-            self._tell_of_failure(end, error)
+        except BaseException:
+            self._keep(end, f"the registering of {end.name} was interrupted")
             raise
 
     def _register(self, end: Ending) -> None:
         if end.request.path is None:
-            self._warn(
-                f"no files of {self.name} are at hand, so it is registered by its name alone: say where they lie by "
-                "run.output(PATH); of this one, register the files as another version, with the same parents"
-            )
+            self._warn(f"no files of {end.name} are at hand, so it is registered by its name alone")
+            _say(f"  say run.output(PATH) the next time; its files, once they are here:\n  {end.mending}")
         self.registration, failures = register(end)
         digest = f"  {self.registration.digest[:19]}" if self.registration.digest else ""
         _say(f"registered {self.registration.artifact}{digest}")
@@ -191,7 +176,7 @@ class TrackedRun:
         """What came to MLflow in this training, and is not of a training within it."""
         try:
             found = active.logged(self._since, self._output, taken=frozenset(self._linked))
-        except (ProvenanceError, *_UNFORESEEN) as error:
+        except (ProvenanceError, *UNFORESEEN) as error:
             self._warn(f"what was logged to MLflow is not linked: {error}")
             return None
         if found is not None and self._around is not None:
@@ -199,12 +184,8 @@ class TrackedRun:
             self._around._linked.update(name for name in names if name)  # noqa: SLF001 - another of this class
         return found
 
-    def _tell_of_failure(self, end: Ending, error: BaseException) -> None:
-        said = error.message if isinstance(error, ProvenanceError) else f"{type(error).__name__}: {error}"
-        hint = error.hint if isinstance(error, ProvenanceError) else None
-        self._warn(f"{self.name} was not registered: {said}")
-        if hint:
-            _say(f"  {hint}")
+    def _keep(self, end: Ending, warning: str) -> None:
+        self._warn(warning)
         if end.kept is None:
             self._warn(f"what was to be registered could not be kept in a file either: {end.request}")
             return
