@@ -64,8 +64,13 @@ def _mend(mlflow: Writer, showing: Showing, state: StoredProjection) -> None:
     if not mlflow.remade and not mlflow.missing:
         return
     wanted = showing.objects(EVERYTHING, state.bindings)
-    state.doubt(set(_doubtful(wanted, mlflow.remade, mlflow.missing)))
-    mlflow.write(wanted, state.all(), state)
+    doubted: set[str] = set()
+    while doubtful := set(_doubtful(wanted, mlflow.remade, mlflow.missing)) - doubted:
+        mlflow.remade.clear()
+        mlflow.missing.clear()
+        doubted |= doubtful
+        state.doubt(doubtful)
+        mlflow.write(wanted, state.all(), state)
     mlflow.remade.clear()
     mlflow.missing.clear()
     remember_failures(mlflow, wanted, EVERYTHING, state)
