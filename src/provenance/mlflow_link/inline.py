@@ -61,13 +61,13 @@ def _tell(
     mlflow: Writer, showing: Showing, state: StoredProjection, registered: Collection[ArtifactId], after: int
 ) -> str | None:
     """Tells what there is time for; returns what is left, in words."""
+    if len(registered) > MOST_ARTIFACTS:
+        return f"is not told of {len(registered)} artifacts at once"
     cursor = state.cursor()
     stretch = since(cursor, showing, state)
     is_current = after == 0 if cursor is None else cursor.position >= after and cursor.basis == showing.basis
     if is_current and _is_small(stretch, showing):
         return _tell_stretch(mlflow, showing, state, stretch)
-    if len(registered) > MOST_ARTIFACTS:
-        return f"is not told of {len(registered)} artifacts at once"
     if not _tell_of(mlflow, showing, state, registered):
         return _OUT_OF_TIME
     return "was told of this alone, and lags behind"
