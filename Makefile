@@ -11,7 +11,11 @@ MLFLOW_TESTS = mlflow_link mlflow_import mlflow_flows mlflow_server tracking
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test check unit test-mlflow test-mlflow-floor bench docs clean
+# What drives the browser, apart from the virtual environment; where the pictures of pages go, which nobody commits.
+BROWSER = .browser
+export SCREENSHOTS ?= screenshots
+
+.PHONY: demo test check unit test-mlflow test-mlflow-floor test-browser bench docs clean
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -49,6 +53,14 @@ $(MLFLOW_VENV)/.installed: pyproject.toml
 	$(MLFLOW_VENV)/bin/python -m pip install --quiet --upgrade -e '.[dev]' 'mlflow[auth]$(if $(filter newest,$(VERSION)),,==$(VERSION))'
 	touch $@
 
+test-browser: $(STAMP) $(BROWSER)/.installed  ## What MLflow's own pages show, looked at by Debian's Chromium; pictures in ./screenshots
+	command -v chromium || (apt-get update && apt-get install --yes --no-install-recommends chromium)
+	PYTHONPATH=$(BROWSER) $(BIN)/python -m pytest tests/browser_mlflow
+
+$(BROWSER)/.installed:
+	$(BIN)/python -m pip install --quiet --target $(BROWSER) playwright
+	touch $@
+
 bench: $(STAMP)  ## The figures of docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 
@@ -56,4 +68,4 @@ docs: $(STAMP)  ## What is generated: schemas and the reference of commands
 	$(BIN)/python -m provenance_cli.generated
 
 clean:
-	rm -rf $(VENV) .venv-mlflow-* demo build dist
+	rm -rf $(VENV) .venv-mlflow-* $(BROWSER) $(SCREENSHOTS) demo build dist

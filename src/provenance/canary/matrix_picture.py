@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from provenance.canary.matrix import Cell, TransferMatrix
-from provenance.errors import MissingExtraError, UsageError
+from provenance.errors import UsageError
 from provenance.evidence import Verdict
 
 if TYPE_CHECKING:
@@ -39,17 +39,11 @@ def draw_matrix(matrix: TransferMatrix, path: Path) -> None:
 
     Raises:
         UsageError: The extension names no format, or the file can't be written.
-        MissingExtraError: Matplotlib is not installed.
     """
     form = require_format(path)
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError(
-            "a picture needs matplotlib, which is not installed",
-            hint="pip install 'provenance-registry[canary]'",
-        ) from error
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
     width, height = len(matrix.student_bases), len(matrix.teachers)
     with rc_context({"svg.hashsalt": "provenance", "svg.fonttype": "none", "font.family": "DejaVu Sans"}):
         figure = Figure(figsize=(2.6 + 1.7 * width, 1.5 + 0.9 * height), layout="constrained")
