@@ -253,3 +253,59 @@ def test_the_settings_of_the_process_are_set_back(
     assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
     assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ
     assert mlflow.get_tracking_uri() == store
+
+
+def test_what_is_linked_is_told_on_and_neither_made_again_nor_imported_as_another(
+    known: Registry, folder: Path, store: str
+) -> None:
+    name = f"student-{uuid.uuid4().hex[:8]}"
+    with (
+        provenance.track("student", finetuned_from="base", trained_on=["numbers"]) as run,
+        mlflow.start_run(),
+    ):
+        trained(run.output(folder / "out"), seed=1)
+        logged = mlflow.create_external_model(name="student")
+        mlflow.register_model(f"models:/{logged.model_id}", name)
+    known.mlflow_sync(store)
+    client = mlflow.MlflowClient()
+    (version,) = client.search_model_versions(f"name = '{name}'")
+    assert version.tags["provenance.id"] == "model:student@1"
+    assert not client.search_model_versions("name = 'student'")
+    before = set(known.names())
+    known.mlflow_import(store)
+    assert lineage(known, "student@1") == {"finetuned_from model:base@1", "trained_on dataset:numbers@1"}
+    added = {str(one) for one in set(known.names()) - before}  # others' in the store that the tests share
+    again = ("dataset:numbers", f"model:{name}", f"model:student@{logged.model_id}")
+    assert not {one for one in added if one.startswith(again)}
+
+
+def test_the_run_of_the_trainers_own_callback_is_linked_and_told_of_a_failure(
+    known: Registry, folder: Path, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import gc
+
+    from test_tracking_trainer import callback, trainer
+    from transformers import TrainerCallback
+
+    from lm_fixtures import lm_model
+
+    class Fails(TrainerCallback):
+        def on_step_end(self, *_: object, **__: object) -> None:
+            raise RuntimeError("diverged")
+
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", f"trainer-{uuid.uuid4().hex[:8]}")
+    own = callback(from_scratch=True)
+    trainer(lm_model(seed=3), own, report_to=["mlflow"]).train()
+    run_id = known.view().show("student").artifact.metadata["mlflow_run"]
+    assert inputs_of(run_id)[0] == {("numbers@1", "training")}
+
+    begun = trainer(lm_model(seed=3), callback("other", from_scratch=True), Fails(), report_to=["mlflow"])
+    with pytest.raises(RuntimeError, match="diverged"):
+        begun.train()
+    failed = mlflow.active_run().info.run_id
+    del begun
+    gc.collect()
+    assert mlflow.get_run(failed).data.tags[active.OUTCOME_TAG] == "failed"
+    assert failed != run_id
+    assert folder
+    assert store
