@@ -199,6 +199,8 @@ def running_server_with_passwords(
         f"database_uri = sqlite:///{folder}/users.db\n"
         f"admin_username = {ADMIN}\n"
         f"admin_password = {PASSWORD}\n"
+        # Passwords are hashed slowly on purpose, at every call unless the answer is kept.
+        "auth_cache_ttl_seconds = 60\n"
         "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
     )
     env = {"MLFLOW_AUTH_CONFIG_PATH": str(settings)}

@@ -1,5 +1,6 @@
 """A team with a registry beside a real MLflow server, once over SQLite and once over PostgreSQL."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,12 @@ SERVERS = ("mlflow_server", "mlflow_server_on_postgres")
 
 
 @pytest.fixture(params=SERVERS, ids=["sqlite", "postgresql"])
-def server(request: pytest.FixtureRequest) -> Server:
-    """A server that everybody uses; a test that stops it starts it again."""
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A server that everybody uses: a test that stops it starts it again, and if it failed before it did, that is done here."""
     found: Server = request.getfixturevalue(request.param)
+    yield found
     if not found.answers():
         found.start()
-    return found
 
 
 @pytest.fixture

@@ -60,9 +60,9 @@ sys.addaudithook(WATCHED.hook)
 
 @pytest.fixture(scope="module")
 def store_of_others(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An embedded store in which others registered models of all `NAMES`, the second with the first as its base."""
+    """An embedded store in which others registered models of all `NAMES`, each with the one before as its base, and data of that name."""
     from mlflow import MlflowClient
-    from mlflow.entities import LoggedModelInput, LoggedModelOutput
+    from mlflow.entities import Dataset, DatasetInput, LoggedModelInput, LoggedModelOutput
 
     file = tmp_path_factory.mktemp("others") / "mlflow.db"
     with warnings.catch_warnings():
@@ -73,8 +73,11 @@ def store_of_others(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name in NAMES:
             run = client.create_run(experiment, run_name=name[:200] or "run")
             model = client.create_logged_model(experiment, name="m", source_run_id=run.info.run_id)
-            if before is not None:
-                client.log_inputs(run.info.run_id, models=[LoggedModelInput(before)])
+            rows = DatasetInput(
+                Dataset(name=name, digest="d", source_type="http", source=f'{{"url": "{name}')
+            )
+            bases = [] if before is None else [LoggedModelInput(before)]
+            client.log_inputs(run.info.run_id, [rows], bases)
             client.log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, step=0)])
             client.create_registered_model(name)
             client.create_model_version(
@@ -99,8 +102,9 @@ def store(store_of_others: Path, folder: Path) -> Path:
 def test_hostile_names_are_text_wherever_they_are_shown(terminal: Terminal, store: Path) -> None:
     terminal("init", "--mlflow", f"sqlite:///{store}")
     terminal("mlflow", "import")
-    listed = terminal("ls", "--kind", "model", "--json").json
-    assert len(listed) == len(NAMES)
+    assert len(terminal("ls", "--kind", "model", "--json").json) == len(NAMES)
+    listed = terminal("ls", "--json").json
+    assert len(listed) == 2 * len(NAMES)
     last = listed[-1]["id"]
     shown = [terminal("ls").out, terminal("status").out]
     shown += [terminal("show", one["id"]).out for one in listed]
@@ -138,8 +142,8 @@ def test_sources_that_lead_outside_are_never_opened(terminal: Terminal, store: P
     connection.close()
     terminal("init", "--mlflow", f"sqlite:///{store}")
     with WATCHED.over() as opened:
-        for words in ("mlflow import", "ls", "mlflow sync", "mlflow import", "risks --all"):
-            terminal(*words.split())
+        for words in ("import --via sql", "sync", "import --via api --rescan"):
+            terminal("mlflow", *words.split())
     assert opened
     assert [one for one in opened if "canary" in one or "socket" in one] == []
 

@@ -35,6 +35,7 @@ def test_a_rebuild_mends_what_was_edited_and_makes_again_what_was_deleted(team: 
     assert [one.model_id for one in written.inputs.model_inputs] == [team.logged_model("{owl}").model_id]
 
 
+@pytest.mark.parametrize("server", ["mlflow_server"], indirect=True, ids=["sqlite"])
 def test_a_lost_memory_makes_nothing_twice(team: Team) -> None:
     team.tell_the_owl_story()
     team("mlflow", "sync")
