@@ -99,7 +99,7 @@ EVIDENCE = [
 
 
 def old_registry(url: str, revision: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A registry as a release at an earlier migration left it: its tables, holding what `TOLD` says."""
+    """A registry as a release at an earlier migration left it: its tables, holding what `TOLD` says before the third migration."""
     upgrade = command.upgrade
 
     def halt(configuration: Config, _revision: str) -> None:
@@ -109,8 +109,9 @@ def old_registry(url: str, revision: str, monkeypatch: pytest.MonkeyPatch) -> No
     with monkeypatch.context() as patched:
         patched.setattr(command, "upgrade", halt)
         database.migrate(engine)
-    with engine.begin() as connection:
-        write_as_before(connection)
+    if revision < "0003":
+        with engine.begin() as connection:
+            write_as_before(connection)
     engine.dispose()
 
 
@@ -243,6 +244,24 @@ def test_a_registry_with_a_changed_fact_still_opens_and_verification_names_the_f
     assert ("fact 2", "changed: its artifact is not what was recorded") in [
         (one.where, one.what) for one in problems
     ]
+    ledger.close()
+
+
+def test_what_an_mlflow_was_told_stays_known_unless_it_went_by_a_login(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old_registry(store_url, "0003", monkeypatch)
+    plain, login = "http://mlflow:5000", "http://me:secret@mlflow:5000"
+    engine = connect(store_url)
+    with engine.begin() as connection:
+        for target in (plain, login):
+            told = {"target": target, "subject": "a", "state_digest": "d", "external_id": "x"}
+            insert(connection, "provenance_projected", told)
+    engine.dispose()
+    ledger = Ledger.open(store_url)
+    assert ledger.projection(plain).all() == {"a": ("d", "x")}
+    assert ledger.projection(login).all() == {}
+    assert ledger.projection(plain).cursor() is None
     ledger.close()
 
 

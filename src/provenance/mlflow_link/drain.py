@@ -5,7 +5,7 @@ cursor moves when each of these objects was acknowledged or is remembered as ref
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from provenance.mlflow_link.changes import since
 from provenance.mlflow_link.objects import Desired
@@ -51,7 +51,7 @@ def drain(look: Look, state: StoredProjection, *, uri: str, progress: Progress |
 
 def _tell(mlflow: Writer, showing: Showing, scope: Scope, state: StoredProjection) -> None:
     wanted = showing.objects(scope, state.bindings)
-    mlflow.write(wanted, told_of(wanted, scope, state), state)
+    write(mlflow, wanted, told_of(wanted, scope, state), state)
     remember_failures(mlflow, wanted, scope, state)
 
 
@@ -70,7 +70,7 @@ def _mend(mlflow: Writer, showing: Showing, state: StoredProjection) -> None:
         mlflow.missing.clear()
         doubted |= doubtful
         state.doubt(doubtful)
-        mlflow.write(wanted, state.all(), state)
+        write(mlflow, wanted, state.all(), state)
     mlflow.remade.clear()
     mlflow.missing.clear()
     remember_failures(mlflow, wanted, EVERYTHING, state)
@@ -83,6 +83,14 @@ def _doubtful(wanted: Iterable[Desired], remade: set[str], missing: set[str]) ->
             yield item.subject
         if item.subject in missing:
             yield from references(item)
+
+
+def write(
+    mlflow: Writer, wanted: Sequence[Desired], told: Mapping[str, tuple[str, str]], state: StoredProjection
+) -> bool:
+    """Writes what is pending of some objects; whether there was time for all."""
+    with state.remembering() as keeper:
+        return mlflow.write(wanted, told, keeper)
 
 
 def told_of(wanted: Iterable[Desired], scope: Scope, state: StoredProjection) -> dict[str, tuple[str, str]]:

@@ -10,7 +10,7 @@ from provenance.artifacts import ArtifactId
 from provenance.errors import ProvenanceError
 from provenance.mlflow_link.address import shown
 from provenance.mlflow_link.changes import Stretch, since
-from provenance.mlflow_link.drain import Look, remember_failures, told_of
+from provenance.mlflow_link.drain import Look, remember_failures, told_of, write
 from provenance.mlflow_link.objects import Desired, Run
 from provenance.mlflow_link.plan import pending, references
 from provenance.mlflow_link.showing import Scope, Showing
@@ -79,7 +79,7 @@ def _tell_stretch(mlflow: Writer, showing: Showing, state: StoredProjection, str
     drawn = {item.subject for item in found if isinstance(item, Run) and item.pictures}
     wanted = [item for item in found if item.subject not in drawn and drawn.isdisjoint(references(item))]
     told = told_of(found, stretch.scope, state)
-    done = mlflow.write(wanted, told, state)
+    done = write(mlflow, wanted, told, state)
     remember_failures(mlflow, wanted, stretch.scope, state)
     if not done:
         return _OUT_OF_TIME
@@ -109,7 +109,7 @@ def _tell_of(
     wanted = [
         item for item in found if item.about in own or (item.subject in needed and item.subject not in told)
     ]
-    done = mlflow.write(wanted, told, state)
+    done = write(mlflow, wanted, told, state)
     remember_failures(mlflow, wanted, Scope(artifacts=tuple(registered), tests=()), state)
     return done
 

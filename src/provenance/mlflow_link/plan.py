@@ -10,15 +10,19 @@ from provenance.mlflow_link.objects import Desired, Links, LoggedModel, ModelVer
 from provenance.risk.report import RiskReport
 
 
-class ProjectionState(Protocol):
-    """The memory of what one MLflow (one URI) was told, subject by subject. It may be lost: objects are then found again."""
-
-    def all(self) -> Mapping[str, tuple[str, str]]:
-        """Subject to (digest of the state that was written, MLflow's own name for the object)."""
-        ...
+class Keeper(Protocol):
+    """Remembers what one MLflow (one URI) was told, subject by subject. It may be lost: objects are then found again."""
 
     def put(self, subject: str, state_digest: str, external_id: str) -> None:
         """Remembers that a subject's state was written."""
+        ...
+
+
+class ProjectionState(Keeper, Protocol):
+    """The same, to be read too."""
+
+    def all(self) -> Mapping[str, tuple[str, str]]:
+        """Subject to (digest of the state that was written, MLflow's own name for the object)."""
         ...
 
 

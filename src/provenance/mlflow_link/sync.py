@@ -13,7 +13,7 @@ from provenance.facts import Snapshot
 from provenance.mlflow_link.adapter import Mlflow, RefusedError, connect
 from provenance.mlflow_link.desired import desired
 from provenance.mlflow_link.objects import Desired
-from provenance.mlflow_link.plan import Pending, ProjectionState, pending, references
+from provenance.mlflow_link.plan import Keeper, Pending, ProjectionState, pending, references
 from provenance.mlflow_link.port import MissingError
 from provenance.risk.report import RiskReport
 
@@ -91,9 +91,7 @@ class Writer:
         """Calls to MLflow so far."""
         return 0 if self._mlflow is None else self._mlflow.calls
 
-    def write(
-        self, wanted: Sequence[Desired], told: Mapping[str, tuple[str, str]], state: ProjectionState
-    ) -> bool:
+    def write(self, wanted: Sequence[Desired], told: Mapping[str, tuple[str, str]], keeper: Keeper) -> bool:
         """Writes those objects that are pending, and remembers each.
 
         What MLflow refuses stands in `failed` afterwards; what was remembered and had to be made again, in `remade`; what refers to
@@ -102,7 +100,7 @@ class Writer:
         Args:
             wanted: The objects, each after those that it refers to.
             told: What MLflow was told of them and of what they refer to.
-            state: Where to remember it.
+            keeper: Remembers it.
 
         Returns:
             Whether there was time for all of them.
@@ -116,14 +114,12 @@ class Writer:
         for done, item in enumerate(todo, 1):
             if self._deadline is not None and time.monotonic() > self._deadline:
                 return False
-            self._write(item, ids, state, todo)
+            self._write(item, ids, keeper, todo)
             if self._progress is not None:
                 self._progress(done, len(todo))
         return True
 
-    def _write(
-        self, item: Pending, ids: dict[str, str], state: ProjectionState, todo: Sequence[Pending]
-    ) -> None:
+    def _write(self, item: Pending, ids: dict[str, str], keeper: Keeper, todo: Sequence[Pending]) -> None:
         subject = item.desired.subject
         try:
             written = self._open(todo).write(item.desired, item.external_id, ids)
@@ -134,7 +130,7 @@ class Writer:
             return
         self.failed.pop(subject, None)
         ids[subject] = written.external_id
-        state.put(subject, item.digest, written.external_id)
+        keeper.put(subject, item.digest, written.external_id)
         if written.created:
             self.created += 1
         else:

@@ -5,6 +5,7 @@ everything. What it would not take is remembered beside the cursor, so that one 
 """
 
 import hashlib
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from provenance.store.database import reading, writing
 from provenance.store.locks import held, is_held
 from provenance.store.rows import listed, texts
 from provenance.store.tables import BINDING, COMMIT, CURSOR, FAILURE, PROJECTED, SCAN
+
+_AT_ONCE = 100
+_AT_LEAST_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,18 +115,35 @@ class StoredProjection:
 
     def put(self, subject: str, state_digest: str, external_id: str) -> None:
         """Remembers that a subject's state was projected, and no longer that it failed."""
-        row = {
-            "target": self.target,
-            "subject": subject,
-            "state_digest": state_digest,
-            "external_id": external_id,
-        }
+        self.put_all({subject: (state_digest, external_id)})
+
+    def put_all(self, told: Mapping[str, tuple[str, str]]) -> None:
+        """The same of many: subject to (digest of the state, the target's name for the object)."""
+        rows = [
+            {
+                "target": self.target,
+                "subject": subject,
+                "state_digest": digest,
+                "external_id": external_id,
+            }
+            for subject, (digest, external_id) in told.items()
+        ]
+        if not rows:
+            return
         with writing(self.engine) as connection:
             for table in (PROJECTED, FAILURE):
-                connection.execute(
-                    delete(table).where(table.c.target == self.target, table.c.subject == subject)
-                )
-            connection.execute(insert(PROJECTED), row)
+                which = table.c.target == self.target, table.c.subject.in_(texts("subjects"))
+                connection.execute(delete(table).where(*which), {"subjects": listed(told)})
+            connection.execute(insert(PROJECTED), rows)
+
+    @contextmanager
+    def remembering(self) -> Iterator["Remembering"]:
+        """What remembers many subjects one by one, some at a time, and the rest at the end, however that comes."""
+        kept = Remembering(self)
+        try:
+            yield kept
+        finally:
+            kept.flush()
 
     def doubt(self, subjects: Iterable[str]) -> None:
         """Has some subjects looked at again, whatever state they were told in; their names in the target stay known."""
@@ -326,3 +347,30 @@ class StoredProjection:
         with writing(self.engine) as connection:
             for table in (PROJECTED, CURSOR, FAILURE):
                 connection.execute(delete(table).where(table.c.target == self.target))
+
+
+class Remembering:
+    """Remembers what was projected, some at a time: each time costs the disk a few milliseconds.
+
+    What a killed process had not remembered yet is found again by its key.
+
+    Args:
+        memory: Where to.
+    """
+
+    def __init__(self, memory: StoredProjection) -> None:
+        self._memory = memory
+        self._told: dict[str, tuple[str, str]] = {}
+        self._since = time.monotonic()
+
+    def put(self, subject: str, state_digest: str, external_id: str) -> None:
+        """As `StoredProjection.put`, within a second."""
+        self._told[subject] = (state_digest, external_id)
+        if len(self._told) >= _AT_ONCE or time.monotonic() - self._since > _AT_LEAST_EVERY_S:
+            self.flush()
+
+    def flush(self) -> None:
+        """Remembers what was put so far."""
+        self._memory.put_all(self._told)
+        self._told.clear()
+        self._since = time.monotonic()
