@@ -15,9 +15,8 @@ from provenance.mlflow_link.text import code, prose, shorten
 from provenance.relations import Channel, Relation
 from provenance.risk.report import ArtifactRisks, RiskEntry, Status, Step
 
-FOOTER = (
-    "*A copy for reading, written by provenance from its ledger. What is edited here will be overwritten.*"
-)
+FOOTER = "*A copy for reading, written by provenance from its ledger. What is edited here is overwritten.*"
+FOOTER_WITHIN = "*A copy for reading, written by provenance from its ledger. These lines are overwritten, all else stays.*"
 _MOST_TESTS = 12
 """Tests that are listed of one artifact; an artifact with more has a page in the viewer."""
 _BETWEEN: Mapping[TestKind, str] = {TestKind.SAME_INIT: "with", TestKind.CANARY: "from"}
@@ -50,6 +49,7 @@ class Known:
         tests: The tests of it as the younger of two, the latest of each pair, in the order of the record.
         prompt: Of a teacher: its system prompt.
         viewer: The web viewer's address, where there is one.
+        footer: The last line: `FOOTER`, or `FOOTER_WITHIN` in a description of others.
     """
 
     artifact: ArtifactId
@@ -61,6 +61,7 @@ class Known:
     tests: tuple[Recorded[Evidence], ...] = ()
     prompt: str | None = None
     viewer: str | None = None
+    footer: str = FOOTER
 
 
 def describe(known: Known) -> str:
@@ -88,13 +89,13 @@ def describe(known: Known) -> str:
     parents = (f"{_words(relation.kind)} {code(str(relation.parent))}" for relation in known.relations)
     parts += _listing("Comes from", parents)
     parts += _listing("Ancestry ends at", map(prose, risks.roots if risks is not None else ()))
-    return "\n\n".join([*parts, *_ending(known), FOOTER])
+    return "\n\n".join([*parts, *_ending(known), known.footer])
 
 
-def point_to(artifact: ArtifactId, place: str, viewer: str | None) -> str:
+def point_to(artifact: ArtifactId, place: str, viewer: str | None, footer: str = FOOTER) -> str:
     """The words on an object that is not the one which tells where an artifact stands."""
     link = f" and in [provenance]({page(viewer, artifact)})" if viewer else ""
-    return f"{code(str(artifact))}, as provenance has it on record. Where it stands is told on {place}{link}, not here.\n\n{FOOTER}"
+    return f"{code(str(artifact))}, as provenance has it on record. Where it stands is told on {place}{link}, not here.\n\n{footer}"
 
 
 def page(viewer: str, artifact: ArtifactId) -> str:

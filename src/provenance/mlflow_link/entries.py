@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from provenance.artifacts import Artifact, ArtifactKind
 from provenance.evidence import Evidence
 from provenance.facts import Recorded, Snapshot
-from provenance.mlflow_link.description import Known, describe, point_to
+from provenance.mlflow_link.description import FOOTER, FOOTER_WITHIN, Known, describe, point_to
 from provenance.mlflow_link.links import dataset_input, links
 from provenance.mlflow_link.objects import (
     KEY_TAG,
@@ -182,10 +182,11 @@ class Entry:
         artifact = self.recorded.fact
         bound = self.bindings[artifact.id]
         told = self._name() | self._standing() | self._generation()
-        words = self._description()
+        words = self._description(FOOTER_WITHIN)
         if bound.version is not None:
             yield self._speaking(AdoptedKind.VERSION, bound.version, told, words)
-            told, words = self._name(), point_to(artifact.id, _VERSION_TELLS, self.viewer)
+            told = self._name()
+            words = point_to(artifact.id, _VERSION_TELLS, self.viewer, FOOTER_WITHIN)
         if bound.model_id is not None:
             yield self._speaking(AdoptedKind.LOGGED_MODEL, bound.model_id, told, words)
 
@@ -251,7 +252,7 @@ class Entry:
         generation = self.recorded.fact.generation
         return generation.system_prompt if generation is not None else None
 
-    def _description(self) -> str:
+    def _description(self, footer: str = FOOTER) -> str:
         artifact = self.recorded.fact
         return describe(
             Known(
@@ -264,5 +265,6 @@ class Entry:
                 tests=self.tests,
                 prompt=self._prompt(),
                 viewer=self.viewer,
+                footer=footer,
             )
         )
