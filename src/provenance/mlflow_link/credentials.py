@@ -6,6 +6,7 @@ from ``~/.mlflow/credentials``; then ``MLFLOW_TRACKING_TOKEN``; then what reques
 
 import configparser
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ INSECURE, SERVER_CERTIFICATE, CLIENT_CERTIFICATE = (
     "MLFLOW_TRACKING_CLIENT_CERT_PATH",
 )
 HINT = f"Set {USERNAME} and {PASSWORD}, or {TOKEN}; then `provenance mlflow sync` goes on. Nothing is lost."
+_WORKSPACE = "MLFLOW_WORKSPACE"
 _SIGNERS = ("MLFLOW_TRACKING_AWS_SIGV4", "MLFLOW_TRACKING_AUTH")
 _WORDS = {"": False, "false": False, "0": False, "true": True, "1": True}
 
@@ -65,9 +67,12 @@ def access_to(uri: str) -> Access:
     for name, file in ((SERVER_CERTIFICATE, authority), (CLIENT_CERTIFICATE, own)):
         if file and not Path(file).exists():
             raise MlflowError(f"{name} names {file}, which does not exist", hint="Correct the variable.")
+    for name in (TOKEN, _WORKSPACE):
+        if not re.fullmatch(r"[!-~]*", _variable(name) or ""):
+            raise MlflowError(f"{name} holds characters that no header can", hint="Correct the variable.")
     parts = urlsplit(uri)
     login = _login(parts.username, parts.password)
-    workspace = _variable("MLFLOW_WORKSPACE")
+    workspace = _variable(_WORKSPACE)
     return Access(
         base=f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/"),
         login=login,

@@ -8,8 +8,9 @@ read up to a limit, and what is no JSON object ends the sync.
 import json
 import re
 import time
+import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -35,7 +36,8 @@ MAX_ANSWER = 64 * 2**20
 """Bytes of one answer; the largest page of objects that MLflow can hold is far smaller."""
 
 _CONNECT_S = 5.0
-_CHUNK = 2**16
+_CHUNK = 2**10
+"""Bytes after which the time is looked at; a server may send them one by one."""
 _REFUSALS: Mapping[str, type[RefusedError]] = {
     "RESOURCE_DOES_NOT_EXIST": MissingError,
     "NOT_FOUND": MissingError,
@@ -75,8 +77,12 @@ class Wire:
         version = re.match(r"(\d+)\.(\d+)\.(\d+)\S*\Z", text)
         if version is None or found.status_code != _OK:
             if found.status_code != _OK:
-                with suppress(RefusedError):
+                try:
                     self._answer(found, body)  # It may want to know who asks, or be away.
+                except ForbiddenError as error:
+                    raise denied(self._shown, error.message) from error
+                except RefusedError:
+                    pass
             raise self._other(f"GET /version answered {found.status_code} {one_line(text)[:80]!a}")
         if not FLOOR <= tuple(map(int, version.groups())) < CEILING:
             raise MlflowError(
@@ -136,7 +142,7 @@ class Wire:
         return urlsplit(self._access.base).netloc
 
     def _send(self, method: str, path: str, **sent: Any) -> "tuple[Response, bytes]":  # noqa: ANN401 - as requests takes it
-        from requests.exceptions import InvalidHeader, RequestException
+        from requests import RequestException
 
         self.calls += 1
         began = time.monotonic()
@@ -152,9 +158,6 @@ class Wire:
                 **sent,
             ) as response:
                 return response, self._body(response, began)
-        except InvalidHeader as error:
-            # Its words would quote the token.
-            raise denied(self._shown, "they hold characters that no header can") from error
         except (RequestException, OSError) as error:
             # Without a cause: the words of that one may hold the whole URI.
             raise MlflowError(
@@ -212,8 +215,11 @@ class Wire:
         """Opens the connection to a server, and closes it."""
         from requests import Session
         from requests.auth import HTTPBasicAuth
+        from urllib3.exceptions import InsecureRequestWarning
 
-        with Session() as session:
+        with Session() as session, warnings.catch_warnings():
+            # Who sets that a certificate is not looked at need not be told at every request.
+            warnings.simplefilter("ignore", InsecureRequestWarning)
             wire = Wire(uri, session, timeout_s)
             access = wire._access
             session.cert = access.certificate
