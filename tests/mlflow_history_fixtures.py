@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provenance import Registry
 from provenance.artifacts import Artifact
 from provenance.mlflow_link.history.embedded import embedded_archive
 from provenance.mlflow_link.history.parents import wanted_keys
-from provenance.mlflow_link.history.records import History
+from provenance.mlflow_link.history.records import History, model_of
 from provenance.mlflow_link.history.scan import scan
+from provenance.mlflow_link.history.server import server_archive
 from provenance.relations import Relation, Unresolved
 
 if TYPE_CHECKING:
@@ -115,12 +116,10 @@ class Writer:
         from mlflow.exceptions import MlflowException
 
         full = f"{name}{self.mark}"
-        try:
+        with suppress(MlflowException):  # there already
             self.client.create_registered_model(full)
-        except MlflowException as error:
-            assert error.error_code == "RESOURCE_ALREADY_EXISTS"
-        made = self.client._get_registry_client().store.create_model_version(
-            full, source, run_id, [], None, None
+        made = self.client.create_model_version(
+            full, source, run_id, await_creation_for=0, model_id=model_of(source)
         )
         for key, value in (tags or {}).items():
             self.client.set_model_version_tag(full, made.version, key, value)
@@ -131,8 +130,14 @@ class Writer:
 
 
 def read_embedded(uri: str) -> History:
-    """The history of an embedded store, by the reference."""
+    """The history of an embedded store, by MLflow's client."""
     with embedded_archive(uri, KEYS) as archive:
+        return scan(archive, own_experiment="provenance", since=None, basis="", progress=quiet)[0]
+
+
+def read_server(uri: str) -> History:
+    """The history of a server, by its API."""
+    with server_archive(uri, KEYS, 30.0) as archive:
         return scan(archive, own_experiment="provenance", since=None, basis="", progress=quiet)[0]
 
 
@@ -152,6 +157,45 @@ def gaps(registry: Registry) -> set[str]:
     return {f"{one.fact.child} {one.fact.kind} {one.fact.name}: {one.fact.reason}" for one in found}
 
 
-def embedded_uri(folder: Path) -> str:
-    """An embedded store in a folder."""
-    return f"sqlite:///{folder}/mlflow.db"
+def fill(writer: Writer) -> None:
+    """Everything that makes a history hard to read, once."""
+    client = writer.client
+    first = writer.run(
+        datasets=(("pile", "d1", "training"), ("held", "d2", "eval"), ("plain", "d3", None)),
+        params={"_name_or_path": "gpt2", "lr": "0.1"},
+        tags={"my.base": "param and tag", "other": "x"},
+    )
+    base = writer.model(first, name="base", tags={"base_model": "org/base"}, params={"lr": "0.1"})
+    writer.version("base", f"models:/{base}", first, aliases=("live", "champion"))
+    writer.version("base", f"models:/{base}", first, tags={"base_model": "of a version", "other": "y"})
+    second = writer.run(inputs=(base,), datasets=(("pile", "d1", None),), ended=False)
+    twins = [writer.model(second, name=name) for name in ("left", "right")]
+    writer.model(second, name="logged and no output", output=False)
+    alone = writer.model(None, name="alone", params={"parent_model": "base"})
+    evaluated = writer.run(inputs=(twins[0], alone), datasets=(("held", "d2", "test"),))
+    writer.version("old", f"runs:/{evaluated}/elsewhere", evaluated)
+    writer.version("old", "s3://bucket/net", "0" * 32)
+    writer.version("copy", f"models:/base{writer.mark}/1")
+    vanished = writer.model(None, name="vanished")
+    writer.version("gone", f"models:/{vanished}")
+    client.delete_logged_model(vanished)
+    gone = writer.version("old", "s3://bucket/deleted")
+    client.delete_model_version(f"old{writer.mark}", gone.rpartition("/")[2])
+    writer.version("prompt", "s3://bucket/text", tags={"mlflow.prompt.is_prompt": "true"})
+    deleted_run = writer.run(datasets=(("lost", "d9", None),), inputs=(base,))
+    writer.model(deleted_run, name="of a deleted run")
+    client.delete_run(deleted_run)
+    client.delete_run(writer.run())
+    deleted = writer.model(second, name="deleted")
+    writer.run(inputs=(deleted,))
+    client.delete_logged_model(deleted)
+    away = writer.run(experiment="given up", inputs=(base,), datasets=(("away", "d4", None),))
+    kept = writer.model(away, name="kept", experiment="given up")
+    writer.model(away, name="lost", experiment="given up")
+    heir = writer.run(inputs=(kept,))
+    writer.model(heir, name="heir")
+    client.delete_experiment(writer.experiment("given up"))
+    writer.run(started=0)
+    writer.run(tags={"provenance.key": "ours", "mlflow.note.content": "n"})
+    for odd in ("<b>bold<b>", "\N{RIGHT-TO-LEFT OVERRIDE}exe.txt", "n" * 240):
+        writer.version(odd, "s3://bucket/odd", tags={"base_model": odd})

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from provenance.artifacts import ArtifactId
 from provenance.errors import ContentError
 from provenance.intake.claims import ancestor_name
-from provenance.interop.graph import NO_NAME, Edge, ForeignGraph, Missing, Node, Skipped
+from provenance.interop.graph import NO_NAME, Edge, ForeignGraph, Missing, Node, Skipped, legible
 from provenance.mlflow_link.history.addresses import GONE, Addresses, Meant
 from provenance.mlflow_link.history.identities import Identities, Memory, Weights, dataset_id
 from provenance.mlflow_link.history.parents import Named, named_parents, stated_relation
-from provenance.mlflow_link.history.records import PROMPT_TAG, Dataset, History, Run, Version
+from provenance.mlflow_link.history.records import Dataset, History, Run, Version
 from provenance.mlflow_link.history.words import dataset_words, model_words, plain
 from provenance.mlflow_link.objects import KEY_TAG
 from provenance.relations import RelationKind
@@ -26,7 +26,6 @@ OWN_EXPERIMENT = "the experiment that a projection writes to"
 NO_MODEL = "a run that made no model"
 EVALUATED = "a dataset input for evaluation, validation or test"
 OWN = "an object with the tag provenance.key, which a projection wrote"
-PROMPT = "a prompt"
 ITSELF = "a base model that is the model itself"
 
 _TRAINING = frozenset({"train", "training"})
@@ -79,16 +78,15 @@ class _Turning:
     """One history on its way.
 
     Attributes:
-        history: The history, without what projections wrote and what is no model.
+        history: The history, without what projections wrote.
         made: Every set of weights, and the runs that made it.
     """
 
     def __init__(self, read: History, memory: Memory, parent_tags: Mapping[str, RelationKind | None]) -> None:
-        passed = {KEY_TAG, PROMPT_TAG}
         self.history = replace(
             read,
             models={key: one for key, one in read.models.items() if KEY_TAG not in one.words},
-            versions=tuple(one for one in read.versions if not passed & one.words.keys()),
+            versions=tuple(one for one in read.versions if KEY_TAG not in one.words),
         )
         self._read, self._parent_tags = read, parent_tags
         self._identities = Identities(self.history, memory)
@@ -113,7 +111,11 @@ class _Turning:
         found: dict[ArtifactId, Binding] = {}
         for weights, runs in self.made:
             own = self._versions(weights)
-            found |= {one: Binding(version=f"{it.name}/{it.number}") for one, it in own.items()}
+            found |= {
+                one: Binding(version=f"{version.name}/{version.number}")
+                for one, version in own.items()
+                if legible(version.name) == version.name
+            }
             if weights.model in self.history.models or weights.artifact in own:
                 alone = [run.id for run in runs if len(self._outputs[run.id]) == 1 and not run.deleted]
                 known = found.get(weights.artifact)
@@ -151,10 +153,8 @@ class _Turning:
         for key in read.models.keys() - self.history.models.keys():
             yield Skipped(f"models:/{key}", OWN, _STORE, 0)
         for one in read.versions:
-            for tag, reason in ((KEY_TAG, OWN), (PROMPT_TAG, PROMPT)):
-                if tag in one.words:
-                    yield Skipped(f"models:/{one.name}/{one.number}", reason, _STORE, 0)
-                    break
+            if KEY_TAG in one.words:
+                yield Skipped(f"models:/{one.name}/{one.number}", OWN, _STORE, 0)
 
     def _of_run(self, run: Run) -> Iterator[Row]:
         """The datasets of a run; and that nothing else is told of it, where that is so."""

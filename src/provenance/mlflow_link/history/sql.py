@@ -210,6 +210,8 @@ class _Store:
             aliases[name, number].append(alias)
         for name, number, created, source, run, stage, status in self._rows(_VERSIONS, workspace=_WORKSPACE):
             told = words.get((name, number), {})
+            if told.get(PROMPT_TAG) == "true":  # no model, and not listed as one by the API
+                continue
             yield Version(
                 name=name,
                 number=number,
@@ -218,7 +220,7 @@ class _Store:
                 run=run or None,
                 stage=stage,
                 status=status,
-                aliases=() if PROMPT_TAG in told else tuple(sorted(aliases.get((name, number), ()))),
+                aliases=tuple(sorted(aliases.get((name, number), ()))),
                 words=told,
             )
 
