@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from importlib import metadata
 
-from provenance import __version__
 from provenance.artifacts import ArtifactId
 from provenance.digests import digest_bytes
 from provenance.facts import Snapshot, canonical_json
@@ -12,6 +12,8 @@ from provenance.mlflow_link.desired import desired
 from provenance.mlflow_link.objects import ORDER, Desired, Pictures
 from provenance.risk import Policy, RiskReport, assess
 from provenance.store import Binding, Reading
+
+_DISTRIBUTION = "provenance-registry"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,7 @@ class Showing:
     @property
     def basis(self) -> str:
         """A digest of all that what is shown rests on besides facts and bindings; this program's version is a part of it."""
-        rests_on = (__version__, self.policy.digest, self.unfinished, self.viewer)
+        rests_on = (metadata.version(_DISTRIBUTION), self.policy.digest, self.unfinished, self.viewer)
         return digest_bytes(canonical_json(rests_on).encode()).hex
 
     def objects(self, scope: Scope, bound: Bound) -> tuple[Desired, ...]:
