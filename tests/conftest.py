@@ -28,7 +28,7 @@ install_import_hook(PURE, "beartype.beartype")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-for name in ("PROVENANCE_REGISTRY", "PROVENANCE_POLICY"):
+for name in ("PROVENANCE_REGISTRY", "PROVENANCE_POLICY", "PROVENANCE_VIEWER"):
     os.environ.pop(name, None)
 
 
