@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -113,9 +114,10 @@ def test_a_server_of_another_major_version_is_said_and_what_is_registered_stays_
     with _answering({"/version": "4.1.0", "/health": "OK"}) as (uri, asked):
         terminal("init", folder, "--mlflow", uri)
         assert terminal("register", "model", "--name", "base", "--from-scratch").code == 0
-        refused = terminal("mlflow", "sync", code=4)
-    assert "4.1.0" in refused.err
-    assert "3.10.1" in refused.err
+        refused = [terminal("mlflow", command, code=4).err for command in ("sync", "import")]
+    for said in refused:
+        assert "4.1.0" in said
+        assert "3.10.1" in said
     assert {method for method, _ in asked} == {"GET"}
     assert len(terminal("ls", "--json").json) == 1
 
@@ -176,6 +178,12 @@ def test_credentials_that_are_missing_wrong_or_too_weak_lose_nothing(
         assert team("register", "model", "--name", f"{{by-{len(said)}}}", "--from-scratch").code == 0
         said.append(team("mlflow", "sync", code=4).err)
         assert password not in said[-1] or not password
+    for uri in (server.uri, server.admin_uri):
+        assert PASSWORD not in unquote(str(team("mlflow", "status", "--uri", uri)))
+    for uri in (server.uri, server.admin_uri.replace("battery", "batteries")):
+        refused = team("mlflow", "import", "--uri", uri, code=4).err
+        assert "MLFLOW_TRACKING_USERNAME" in refused
+        assert "batteries" not in refused
     wrong, weak, missing = said
     assert "401" in wrong or "credentials" in wrong
     assert "403" in weak or "permission" in weak.lower()
