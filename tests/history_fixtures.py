@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from provenance import Registry
 from provenance.importing import Imported, Origin, record_graph
 from provenance.mlflow_link.history.graph import Takeover, takeover
-from provenance.mlflow_link.history.identities import Memory
+from provenance.mlflow_link.history.identities import Memory, own_datasets
 from provenance.mlflow_link.history.records import Dataset, History, LoggedModel, Run, Version
 from provenance.relations import RelationKind
 
@@ -75,7 +75,8 @@ def taken(
 ) -> Takeover:
     """What there is to import of a history."""
     memory = registry.mlflow_memory("sqlite:///nowhere.db")
-    known = Memory.of(memory.bindings(), memory.all(), registry.names())
+    datasets = own_datasets(read, registry._ledger.find)
+    known = Memory.of(memory.bindings(), memory.all(), registry.names(), datasets)
     return takeover(read, known, parent_tags or {})
 
 

@@ -15,7 +15,7 @@ from provenance.facts import canonical_json
 from provenance.importing import ImportReport, Origin, record_graph
 from provenance.mlflow_link.address import shown
 from provenance.mlflow_link.history.graph import takeover
-from provenance.mlflow_link.history.identities import Memory
+from provenance.mlflow_link.history.identities import Memory, own_datasets
 from provenance.mlflow_link.history.reading import HistorySource, Via, read_history
 from provenance.store import Binding, Ledger, StoredProjection
 
@@ -80,7 +80,8 @@ def import_history(
             )
         read = read_history(source, memory.scanned(), lambda done, total: tell("runs", done, total))
         before = memory.bindings()
-        known = Memory.of(before, memory.all(), ledger.names())
+        datasets = own_datasets(read.history, ledger.find)
+        known = Memory.of(before, memory.all(), ledger.names(), datasets)
         taken = takeover(read.history, known, source.parent_tags)
         if read.note:
             taken.graph.notes.append(read.note)

@@ -1,6 +1,7 @@
 """Which artifact each object of MLflow is: the same weights never become strangers, and hostile names are made fit."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,8 @@ from mlflow_history_fixtures import artifacts, relations
 from provenance import Registry
 from provenance.artifacts import Artifact, ArtifactId
 from provenance.mlflow_link.history.identities import fit
+from provenance.mlflow_link.history.records import Dataset
+from provenance.mlflow_link.links import dataset_input
 from provenance.store import Binding
 
 ONE, TWO = model_id(1), model_id(2)
@@ -99,6 +102,21 @@ def test_bindings_name_the_objects_and_a_run_that_made_nothing_else(registry: Re
         f"model:left@{TWO}": Binding(model_id=TWO),
         f"model:right@{model_id(3)}": Binding(model_id=model_id(3)),
     }
+
+
+def test_a_dataset_input_that_we_wrote_is_the_dataset_that_is_recorded(
+    registry: Registry, folder: Path
+) -> None:
+    rows = folder / "rows.jsonl"
+    rows.write_text('{"text": "a"}\n', encoding="utf-8")
+    known = registry.register_dataset(rows, name="rows", authored=True).artifact
+    shown = dataset_input(registry.view().snapshot.artifacts[known].fact, "training")
+    ours = Dataset(shown.name, shown.digest, "training", "provenance", "{}")
+    forged = Dataset(shown.name, "0" * 36, "training", "provenance", "{}")
+    recorded(registry, run("r", ours, outputs=(ONE,)), logged(ONE, "r"))
+    recorded(registry, run("s", forged, Dataset("<", "x", None, "provenance", "")))
+    assert relations(registry) == {f"model:net@{ONE} trained_on {known}"}
+    assert len(artifacts(registry)) == 4
 
 
 HOSTILE = [

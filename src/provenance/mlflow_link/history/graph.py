@@ -12,7 +12,7 @@ from provenance.errors import ContentError
 from provenance.intake.claims import ancestor_name
 from provenance.interop.graph import NO_NAME, Edge, ForeignGraph, Missing, Node, Skipped, legible
 from provenance.mlflow_link.history.addresses import GONE, Addresses, Meant
-from provenance.mlflow_link.history.identities import Identities, Memory, Weights, dataset_id
+from provenance.mlflow_link.history.identities import Identities, Memory, Weights
 from provenance.mlflow_link.history.parents import Named, named_parents, stated_relation
 from provenance.mlflow_link.history.records import Dataset, History, Run, Version
 from provenance.mlflow_link.history.words import dataset_words, model_words, plain
@@ -163,7 +163,7 @@ class _Turning:
         if not is_maker:
             yield Skipped(place, DELETED_RUN if run.deleted else NO_MODEL, place, 0)
         for dataset in run.datasets if is_maker or not run.deleted else ():
-            id_ = dataset_id(dataset)
+            id_ = self._identities.dataset(dataset)
             yield Node(id_.kind, id_.name, dataset_words(dataset), place, 0, id_.version)
             if is_maker and _role(dataset) in _NO_TRAINING:
                 yield Skipped(f"{id_} in {place}", EVALUATED, place, 0)
@@ -197,7 +197,11 @@ class _Turning:
                 if role not in _NO_TRAINING:
                     trained = RelationKind.TRAINED_ON
                     yield _edge(
-                        weights.artifact, trained, dataset_id(dataset), place, stated=role in _TRAINING
+                        weights.artifact,
+                        trained,
+                        self._identities.dataset(dataset),
+                        place,
+                        stated=role in _TRAINING,
                     )
         place = f"run {runs[0].id}" if runs else _place(weights)
         for named in dict.fromkeys(one for words in told for one in named_parents(words, self._parent_tags)):

@@ -11,15 +11,27 @@ nothing but its form. Which one stands for them must not change from one import 
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from provenance.artifacts import MAX_NAME_LENGTH, MAX_VERSION_LENGTH, ArtifactId, ArtifactKind, check_name
+from provenance.artifacts import (
+    MAX_NAME_LENGTH,
+    MAX_VERSION_LENGTH,
+    Artifact,
+    ArtifactId,
+    ArtifactKind,
+    check_name,
+)
 from provenance.errors import ContentError
 from provenance.interop.graph import legible
 from provenance.mlflow_link.history.records import Dataset, History, LoggedModel, Version, model_of
+from provenance.mlflow_link.links import dataset_input
 from provenance.mlflow_link.text import lookup_key
 from provenance.store import Binding
+
+OWN_SOURCE = "provenance"
+"""The type of source of the dataset inputs that a projection or a tracked training writes."""
 
 _COPY = re.compile(r"models:/([^/]+)/(\d{1,18})")
 _RUN = re.compile(r"runs:/([^/]+)/(.+)")
@@ -34,11 +46,13 @@ class Memory:
         versions: The artifact of a registered version, ``name/number``.
         models: The artifact of a logged model, by its id.
         recorded: The identity of each recorded model that has a logged model's id as its version, by that.
+        datasets: The recorded dataset of an input that a projection or a tracked training wrote, by its name and digest there.
     """
 
     versions: Mapping[str, ArtifactId] = field(default_factory=dict)
     models: Mapping[str, ArtifactId] = field(default_factory=dict)
     recorded: Mapping[str, ArtifactId] = field(default_factory=dict)
+    datasets: Mapping[tuple[str, str], ArtifactId] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -46,6 +60,7 @@ class Memory:
         bindings: Mapping[ArtifactId, Binding],
         told: Mapping[str, tuple[str, str]],
         recorded: Iterable[ArtifactId],
+        datasets: Mapping[tuple[str, str], ArtifactId],
     ) -> "Memory":
         """Gathers it.
 
@@ -53,6 +68,7 @@ class Memory:
             bindings: The objects that others made, by artifact.
             told: Subject to (digest, external id) of what a projection wrote.
             recorded: The identities of all recorded artifacts.
+            datasets: See `own_datasets`.
         """
         versions = {one.version: artifact for artifact, one in bindings.items() if one.version}
         models = {one.model_id: artifact for artifact, one in bindings.items() if one.model_id}
@@ -66,7 +82,7 @@ class Memory:
             for one in recorded
             if one.kind is ArtifactKind.MODEL and one.version.startswith("m-")
         }
-        return cls(versions=versions, models=models, recorded=by_id)
+        return cls(versions=versions, models=models, recorded=by_id, datasets=datasets)
 
 
 @dataclass(slots=True)
@@ -123,6 +139,11 @@ class Identities:
         known = self._memory.versions.get(f"{version.name}/{version.number}")
         return known or ArtifactId(ArtifactKind.MODEL, fit(version.name), str(version.number))
 
+    def dataset(self, dataset: Dataset) -> ArtifactId:
+        """The artifact that a dataset input is."""
+        known = self._memory.datasets.get((dataset.name, dataset.digest))
+        return known or dataset_id(dataset)
+
     def _origin(self, version: Version) -> tuple[str, ...]:
         """What is the same for all versions of the same weights: their logged model, or else the place that their run put them to.
 
@@ -161,8 +182,32 @@ class Identities:
         return Weights(model, versions, known)
 
 
+def own_datasets(
+    history: History, find: Callable[[str], Iterable[Artifact]]
+) -> dict[tuple[str, str], ArtifactId]:
+    """The recorded datasets of inputs that were written by us, by name and digest there.
+
+    What stands there is no proof, so that the name and the digest have to be exactly those of what is recorded.
+
+    Args:
+        history: What was read.
+        find: The recorded artifacts that a reference may mean.
+    """
+    found: dict[tuple[str, str], ArtifactId] = {}
+    inputs = {
+        one[:2] for run in history.runs.values() for one in run.datasets if one.source_type == OWN_SOURCE
+    }
+    for name, digest in sorted(inputs):
+        with suppress(ContentError):  # a name that none of ours has
+            for artifact in find(f"{ArtifactKind.DATASET}:{name}"):
+                shown = dataset_input(artifact, "")
+                if (shown.name, shown.digest) == (name, digest):
+                    found[name, digest] = artifact.id
+    return found
+
+
 def dataset_id(dataset: Dataset) -> ArtifactId:
-    """The artifact that a dataset input is."""
+    """The artifact that a dataset input is, by its name and digest there."""
     name, version = fit(dataset.name), fit(dataset.digest, "version", MAX_VERSION_LENGTH)
     return ArtifactId(ArtifactKind.DATASET, name, version)
 
