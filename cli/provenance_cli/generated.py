@@ -20,6 +20,7 @@ from provenance.discovery import SearchReport
 from provenance.facts import FACT_TYPES, adapter
 from provenance.importing import ImportReport
 from provenance.lineage import CommonAncestor, Exposure, Member, Relative
+from provenance.mlflow_import import HistoryImport
 from provenance.mlflow_link.lag import MlflowStatus
 from provenance.mlflow_link.sync import SyncReport
 from provenance.mlflow_server.errand import Look
@@ -91,6 +92,7 @@ ANSWERS: Mapping[str, Any] = {
     "canary-screen": ScreenResult,
     "canary-matrix": TransferMatrix,
     "probe": Probe,
+    "mlflow-import": HistoryImport,
     "mlflow-sync": SyncReport,
     "mlflow-listen": Look,
     "mlflow-status": MlflowStatus,
