@@ -132,6 +132,30 @@ def test_what_a_projection_wrote_is_passed_over(registry: Registry) -> None:
     assert sum(reasons(imported).values()) == 2
 
 
+def test_a_run_that_a_projection_wrote_tells_nothing(registry: Registry) -> None:
+    ours = {"provenance.key": "k"}
+    record = run("r", dataset("rows@1", "0" * 36), outputs=(BASE,), **ours)
+    imported = recorded(registry, record, logged(BASE, "r", **ours))
+    assert not artifacts(registry)
+    assert sum(reasons(imported).values()) == 2
+
+
+def test_a_logged_model_that_is_not_complete_is_left_for_the_next_import(registry: Registry) -> None:
+    made, uploading = run("r", outputs=(BASE,)), logged(BASE, "r")._replace(status="PENDING")
+    assert reasons(recorded(registry, made, uploading))["a logged model that is still being uploaded"] == 1
+    assert not artifacts(registry)
+    recorded(registry, made, logged(BASE, "r"), version("net", 1, f"models:/{BASE}", "r"))
+    assert artifacts(registry) == {"model:net@1"}
+
+
+def test_a_logged_model_that_was_never_completed_is_a_base_or_a_version_all_the_same(
+    registry: Registry,
+) -> None:
+    half = logged(BASE, name="base")._replace(status="PENDING")
+    recorded(registry, half, run("r", inputs=(BASE,), outputs=(STUDENT,)), logged(STUDENT, "r"))
+    assert relations(registry) == {f"model:net@{STUDENT} finetuned_from model:base@{BASE}"}
+
+
 def test_a_model_input_that_a_projection_wrote_is_the_artifact_that_it_shows(registry: Registry) -> None:
     base = registry.register_model(name="base", from_scratch=True)
     registry.mlflow_memory("sqlite:///nowhere.db").put(f"logged {base.artifact}", "digest", BASE)

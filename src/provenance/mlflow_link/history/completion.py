@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from provenance.mlflow_link.history.records import LoggedModel, Run, Version, model_of
+from provenance.mlflow_link.objects import KEY_TAG
 
 ReadingProgress = Callable[[int, int], None]
 """Told how many runs that made a model were read, of how many that are known of."""
@@ -35,14 +36,15 @@ def complete(
     Args:
         runs: By id, those that are known so far; what is found is added, or takes their place.
         models: By id, likewise.
-        versions: The versions that count: all of them, or the new ones.
+        versions: The versions that count: all of them, or the new ones. Those that a projection wrote lead to nothing.
         finder: Where to look.
         whole: Whether to go on to what made the models that are found. Without it, they are taken to be recorded already.
         progress: See `ReadingProgress`.
     """
-    wanted = {run.id for run in runs.values() if run.outputs} | {one.run for one in versions if one.run}
+    others = [one for one in versions if KEY_TAG not in one.words]
+    wanted = {run.id for run in runs.values() if run.outputs} | {one.run for one in others if one.run}
     wanted |= {model.run for model in models.values() if model.run}
-    sources = {named for one in versions if (named := model_of(one.source)) is not None}
+    sources = {named for one in others if (named := model_of(one.source)) is not None}
     read: set[str] = set()
     sought: set[str] = set()
     while wanted - read or sources - sought:
@@ -57,6 +59,6 @@ def complete(
             model = models.get(model_id) or finder.model(model_id)
             if model is not None:
                 models[model_id] = model
-                if whole and model.run:
+                if whole and model.run and KEY_TAG not in model.words:
                     wanted.add(model.run)
         sought |= sources

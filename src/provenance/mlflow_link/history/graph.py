@@ -14,7 +14,7 @@ from provenance.interop.graph import NO_NAME, Edge, ForeignGraph, Missing, Node,
 from provenance.mlflow_link.history.addresses import GONE, Addresses, Meant
 from provenance.mlflow_link.history.identities import Identities, Memory, Weights
 from provenance.mlflow_link.history.parents import Named, named_parents, stated_relation
-from provenance.mlflow_link.history.records import Dataset, History, Run, Version
+from provenance.mlflow_link.history.records import PENDING, Dataset, History, Run, Version, model_of
 from provenance.mlflow_link.history.words import dataset_words, model_words, plain
 from provenance.mlflow_link.objects import KEY_TAG
 from provenance.relations import RelationKind
@@ -27,6 +27,7 @@ NO_MODEL = "a run that made no model"
 EVALUATED = "a dataset input for evaluation, validation or test"
 OWN = "an object with the tag provenance.key, which a projection wrote"
 ITSELF = "a base model that is the model itself"
+UNFINISHED = "a logged model that is still being uploaded"
 
 _TRAINING = frozenset({"train", "training"})
 _NO_TRAINING = frozenset({"eval", "evaluation", "val", "valid", "validation", "dev", "test", "testing"})
@@ -78,16 +79,12 @@ class _Turning:
     """One history on its way.
 
     Attributes:
-        history: The history, without what projections wrote.
+        history: The history, as far as it is of others and complete.
         made: Every set of weights, and the runs that made it.
     """
 
     def __init__(self, read: History, memory: Memory, parent_tags: Mapping[str, RelationKind | None]) -> None:
-        self.history = replace(
-            read,
-            models={key: one for key, one in read.models.items() if KEY_TAG not in one.words},
-            versions=tuple(one for one in read.versions if KEY_TAG not in one.words),
-        )
+        self.history = _of_others(read)
         self._read, self._parent_tags = read, parent_tags
         self._identities = Identities(self.history, memory)
         self.made = list(zip(self._identities.weights, self._makers(), strict=True))
@@ -150,8 +147,11 @@ class _Turning:
             (OWN_EXPERIMENT, read.own_experiments),
         ):
             yield from [Skipped("an experiment", reason, _STORE, 0)] * count
+        for key in read.runs.keys() - self.history.runs.keys():
+            yield Skipped(f"run {key}", OWN, _STORE, 0)
         for key in read.models.keys() - self.history.models.keys():
-            yield Skipped(f"models:/{key}", OWN, _STORE, 0)
+            reason = OWN if KEY_TAG in read.models[key].words else UNFINISHED
+            yield Skipped(f"models:/{key}", reason, _STORE, 0)
         for one in read.versions:
             if KEY_TAG in one.words:
                 yield Skipped(f"models:/{one.name}/{one.number}", OWN, _STORE, 0)
@@ -227,6 +227,26 @@ class _Turning:
         return Missing(
             child.name, kind, plain(named.value), meant.reason, "", place, 0, stated, child.version
         )
+
+
+def _of_others(read: History) -> History:
+    """A history without what projections wrote, and without logged models that are not complete.
+
+    A model that is registered while it is logged is a logged model alone for as long as its upload takes, and a version afterwards.
+    """
+    versions = tuple(one for one in read.versions if KEY_TAG not in one.words)
+    used = {model_of(one.source) for one in versions}
+    used |= {model_id for run in read.runs.values() for model_id in run.inputs}
+    return replace(
+        read,
+        runs={key: one for key, one in read.runs.items() if KEY_TAG not in one.words},
+        models={
+            key: one
+            for key, one in read.models.items()
+            if KEY_TAG not in one.words and (one.status != PENDING or key in used)
+        },
+        versions=versions,
+    )
 
 
 def _edge(child: ArtifactId, kind: RelationKind, parent: ArtifactId, place: str, *, stated: bool) -> Edge:

@@ -12,6 +12,8 @@ DELETED = "deleted"
 """The lifecycle stage of what was deleted and is still in the store."""
 ROLE_TAG = "mlflow.data.context"
 """The tag of an input in which a dataset's role stands."""
+PENDING = "PENDING"
+"""The status of a logged model that is not complete."""
 PROMPT_TAG = "mlflow.prompt.is_prompt"
 """The tag of a registered version that is a prompt, and no model."""
 LONGEST_SOURCE = 1000
