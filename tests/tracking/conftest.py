@@ -1,5 +1,6 @@
 """What the tests of tracking share: a registry that already knows a base model and a dataset."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +12,14 @@ from tracking_fixtures import with_ancestors
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No launcher of distributed trainings has set anything."""
+    """No launcher of distributed trainings has set anything, and nothing was logged to MLflow before."""
     for name in ("RANK", "LOCAL_RANK", "MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME"):
         monkeypatch.delenv(name, raising=False)
+    if "mlflow" in sys.modules:  # what earlier tests logged is in stores that are gone
+        from mlflow.tracking import fluent
+
+        fluent._last_active_run_id.set(None)
+        fluent._reset_last_logged_model_id()
 
 
 @pytest.fixture

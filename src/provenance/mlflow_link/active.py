@@ -5,6 +5,7 @@ that never imports MLflow does not load it here either: then nothing was logged.
 """
 
 import os
+import re
 import sys
 import time
 import warnings
@@ -20,7 +21,6 @@ from provenance.mlflow_link.address import MlflowError, shown
 from provenance.mlflow_link.objects import Links
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
     from mlflow.entities import LoggedModel, Run
     from mlflow.entities.model_registry import ModelVersion
 
@@ -35,6 +35,7 @@ _ENVIRONMENT: Mapping[str, str] = {
 _MOST = 1000
 """Logged models or versions of one run that are looked at; MLflow takes no more at a time."""
 _LONGEST_WORDS = 300
+_LOGIN = re.compile(r"//[^@/\s]*@")
 _MISSING = frozenset({"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"})
 
 T = TypeVar("T")
@@ -88,15 +89,15 @@ def before() -> Before:
     """
     if "mlflow" not in sys.modules:
         return Before()
-    with _asking() as client:
+    with _asking():
         import mlflow
 
         run = mlflow.active_run()
         run_id = None if run is None else run.info.run_id
         return Before(
             run_id=run_id,
-            models=frozenset(one.model_id for one in _models(client, run)),
-            versions=frozenset(map(_named, _versions(client, "run_id", run_id))),
+            models=frozenset(one.model_id for one in _models(run)),
+            versions=frozenset(map(_named, _versions("run_id", run_id))),
         )
 
 
@@ -113,18 +114,19 @@ def logged(since: Before, output: Path | None, *, taken: frozenset[str] = frozen
     """
     if "mlflow" not in sys.modules:
         return None
-    with _asking() as client:
+    with _asking():
         import mlflow
 
         uri, run = mlflow.get_tracking_uri(), _run(since)
         run_id = None if run is None else run.info.run_id
-        models = [one for one in _models(client, run) if one.model_id not in since.models | taken]
-        versions = _versions(client, "run_id", run_id)
+        models = [one for one in _models(run) if one.model_id not in since.models | taken]
+        versions = _versions("run_id", run_id)
         for one in models:
             if not one.source_run_id:
-                versions += _versions(client, "source_path", f"models:/{one.model_id}")
-        if output is not None:
-            found = _versions(client, "source_path", str(output))
+                versions += _versions("source_path", f"models:/{one.model_id}")
+        # A folder may be registered without a run; in a store that nobody has named, nothing is looked for, since that would make it.
+        if output is not None and (run or models or mlflow.is_tracking_uri_set()):  # type: ignore[no-untyped-call]
+            found = _versions("source_path", str(output))
             versions += (one for one in found if one.creation_timestamp >= since.began_ms)
         fresh = [one for one in versions if _named(one) not in since.versions | taken]
         version = max(fresh, key=lambda one: one.creation_timestamp, default=None)
@@ -136,28 +138,23 @@ def logged(since: Before, output: Path | None, *, taken: frozenset[str] = frozen
             run_id=run_id,
             model_id=None if model is None else model.model_id,
             version=None if version is None else _named(version),
-            files=None if model is None else _files(client, uri, model),
+            files=None if model is None else _files(uri, model),
         )
 
 
-def tag_outcome(since: Before, outcome: str) -> str | None:
+def tag_outcome(since: Before, outcome: str) -> None:
     """Says on the run that was logged to how the training ended, where there is one.
-
-    Returns:
-        The run; None where nothing was logged.
 
     Raises:
         MlflowError: It does not answer.
     """
     if "mlflow" not in sys.modules:
-        return None
-    with _asking() as client:
-        run = _run(since)
-        if run is None:
-            return None
-        client.set_tag(run.info.run_id, OUTCOME_TAG, outcome)
-        run_id: str = run.info.run_id
-        return run_id
+        return
+    with _asking():
+        from mlflow import MlflowClient
+
+        if (run := _run(since)) is not None:
+            MlflowClient().set_tag(run.info.run_id, OUTCOME_TAG, outcome)
 
 
 def log_inputs(uri: str, run_id: str, datasets: Iterable[Artifact], models: Iterable[str]) -> None:
@@ -200,14 +197,16 @@ def _run(since: Before) -> "Run | None":
     return run
 
 
-def _models(client: "MlflowClient", run: "Run | None") -> "list[LoggedModel]":
+def _models(run: "Run | None") -> "list[LoggedModel]":
     """The logged models of a run, and the last one that was logged outside of any."""
     import mlflow
 
     found: list[LoggedModel] = []
     if run is not None:
         of_run = f"source_run_id = '{run.info.run_id}'"
-        found += client.search_logged_models([run.info.experiment_id], of_run, max_results=_MOST)
+        found += mlflow.MlflowClient().search_logged_models(
+            [run.info.experiment_id], of_run, max_results=_MOST
+        )
     last = _there(mlflow.last_logged_model)
     return [*found, last] if last is not None and not last.source_run_id else found
 
@@ -224,10 +223,12 @@ def _there(get: "Callable[[], T | None]") -> "T | None":
         return None
 
 
-def _versions(client: "MlflowClient", key: str, value: str | None) -> "list[ModelVersion]":
+def _versions(key: str, value: str | None) -> "list[ModelVersion]":
+    from mlflow import MlflowClient
+
     if value is None or "'" in value:  # MLflow's filters know no way to write a quote
         return []
-    return list(client.search_model_versions(f"{key} = '{value}'", max_results=_MOST))
+    return list(MlflowClient().search_model_versions(f"{key} = '{value}'", max_results=_MOST))
 
 
 def _named(version: "ModelVersion") -> str:
@@ -241,14 +242,16 @@ def _meant(models: "list[LoggedModel]", version: "ModelVersion | None") -> "Logg
     return next((one for one in models if version.source == f"models:/{one.model_id}"), None)
 
 
-def _files(client: "MlflowClient", uri: str, model: "LoggedModel") -> Path | None:
+def _files(uri: str, model: "LoggedModel") -> Path | None:
     """The folder of a logged model's files, where an embedded store keeps them; a place that a server names is not followed.
 
     Only what lies where MLflow puts the files of this very model is taken: below the folder of its experiment.
     """
     if not uri.startswith("sqlite:///"):
         return None
-    home = _local(client.get_experiment(model.experiment_id).artifact_location)
+    from mlflow import MlflowClient
+
+    home = _local(MlflowClient().get_experiment(model.experiment_id).artifact_location)
     found = _local(model.artifact_location)
     if home is None or found is None:
         return None
@@ -266,13 +269,12 @@ def _local(location: str | None) -> Path | None:
 
 
 @contextmanager
-def _asking() -> "Iterator[MlflowClient]":
+def _asking() -> Iterator[None]:
     """The script's own MLflow, asked with little patience; the script's settings are set back afterwards.
 
     Raises:
         MlflowError: It does not answer.
     """
-    from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
     kept = {name: os.environ.get(name) for name in _ENVIRONMENT}
@@ -281,9 +283,9 @@ def _asking() -> "Iterator[MlflowClient]":
         with warnings.catch_warnings():
             # MLflow's tables use a loader strategy that SQLAlchemy 2.1 calls deprecated.
             warnings.filterwarnings("ignore", message="The ``noload`` loader strategy is deprecated")
-            yield MlflowClient()
+            yield
     except MlflowException as error:
-        words = " ".join(str(error).split())
+        words = _LOGIN.sub("//***@", " ".join(str(error).split()))
         raise MlflowError(f"the MLflow of this training can't be asked: {words[:_LONGEST_WORDS]}") from error
     finally:
         for name, value in kept.items():

@@ -93,10 +93,10 @@ def ending(plan: Plan, output: Path | None, words: Mapping[str, str], logged: ac
     request = replace(plan.request, metadata=metadata, path=str(path) if path else None)
     name = path.name if path else request.name.replace("/", "--")
     beside = [path.parent] if path and path == output else []
-    places = [*beside, *([plan.folder] if plan.folder else []), Path.cwd()]
+    places = [*beside, *([plan.folder] if plan.folder else []), Path()]
     try:
         kept = manifest.keep([*plan.unregistered, request], places, name)
-    except OSError:
+    except (OSError, ValueError):  # the latter of a path that is no text
         kept = None
     return Ending(plan=plan, request=request, logged=logged, kept=kept)
 

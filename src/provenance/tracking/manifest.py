@@ -39,7 +39,7 @@ def keep(requests: Sequence[Request], places: Iterable[Path], name: str) -> Path
     refused: OSError | None = None
     for folder in (*places, Path(tempfile.gettempdir())):
         try:
-            return _written(folder, name, text)
+            return _written(folder.absolute(), name, text)
         except OSError as error:
             refused = error
     raise refused or OSError("no folder to keep it in")

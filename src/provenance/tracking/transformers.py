@@ -9,7 +9,6 @@ The model is the folder of the checkpoint that was saved at the last step; with 
 saved, ``model-STEP`` in the output folder, which is written here.
 """
 
-import sys
 import weakref
 from collections.abc import Iterator, Mapping, Sized
 from itertools import count
@@ -136,7 +135,7 @@ class ProvenanceCallback(TrainerCallback):
         self.run.note(base_model=_name_of_base(model), **_rows(train_dataloader))
         if state.global_step:
             self.run.note(resumed_at_step=state.global_step)
-        self._unfinished = weakref.finalize(self, _give_up, self.run)
+        self._unfinished = weakref.finalize(self, self.run.give_up)
 
     def on_save(
         self, args: "TrainingArguments", state: "TrainerState", control: "TrainerControl", **_: object
@@ -225,11 +224,6 @@ def _claimed(kind: RelationKind, name: str | None) -> tuple[Claim, ...]:
         return (Claim(kind=kind, name=ancestor_name(name), source="the model's name_or_path"),)
     except ContentError:
         return ()
-
-
-def _give_up(run: TrackedRun) -> None:
-    """Called when a Trainer is gone, or the program ends, before the training did."""
-    run.give_up(getattr(sys, "last_value", None))
 
 
 def _step(args: "TrainingArguments", state: "TrainerState") -> Path:
