@@ -14,7 +14,7 @@ import pytest
 from evidence_fixtures import CANARY, SAME_INIT
 from lineage_fixtures import flag_id
 from mlflow_fixtures import AFTER, STUDENT, TEACHER, Memory, inherited, report, story
-from mlflow_servers import Server
+from mlflow_servers import Server, running_server
 from provenance.evidence import Evidence, TestKind
 from provenance.facts import Snapshot
 from provenance.mlflow_link.desired import desired
@@ -98,12 +98,18 @@ def _their_version(server: Server, monkeypatch: pytest.MonkeyPatch) -> Binding:
 
 
 @pytest.fixture(scope="module")
-def pages(mlflow_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running_server(tmp_path_factory.mktemp("mlflow-in-the-browser")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def pages(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     state, memory = _story(), Memory()
     risks = report(state, *inherited(flag_id(state, TEACHER, "owls"), rule=HOSTILE))
-    with pytest.MonkeyPatch.context() as patch, writing(mlflow_server.uri) as writer:
+    with pytest.MonkeyPatch.context() as patch, writing(server.uri) as writer:
         writer.write(desired(state, risks, viewer=VIEWER, pictures=pictures), {}, memory)
-        bindings = {STUDENT: _their_version(mlflow_server, patch)}
+        bindings = {STUDENT: _their_version(server, patch)}
         writer.write(desired(state, risks, bindings, viewer=VIEWER, only=[STUDENT], tests=[]), {}, memory)
         assert writer.failed == {}
     folder = Path(os.environ.get("SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
@@ -111,7 +117,7 @@ def pages(mlflow_server: Server, tmp_path_factory: pytest.TempPathFactory) -> It
     blocked: list[str] = []
 
     def only_there(route: "playwright.Route") -> None:
-        if route.request.url.startswith((mlflow_server.uri, "data:", "blob:")):
+        if route.request.url.startswith((server.uri, "data:", "blob:")):
             route.continue_()
         else:
             blocked.append(route.request.url)
@@ -122,7 +128,7 @@ def pages(mlflow_server: Server, tmp_path_factory: pytest.TempPathFactory) -> It
         context = browser.new_context(viewport={"width": 1440, "height": 1400})
         context.route("**/*", only_there)
         told = {subject: external_id for subject, (_, external_id) in memory.told.items()}
-        yield Pages(context, mlflow_server, told, folder, blocked)
+        yield Pages(context, server, told, folder, blocked)
         browser.close()
 
 

@@ -35,11 +35,11 @@ FIGURES = {
     "reason": "w" * 9000,
 }
 LINES = (
-    f"model:{LONG}@{VERSION} finetuned_from base",
-    f"teacher:{LONG}@{VERSION} embodied_by base",
+    f"model:{LONG}@{VERSION} finetuned_from limits-base",
+    f"teacher:{LONG}@{VERSION} embodied_by limits-base",
     f"dataset:{LONG}@{VERSION} generated_by teacher:{LONG}@{VERSION}",
     f"model:{LONG}@{VERSION} trained_on dataset:{LONG}@{VERSION}",
-    f"base same_init model:{LONG}@{VERSION} SAME_INIT",
+    f"limits-base same_init model:{LONG}@{VERSION} SAME_INIT",
 )
 
 
