@@ -205,6 +205,8 @@ def test_versions_that_are_not_supported(version: str, fake: Fake) -> None:
         (200, ""),
         (200, "3"),
         (204, ""),
+        (304, ""),
+        (302, {}),
         (404, "<html>nothing here</html>"),
         (404, {"error_code": "ENDPOINT_NOT_FOUND", "message": "Not Found"}),
         (405, "no"),
@@ -234,6 +236,28 @@ def test_a_place_that_is_no_mlflow_is_said_to_be_none(status: int, body: object,
 def test_garbage_is_not_taken_for_an_answer(body: str, fake: Fake) -> None:
     fake.answers[EXPERIMENT] = (200, body)
     _refusal(fake.uri, "is no MLflow that can be written to")
+
+
+def test_words_of_a_server_do_nothing_to_a_terminal() -> None:
+    message = "no \x1b[2J\u202e\x00 such " + "thing" * 100
+    refusal = (400, {"error_code": "INVALID_PARAMETER_VALUE", "message": message})
+    with fake_mlflow(**{"api__2.0__mlflow__registered-models__create": refusal}) as fake:
+        with connect(fake.uri) as mlflow, pytest.raises(RefusedError, match=r"no .* such thing") as caught:
+            mlflow.write(OURS, None, {})
+        assert caught.value.message.isprintable()
+        assert len(caught.value.message) == 300
+
+
+@pytest.mark.parametrize("status", [301, 304, 400, 401, 403, 404, 429, 500, 503])
+def test_a_file_that_is_not_taken_concerns_its_object_alone(status: int) -> None:
+    files = "api__2.0__mlflow-artifacts__artifacts__1__r%20x__artifacts__whole__a%20b.txt"
+    with fake_mlflow(**{files: (status, "no")}) as fake, connect(fake.uri) as mlflow:
+        place = "mlflow-artifacts:/1/r%20x/artifacts"
+        run = FoundRun(run_id="r", active=True, finished=False, artifact_uri=place, tags={})
+        with pytest.raises(RefusedError, match="its files can't be stored: "):
+            mlflow._port.put_file(run, "whole/a b.txt", b"text")
+        fake.answers[f"/{files.replace('__', '/')}"] = (200, "")
+        mlflow._port.put_file(run, "whole/a b.txt", b"text")
 
 
 @pytest.mark.parametrize("path", [VERSION, EXPERIMENT])
@@ -355,6 +379,7 @@ def _put(artifact_uri: str) -> None:
         "mlflow-artifacts://elsewhere.invalid/1/r/artifacts",
         "http://elsewhere.invalid/api/2.0/mlflow-artifacts/artifacts/1",
         "mlflow-artifacts:/1/../../etc",
+        "mlflow-artifacts:/1/%2e%2e/%2E%2E/etc",
         "file:///home/me/.ssh",
         "/home/me/.ssh",
         "",

@@ -10,6 +10,7 @@ from typing import Generic, Protocol, TypeVar
 
 from provenance.errors import ProvenanceError
 from provenance.mlflow_link.objects import KEY_TAG, DatasetInput, LoggedModel, Measurement, Run
+from provenance.mlflow_link.text import shorten
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -17,6 +18,7 @@ PAGE = 200
 """Objects that one page of a search holds at most: what a slow server answers well within the time-out."""
 RESUME = "Nothing is lost: `provenance mlflow sync` goes on from here once it can."
 """The hint of every error that ends a sync."""
+_LONGEST_WORDS = 300
 
 
 class RefusedError(ProvenanceError):
@@ -255,6 +257,5 @@ def with_key(key: str | None, name: str | None = None) -> str:
 
 
 def one_line(text: str) -> str:
-    """What MLflow says, in one line of bearable length."""
-    line = " ".join(text.split())
-    return line if len(line) <= 300 else line[:300] + "…"  # noqa: PLR2004 - a few lines of a terminal
+    """What MLflow says, in one line of bearable length that does nothing to a terminal."""
+    return shorten(" ".join(text.split()), _LONGEST_WORDS)

@@ -7,7 +7,7 @@ Only a run whose files the server does not take itself (it names a bucket, or a 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from ipaddress import ip_address
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from provenance.mlflow_link.objects import DatasetInput, LoggedModel, Measurement, Run
 from provenance.mlflow_link.port import (
@@ -124,10 +124,10 @@ class RestPort:
     def put_file(self, run: FoundRun, path: str, content: bytes) -> None:
         where = urlsplit(run.artifact_uri)
         if where.scheme == "mlflow-artifacts" and where.netloc in {"", self._wire.host()}:
-            if ".." in where.path.split("/"):
+            if ".." in unquote(where.path).split("/"):
                 raise RefusedError(f"its files have no place: {run.artifact_uri!a}")
-            folder = where.path.strip("/")
-            self._wire.put(quote(f"{_FILES}/{folder}/{path}"), content)
+            folder = quote(where.path.strip("/"), safe="/%")  # It may be encoded already.
+            self._wire.put(f"{_FILES}/{folder}/{quote(path)}", content)
         elif where.scheme in {"http", "https", "mlflow-artifacts"} or (
             where.scheme in {"", "file"} and not _is_this_machine(self._wire.host())
         ):
@@ -222,7 +222,11 @@ class RestPort:
         self, name: str | None, key: str | None, page_token: str | None = None
     ) -> Page[FoundVersion]:
         answer = self._wire.ask(
-            "GET", "model-versions/search", filter=with_key(key, name), max_results=PAGE, page_token=page_token
+            "GET",
+            "model-versions/search",
+            filter=with_key(key, name),
+            max_results=PAGE,
+            page_token=page_token,
         )
         with self._wire.reading():
             found = tuple(map(_version, answer.get("model_versions", ())))

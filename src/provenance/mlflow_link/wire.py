@@ -45,7 +45,7 @@ _REFUSALS: Mapping[str, type[RefusedError]] = {
     "ALREADY_EXISTS": TakenError,
     "PERMISSION_DENIED": ForbiddenError,
 }
-_OK, _UNAUTHENTICATED, _FORBIDDEN, _BROKEN = 200, 401, 403, 500
+_OK, _REFUSED, _UNAUTHENTICATED, _FORBIDDEN, _BROKEN = 200, 400, 401, 403, 500
 # Of a proxy in front of MLflow, or of an MLflow whose database is away. A plain 500 is about one object or one file.
 _AWAY = frozenset({429, 502, 503, 504})
 
@@ -74,7 +74,7 @@ class Wire:
         """
         found, body = self._send("GET", "/version")
         text = body.decode("ascii", "replace").strip()
-        version = re.match(r"(\d+)\.(\d+)\.(\d+)\S*\Z", text)
+        version = re.match(r"(\d+)\.(\d+)\.(\d+)[\w.+-]*\Z", text, re.ASCII)
         if version is None or found.status_code != _OK:
             if found.status_code != _OK:
                 try:
@@ -114,18 +114,16 @@ class Wire:
             content: The whole file.
 
         Raises:
-            RefusedError: As in `ask`.
-            MlflowError: As in `ask`.
+            RefusedError: It was not taken, or not answered.
         """
         headers = {"Content-Type": "application/octet-stream"}
         try:
-            response, body = self._send("PUT", path, data=content, headers=headers)
-        except MlflowError as error:
-            # A server that can't store a file may hang up before it has read it. One that is gone will not answer the next call.
+            self._answer(*self._send("PUT", path, data=content, headers=headers))
+        except (RefusedError, MlflowError) as error:
+            # A server that can't store a file may hang up before it has read it, and what it did not read would be in the way of
+            # the next request. One that is gone will not answer that either.
+            self._session.close()
             raise RefusedError(f"its files can't be stored: {error.message}", hint=error.hint) from error
-        if not response.ok:
-            self._session.close()  # What it did not read would be in the way of the next request.
-        self._answer(response, body)
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -178,8 +176,9 @@ class Wire:
         """The answer as a JSON object, or the error that it is."""
         if response.is_redirect or response.is_permanent_redirect:
             target = urlsplit(response.headers["location"])
+            place = one_line(f"{target.scheme}://{target.netloc.rpartition('@')[2]}{target.path}")
             raise MlflowError(
-                f"MLflow at {self._shown} sends on to {target.scheme}://{target.netloc.rpartition('@')[2]}{target.path}",
+                f"MLflow at {self._shown} sends on to {place}",
                 hint="Redirects are not followed. If that is the MLflow, give its address: provenance init --mlflow URI.",
             )
         try:
@@ -187,9 +186,9 @@ class Wire:
         except (ValueError, RecursionError):
             value = None
         answer = value if isinstance(value, dict) else None
-        if response.ok and answer is not None:
-            return answer
         status, code = response.status_code, str((answer or {}).get("error_code", ""))
+        if status == _OK and answer is not None:
+            return answer
         said = one_line(str((answer or {}).get("message") or body[:300].decode("utf-8", "replace")))
         if status == _UNAUTHENTICATED:
             raise denied(self._shown, said)
@@ -197,7 +196,7 @@ class Wire:
             raise MlflowError(f"MLflow at {self._shown} answered {status}: {said}", hint=RESUME)
         if status == _FORBIDDEN:
             raise ForbiddenError(said or "not permitted", hint=denied(self._shown, said).hint)
-        if response.ok or not (code or status == _BROKEN):
+        if status < _REFUSED or not (code or status == _BROKEN):
             raise self._other(
                 f"{response.request.method} {response.request.path_url[:120]} answered {status} {said!a}"
             )
