@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import pytest
@@ -13,7 +13,7 @@ from provenance.importing import ImportReport
 from provenance.mlflow_import import HistoryImport, Via
 from provenance.mlflow_link.address import MlflowError
 from provenance.mlflow_link.history.sql import UnknownRevisionError
-from provenance.mlflow_link.sync import SyncReport
+from provenance.mlflow_link.sync import Failure, SyncReport
 from provenance.mlflow_server.bell import Bell, Rhythm
 from provenance.mlflow_server.errand import Errand, Look, Source
 from provenance.mlflow_server.importer import Importer
@@ -41,6 +41,9 @@ NOTHING = HistoryImport(
 )
 
 
+MIRRORED = SyncReport(created=1, updated=2, unchanged=0, failed=(), calls=0, seconds=0.0)
+
+
 @dataclass
 class FakeRegistry:
     """A registry that answers what it is told to, call by call, and then nothing new."""
@@ -48,6 +51,7 @@ class FakeRegistry:
     answers: list[ProvenanceError | None] = field(default_factory=list)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     then: Callable[[], None] = lambda: None
+    mirrored: SyncReport = MIRRORED
 
     def __enter__(self) -> Self:
         return self
@@ -61,7 +65,7 @@ class FakeRegistry:
 
     def mlflow_sync(self, uri: str | None) -> SyncReport:
         self._answer("sync", uri)
-        raise AssertionError("a sync that is answered is tested with a server")
+        return self.mirrored
 
     def _answer(self, *call: Any) -> None:
         self.calls.append(call)
@@ -110,6 +114,15 @@ def test_what_was_imported_is_told_though_it_can_not_be_mirrored() -> None:
     registry = FakeRegistry([None, MlflowError("no answer")])
     assert look(registry, mirror=True) == Look(imported=NOTHING, problem="no answer")
     assert registry.calls == [("import", ADDRESS, None), ("sync", ADDRESS)]
+
+
+def test_what_mlflow_refuses_is_told() -> None:
+    registry = FakeRegistry()
+    assert look(registry, mirror=True) == Look(imported=NOTHING, mirrored=MIRRORED)
+    failure = Failure(subject="version model:owl@1", message="the name is taken")
+    registry.mirrored = replace(MIRRORED, failed=(failure,))
+    problem = "MLflow refused 1 of our objects, version model:owl@1 because of: the name is taken"
+    assert look(registry, mirror=True) == Look(imported=NOTHING, mirrored=registry.mirrored, problem=problem)
 
 
 @pytest.fixture

@@ -73,6 +73,7 @@ class Errand:
                 imported = _imported(registry, source)
                 if self.mirror:
                     mirrored = registry.mlflow_sync(source.uri)
+                    problem = _refused(mirrored)
         except BusyError:
             return None
         except ProvenanceError as error:
@@ -87,3 +88,10 @@ def _imported(registry: "Registry", source: Source) -> HistoryImport:
         if source.store is None:
             raise
         return registry.mlflow_import(source.uri)
+
+
+def _refused(report: SyncReport) -> str | None:
+    if not report.failed:
+        return None
+    first = report.failed[0]
+    return f"MLflow refused {len(report.failed)} of our objects, {first.subject} because of: {first.message}"

@@ -55,7 +55,7 @@ class Importer:
     def _run(self) -> None:
         problem = None
         for look in self._errand.looks(self._bell, self._rhythm):
-            _log_import(look)
+            _tell(look)
             if look.problem not in {None, problem}:  # once, not at each look
                 _log.warning("provenance can't do its work, and goes on trying: %s", look.problem)
             elif look.problem is None and problem is not None:
@@ -63,7 +63,9 @@ class Importer:
             problem = look.problem
 
 
-def _log_import(look: Look) -> None:
+def _tell(look: Look) -> None:
     if look.imported is not None and look.imported.imported.recorded:
         recorded = look.imported.imported.recorded
         _log.info("provenance imported %s", ", ".join(f"{count} {what}" for what, count in recorded.items()))
+    if look.mirrored is not None and (look.mirrored.created or look.mirrored.updated):
+        _log.info("provenance mirrored %d objects", look.mirrored.created + look.mirrored.updated)
