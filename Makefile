@@ -50,7 +50,7 @@ test-mlflow-floor:  ## The same under the oldest MLflow that is supported
 $(MLFLOW_VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(MLFLOW_VENV)
 	$(MLFLOW_VENV)/bin/python -m pip install --quiet torch==2.13.0
-	$(MLFLOW_VENV)/bin/python -m pip install --quiet --upgrade -e '.[dev]' 'mlflow[auth]$(if $(filter newest,$(VERSION)),,==$(VERSION))'
+	$(MLFLOW_VENV)/bin/python -m pip install --quiet --upgrade -e '.[dev]' psycopg2-binary 'mlflow[auth]$(if $(filter newest,$(VERSION)),,==$(VERSION))'
 	touch $@
 
 test-browser: $(STAMP) $(BROWSER)/.installed  ## What MLflow's own pages show, looked at by Debian's Chromium; pictures in ./screenshots

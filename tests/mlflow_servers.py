@@ -141,7 +141,7 @@ class Server:
     def _command(self) -> list[str]:
         app = ("--app-name", self.app) if self.app else ()
         return [
-            *(os.environ.get(PYTHON_VARIABLE, sys.executable), "-m", "mlflow", "server"),
+            *(_python(), "-m", "mlflow", "server"),
             *("--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"),
             *("--backend-store-uri", self.backend, "--artifacts-destination", str(self.folder / "files")),
             *app,
@@ -221,16 +221,22 @@ def add_user(server: Server, name: str, password: str) -> None:
 
 
 def with_driver(postgres_url: str) -> str:
-    """A PostgreSQL URL as MLflow needs it.
+    """A PostgreSQL URL as MLflow needs it: psycopg2 where the servers' interpreter has that, and otherwise psycopg 3.
 
-    A bare ``postgresql://`` means psycopg2 under SQLAlchemy 2.0 and psycopg 3 under 2.1; only the latter is installed here.
+    A bare ``postgresql://`` means the one under SQLAlchemy 2.0 and the other under 2.1. Under psycopg 3, MLflow 3.10.1 can't look up
+    a registered version: it compares the number with text.
     """
-    return postgres_url.replace("postgresql://", "postgresql+psycopg://", 1)
+    driver = "psycopg2" if _imports(_python(), "psycopg2") else "psycopg"
+    return postgres_url.replace("postgresql://", f"postgresql+{driver}://", 1)
 
 
 def has_passwords() -> bool:
     """Whether MLflow's ``basic-auth`` can run: it needs packages of the extra ``mlflow[auth]``."""
-    return _imports(os.environ.get(PYTHON_VARIABLE, sys.executable), "flask_wtf")
+    return _imports(_python(), "flask_wtf")
+
+
+def _python() -> str:
+    return os.environ.get(PYTHON_VARIABLE, sys.executable)
 
 
 @cache
