@@ -66,7 +66,6 @@ class Server:
         port: Its port on loopback.
         app: What is given to ``--app-name``, if anything.
         env: Variables for its process.
-        extra: More words for its command line.
     """
 
     folder: Path
@@ -74,7 +73,6 @@ class Server:
     port: int
     app: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
-    extra: tuple[str, ...] = ()
     _keeper: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -145,7 +143,6 @@ class Server:
             *("--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"),
             *("--backend-store-uri", self.backend, "--artifacts-destination", str(self.folder / "files")),
             *app,
-            *self.extra,
         ]
 
 
@@ -156,7 +153,6 @@ def running_server(
     backend: str | None = None,
     app: str | None = None,
     env: Mapping[str, str] | None = None,
-    extra: tuple[str, ...] = (),
 ) -> Iterator[Server]:
     """A server that is up until the end of the block.
 
@@ -165,7 +161,6 @@ def running_server(
         backend: The URL of its database; default: an SQLite file in the folder.
         app: What is given to ``--app-name``.
         env: Variables for its process.
-        extra: More words for its command line.
     """
     folder.mkdir(parents=True, exist_ok=True)
     server = Server(
@@ -174,7 +169,6 @@ def running_server(
         port=_free_port(),
         app=app,
         env=dict(env or {}),
-        extra=extra,
     )
     try:
         server.start()
@@ -184,9 +178,7 @@ def running_server(
 
 
 @contextmanager
-def running_server_with_passwords(
-    folder: Path, *, backend: str | None = None, app: str = "basic-auth"
-) -> Iterator[Server]:
+def running_server_with_passwords(folder: Path, *, app: str = "basic-auth") -> Iterator[Server]:
     """A server that runs MLflow's own ``basic-auth``, or an app around it.
 
     `ADMIN` may do everything, and nobody else anything unless told so.
@@ -204,7 +196,7 @@ def running_server_with_passwords(
         "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
     )
     env = {"MLFLOW_AUTH_CONFIG_PATH": str(settings)}
-    with running_server(folder, backend=backend, app=app, env=env) as server:
+    with running_server(folder, app=app, env=env) as server:
         yield server
 
 
@@ -228,11 +220,6 @@ def with_driver(postgres_url: str) -> str:
     """
     driver = "psycopg2" if _imports(_python(), "psycopg2") else "psycopg"
     return postgres_url.replace("postgresql://", f"postgresql+{driver}://", 1)
-
-
-def has_passwords() -> bool:
-    """Whether MLflow's ``basic-auth`` can run: it needs packages of the extra ``mlflow[auth]``."""
-    return _imports(_python(), "flask_wtf")
 
 
 def _python() -> str:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 from command_line import Terminal
-from mlflow_servers import ADMIN, PASSWORD, Server, add_user, has_passwords
+from mlflow_servers import ADMIN, PASSWORD, Server, add_user
 from mlflow_team import EXPERIMENT, STORY, Team
 
 pytestmark = pytest.mark.xdist_group("mlflow")
@@ -151,7 +151,6 @@ def _answering(pages: dict[str, str]) -> Iterator[tuple[str, list[tuple[str, str
             listening.shutdown()
 
 
-@pytest.mark.skipif(not has_passwords(), reason="the extra mlflow[auth] is not installed")
 def test_credentials_that_are_missing_wrong_or_too_weak_lose_nothing(
     terminal: Terminal,
     folder: Path,

@@ -10,19 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from mlflow_servers import (
-    ADMIN,
-    PASSWORD,
-    Server,
-    add_user,
-    has_passwords,
-    running_server_with_passwords,
-)
+from mlflow_servers import ADMIN, PASSWORD, Server, add_user, running_server_with_passwords
 
-pytestmark = [
-    pytest.mark.xdist_group("mlflow"),
-    pytest.mark.skipif(not has_passwords(), reason="basic-auth needs mlflow[auth]"),
-]
+pytestmark = pytest.mark.xdist_group("mlflow")
 
 READER, READERS_PASSWORD = "reader", "a long enough password"
 NATIVE = (
