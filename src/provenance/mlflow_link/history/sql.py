@@ -54,7 +54,11 @@ REVISIONS: Mapping[str, str] = {
 """The revisions of a store that can be read, in order, and the MLflow that ends with each; those between are steps of an upgrade."""
 
 _CONNECT_SECONDS = 15
-_STATUS = ("UNSPECIFIED", "PENDING", "READY", "FAILED")
+_BEGIN: Mapping[str, str] = {
+    "sqlite": "BEGIN",
+    "postgresql": "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
+}
+_STATUSES: Mapping[int, str] = {0: "UNSPECIFIED", 1: "PENDING", 2: "READY", 3: "FAILED"}
 _WORKSPACE = "default"  # the one that a client sees who names none
 
 _EXPERIMENTS = "SELECT experiment_id, name, lifecycle_stage FROM experiments WHERE workspace = :workspace"
@@ -194,7 +198,7 @@ class _Store:
                 experiment=str(experiment),
                 run=run or None,
                 created_ms=created,
-                status=_STATUS[status],
+                status=_STATUSES.get(status, str(status)),
                 words=words.get(model_id, {}),
             )
             for model_id, name, experiment, run, created, status in self._rows(_MODELS, deleted=DELETED)
@@ -285,8 +289,8 @@ def _connected(url: str) -> "Iterator[Connection]":
     engine = _engine(url)
     try:
         with engine.connect() as connection, connection.begin():
-            if engine.dialect.name == "postgresql":
-                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            # The driver of SQLite begins no transaction for what only reads: each statement would see another state.
+            connection.exec_driver_sql(_BEGIN[engine.dialect.name])
             yield connection
     except SQLAlchemyError as error:
         cause = " ".join(str(getattr(error, "orig", None) or error).split())[:400]
