@@ -6,6 +6,7 @@ Reading order, from the words to the door:
 - `provenance.digests`, `provenance.artifacts`, `provenance.relations`, `provenance.traits`, `provenance.evidence`: the domain, as
   frozen dataclasses that know nothing of files or databases.
 - `provenance.facts`, `provenance.fact_text`: what the ledger holds, how a fact is written, and the state of knowledge at a date.
+- `provenance.meanings`: what every verdict means, and what it does not.
 - `provenance.store`: the append-only, hash-chained ledger in SQLite or PostgreSQL.
 - `provenance.lineage`: the graph of artifacts: ancestors, descendants, exposures, kinship.
 - `provenance.risk`: policy and its review, propagation of flags, explanation, the gate and its reports for CI.
@@ -19,7 +20,7 @@ Reading order, from the words to the door:
 - `provenance.probing`: does this model have a trait? Figures that a flag or a clearance can rest on.
 - `provenance.preflight`: what a training would inherit, asked before it.
 - `provenance.watching`: what happens to flags, told to whoever wants to know, at least once.
-- `provenance.render`: lineage diagrams.
+- `provenance.render`: lineage diagrams, and pictures of tests.
 - `provenance.mlflow_link`: the projection to MLflow.
 - `provenance.request`, `provenance.parentage`, `provenance.registration`, `provenance.findings`: from what is handed in to facts.
 - `provenance.view`: all that was known at a date, to be asked anything.

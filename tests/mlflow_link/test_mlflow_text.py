@@ -163,6 +163,16 @@ def test_a_description_links_to_the_viewer_and_to_nothing_else() -> None:
     )
 
 
+def test_the_command_to_copy_runs_nothing_else_whatever_the_name() -> None:
+    assert "`provenance risks model:base@1`" in describe(Known(artifact=model("base")))
+    assert "`provenance risks 'model:a;$(reboot)@1'`" in describe(Known(artifact=model("a;$(reboot)")))
+
+
+def test_control_characters_of_people_show_in_a_description_too() -> None:
+    assert "\x1b" not in (text := describe(_known(rule="red\x1b[31m \u202etxt")))
+    assert "red\ufffd&#91;31m \ufffdtxt" in text
+
+
 def test_an_answer_that_is_partial_says_so_before_anything_else_but_the_standing() -> None:
     first, second, *_ = describe(_known(partial=True)).split("\n\n")
     assert first.startswith("**EXPOSED**")

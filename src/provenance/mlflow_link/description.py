@@ -5,6 +5,7 @@ The first line says where it stands. Nothing stands here that is not about this 
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from shlex import quote as shell_quoted
 from urllib.parse import quote
 
 from provenance.artifacts import ArtifactId, ArtifactKind
@@ -168,7 +169,7 @@ def _ending(known: Known) -> Iterator[str]:
         words.append(f"content {code(_short(known.content))}")
     if known.risks is not None:
         words.append(f"judged under the policy {code(_short(known.policy))}")
-    words.append(f"ask again: {code(f'provenance risks {known.artifact}')}")
+    words.append(f"ask again: {code(f'provenance risks {shell_quoted(str(known.artifact))}')}")
     yield " · ".join(words)
 
 

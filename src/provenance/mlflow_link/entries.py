@@ -22,6 +22,8 @@ from provenance.mlflow_link.objects import (
 )
 from provenance.mlflow_link.subjects import (
     Bindings,
+    adopted_logged,
+    adopted_version,
     is_adopted,
     key_of,
     our_logged,
@@ -179,28 +181,30 @@ class Entry:
 
     def _adopted(self) -> Iterator[Adopted]:
         """What is said on others' version and logged model: all of it on the one that people deploy, a pointer on the other."""
-        artifact = self.recorded.fact
-        bound = self.bindings[artifact.id]
+        id_ = self.recorded.fact.id
+        bound = self.bindings[id_]
         told = self._name() | self._standing() | self._generation()
         words = self._description(FOOTER_WITHIN)
         if bound.version is not None:
-            yield self._speaking(AdoptedKind.VERSION, bound.version, told, words)
+            yield Adopted(
+                subject=adopted_version(id_),
+                about=str(id_),
+                kind=AdoptedKind.VERSION,
+                external_id=bound.version,
+                tags=fit_tags(told, REGISTRY_LIMIT)[0],
+                words=words,
+            )
             told = self._name()
-            words = point_to(artifact.id, _VERSION_TELLS, self.viewer, FOOTER_WITHIN)
+            words = point_to(id_, _VERSION_TELLS, self.viewer, FOOTER_WITHIN)
         if bound.model_id is not None:
-            yield self._speaking(AdoptedKind.LOGGED_MODEL, bound.model_id, told, words)
-
-    def _speaking(self, kind: AdoptedKind, external_id: str, tags: Mapping[str, str], words: str) -> Adopted:
-        id_ = self.recorded.fact.id
-        name = {AdoptedKind.VERSION: "version", AdoptedKind.LOGGED_MODEL: "logged"}[kind]
-        return Adopted(
-            subject=f"adopted {name} {id_}",
-            about=str(id_),
-            kind=kind,
-            external_id=external_id,
-            tags=fit_tags(tags, REGISTRY_LIMIT)[0],
-            words=words,
-        )
+            yield Adopted(
+                subject=adopted_logged(id_),
+                about=str(id_),
+                kind=AdoptedKind.LOGGED_MODEL,
+                external_id=bound.model_id,
+                tags=fit_tags(told, REGISTRY_LIMIT)[0],
+                words=words,
+            )
 
     # --- tags and words ------------------------------------------------------------------------------------------------
 

@@ -31,7 +31,17 @@ def logged(artifact: ArtifactId, bindings: Bindings) -> str | None:
     bound = bindings.get(artifact)
     if not is_adopted(bound):
         return our_logged(artifact)
-    return None if bound is None or bound.model_id is None else f"adopted logged {artifact}"
+    return None if bound is None or bound.model_id is None else adopted_logged(artifact)
+
+
+def adopted_version(artifact: ArtifactId) -> str:
+    """The version that others made of an artifact."""
+    return f"adopted version {artifact}"
+
+
+def adopted_logged(artifact: ArtifactId) -> str:
+    """The logged model that others made of an artifact."""
+    return f"adopted logged {artifact}"
 
 
 def is_adopted(binding: "Binding | None") -> bool:

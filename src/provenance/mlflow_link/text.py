@@ -36,7 +36,7 @@ _PART_LIMIT = KEY_LIMIT - len("provenance.risk.")
 _LEAST_WORDS = 200
 """Characters of our words in a description of others below which they are left out: half a sentence helps nobody."""
 # Control characters, of which PostgreSQL refuses one, and the marks that reverse the direction of what follows on a screen.
-_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _MARKDOWN = re.compile(r"[\\`*_\[\]<>&#|~!@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 
 
@@ -79,13 +79,13 @@ def _marked(word: str, plain: str, limit: int) -> str:
 
 def shorten(text: str, limit: int) -> str:
     """The text, cut to at most ``limit`` characters; a cut shows, and so does each control character."""
-    seen = _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text)
+    seen = _seen(text)
     return seen if len(seen) <= limit else seen[: limit - len(_MARK)] + _MARK
 
 
 def shorten_lines(text: str, limit: int) -> str:
     """Markdown, cut to at most ``limit`` characters behind a word that leaves no markup open; a cut shows."""
-    seen = _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text)
+    seen = _seen(text)
     if len(seen) <= limit:
         return seen
     lines, end, last = seen[: limit - len(_MARK)].rpartition("\n")
@@ -134,9 +134,13 @@ def fit_tags(tags: Mapping[str, str], limit: int) -> tuple[dict[str, str], dict[
 
 def prose(text: str) -> str:
     """Words of people as one line of Markdown that stays words: no markup, no links, no HTML."""
-    return _MARKDOWN.sub(lambda match: f"&#{ord(match[0])};", " ".join(text.split()))
+    return _MARKDOWN.sub(lambda match: f"&#{ord(match[0])};", _seen(" ".join(text.split())))
 
 
 def code(name: str) -> str:
     """A name as a code span; names hold no back quotes, and one from elsewhere loses them."""
-    return f"`{' '.join(name.replace('`', ' ').split())}`"
+    return f"`{' '.join(_seen(name).replace('`', ' ').split())}`"
+
+
+def _seen(text: str) -> str:
+    return _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", text)

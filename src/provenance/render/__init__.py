@@ -1,7 +1,8 @@
-"""Diagrams: a picture of a lineage with its tests and risks, and its writing as DOT, Mermaid, SVG, PNG and PDF.
+"""Diagrams: a picture of a lineage with its tests and risks, and its writing as DOT, Mermaid, SVG, PNG and PDF; pictures of tests.
 
 In reading order: `pictures` (what a picture is), `selection` (what is in it), `composition` (from facts to a picture), `styles`
-and `legend`, `dot` and `mermaid` (a picture in a language), `drawing` (a picture as a file).
+and `legend`, `dot` and `mermaid` (a picture in a language), `drawing` (a picture as a file); and apart from
+these `evidence_pictures` (what one test rests on, drawn), with `canary_picture` and `depth_picture`.
 """
 
 from provenance.render.composition import picture
