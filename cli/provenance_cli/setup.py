@@ -70,7 +70,7 @@ def status(registry: str | None, actor: str | None, as_of: datetime | None, as_j
             f"sketches  {found.unsketched} registered models have no sketch: `provenance audit` draws what can be drawn"
         )
     if found.mlflow_behind is not None:
-        say(f"mlflow    {_lag(found)} {found.mlflow}")
+        say(f"mlflow    {_lag(found)}")
 
 
 def _lag(found: "RegistryStatus") -> str:
@@ -79,7 +79,8 @@ def _lag(found: "RegistryStatus") -> str:
         if found.mlflow_pending is None
         else f"{counted(found.mlflow_pending, 'objects')} not projected to"
     )
-    return f"{found.mlflow_refused} refused by, {pending}" if found.mlflow_refused else pending
+    refused = f", which refused {found.mlflow_refused}" if found.mlflow_refused else ""
+    return f"{pending} {found.mlflow}{refused}"
 
 
 @click.command()

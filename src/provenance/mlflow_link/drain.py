@@ -5,7 +5,7 @@ cursor moves when each of these objects was acknowledged or is remembered as ref
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from provenance.mlflow_link.changes import since
 from provenance.mlflow_link.objects import Desired
@@ -65,18 +65,19 @@ def _mend(mlflow: Writer, showing: Showing, state: StoredProjection) -> None:
         return
     wanted = showing.objects(EVERYTHING, state.bindings)
     doubted: set[str] = set()
-    while doubtful := set(_doubtful(wanted, mlflow.remade, mlflow.missing)) - doubted:
+    while lacking := set(doubtful(wanted, mlflow.remade, mlflow.missing)) - doubted:
         mlflow.remade.clear()
         mlflow.missing.clear()
-        doubted |= doubtful
-        state.doubt(doubtful)
+        doubted |= lacking
+        state.doubt(lacking)
         write(mlflow, wanted, state.all(), state)
     mlflow.remade.clear()
     mlflow.missing.clear()
     remember_failures(mlflow, wanted, EVERYTHING, state)
 
 
-def _doubtful(wanted: Iterable[Desired], remade: set[str], missing: set[str]) -> Iterator[str]:
+def doubtful(wanted: Collection[Desired], remade: set[str], missing: set[str]) -> Iterator[str]:
+    """The subjects of what is not as it was told: what is shown with what had to be made again, what leads there, and what is missing."""
     around = {item.about for item in wanted if item.subject in remade}
     for item in wanted:
         if item.about in around or not remade.isdisjoint(references(item)):
@@ -109,8 +110,10 @@ def remember_failures(
         if subject in about:
             state.failed(subject, about=about[subject], message=error.message)
     looked_at = {*map(str, scope.artifacts or ()), *(scope.tests or ())}
-    state.recovered(
+    recovered = [
         failure.subject
         for failure in state.failures()
         if failure.subject not in mlflow.failed and (scope == EVERYTHING or failure.about in looked_at)
-    )
+    ]
+    if recovered:
+        state.recovered(recovered)

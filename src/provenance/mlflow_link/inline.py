@@ -10,7 +10,7 @@ from provenance.artifacts import ArtifactId
 from provenance.errors import ProvenanceError
 from provenance.mlflow_link.address import shown
 from provenance.mlflow_link.changes import Stretch, since
-from provenance.mlflow_link.drain import Look, remember_failures, told_of, write
+from provenance.mlflow_link.drain import Look, doubtful, remember_failures, told_of, write
 from provenance.mlflow_link.objects import Desired, Run
 from provenance.mlflow_link.plan import pending, references
 from provenance.mlflow_link.showing import Scope, Showing
@@ -64,10 +64,11 @@ def _tell(
     if len(registered) > MOST_ARTIFACTS:
         return f"is not told of {len(registered)} artifacts at once"
     cursor = state.cursor()
-    stretch = since(cursor, showing, state)
-    is_current = after == 0 if cursor is None else cursor.position >= after and cursor.basis == showing.basis
-    if is_current and _is_small(stretch, showing):
-        return _tell_stretch(mlflow, showing, state, stretch)
+    was_current = after == 0 if cursor is None else cursor.position >= after
+    if was_current and (cursor is None or cursor.basis == showing.basis):
+        stretch = since(cursor, showing, state)
+        if _is_small(stretch, showing):
+            return _tell_stretch(mlflow, showing, state, stretch)
     if not _tell_of(mlflow, showing, state, registered):
         return _OUT_OF_TIME
     return "was told of this alone, and lags behind"
@@ -83,6 +84,9 @@ def _tell_stretch(mlflow: Writer, showing: Showing, state: StoredProjection, str
     remember_failures(mlflow, wanted, stretch.scope, state)
     if not done:
         return _OUT_OF_TIME
+    if mlflow.remade or mlflow.missing:
+        state.doubt(set(doubtful(found, mlflow.remade, mlflow.missing)))
+        return "lacks something that it was told before"
     if any(item.desired.subject in drawn for item in pending(found, told)):
         return "was not told of its tests, whose pictures take time"
     state.move(stretch.until)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Integer, bindparam, case, cast, func, or_, select, union
+from sqlalchemy import Connection, Integer, and_, bindparam, case, cast, func, or_, select, union
 
 from provenance.artifacts import ArtifactId
 from provenance.fact_text import read_id
@@ -111,9 +111,11 @@ def affected(
 
 
 _PERISHABLE = FACTS.where(
-    FACT.c.type.in_(("flag", "clearance", "block", "evidence")),
-    # A field that says nothing isn't written (see `facts.to_json`), and quotes within a text stand escaped.
-    FACT.c.body.contains('"expires_at":"') | FACT.c.type.in_(bindparam("lasting", expanding=True)),
+    or_(
+        # A field that says nothing isn't written (see `facts.to_json`), and quotes within a text stand escaped.
+        and_(FACT.c.type.in_(("flag", "clearance", "block")), FACT.c.body.contains('"expires_at":"')),
+        FACT.c.type.in_(bindparam("lasting", expanding=True)),
+    ),
     FACT.c.seq <= UNTIL,
 ).order_by(FACT.c.seq)
 

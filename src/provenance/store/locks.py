@@ -47,10 +47,10 @@ def is_held(engine: Engine, purpose: str, key: str) -> bool:
     try:
         with _path(engine, purpose, key).open(encoding="ascii") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
     except BlockingIOError:
         return True
+    except OSError:  # it is not there, or not ours to look at
+        return False
     return False
 
 

@@ -19,7 +19,7 @@ from provenance.facts import utc_moment, utc_text
 from provenance.store.database import reading, writing
 from provenance.store.locks import held, is_held
 from provenance.store.rows import listed, texts
-from provenance.store.tables import BINDING, COMMIT, CURSOR, FAILURE, PROJECTED, SCAN
+from provenance.store.tables import BINDING, COMMIT, CURSOR, FACT, FAILURE, PROJECTED, SCAN
 
 _AT_ONCE = 100
 _AT_LEAST_EVERY_S = 1.0
@@ -160,8 +160,10 @@ class StoredProjection:
 
         None before that was so for the first time, and where the ledger is another than it was then: brought back from an older copy.
         """
-        query = select(CURSOR).join(
-            COMMIT, and_(COMMIT.c.last_seq == CURSOR.c.position, COMMIT.c.digest == CURSOR.c.head)
+        query = (
+            select(CURSOR)
+            .join(FACT, FACT.c.seq == CURSOR.c.position)
+            .join(COMMIT, and_(COMMIT.c.number == FACT.c.commit_number, COMMIT.c.digest == CURSOR.c.head))
         )
         with reading(self.engine) as connection:
             row = connection.execute(query.where(CURSOR.c.target == self.target)).one_or_none()
@@ -191,9 +193,13 @@ class StoredProjection:
 
     def oldest_after(self, position: int) -> datetime | None:
         """When the first fact after a position was recorded; None where there is none."""
-        query = select(COMMIT.c.recorded_at).where(COMMIT.c.last_seq > position).order_by(COMMIT.c.number)
+        query = (
+            select(COMMIT.c.recorded_at)
+            .join(FACT, FACT.c.commit_number == COMMIT.c.number)
+            .where(FACT.c.seq == position + 1)
+        )
         with reading(self.engine) as connection:
-            found = connection.execute(query.limit(1)).scalar()
+            found = connection.execute(query).scalar()
         return None if found is None else utc_moment(found)
 
     # --- what failed ----------------------------------------------------------------------------------------------------
