@@ -1,6 +1,7 @@
 """mlflow listen."""
 
 import json
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from provenance.mlflow_server.errand import Look
 
 _EVERY = 300.0  # seconds between two looks that nobody asked for
+_OTHERS = 0o077  # what a file allows to all but its owner
 
 
 @click.command()
@@ -56,7 +58,7 @@ def listen(
     actor: str | None,
     as_json: bool,
 ) -> None:
-    """Import what is new whenever MLflow sends a webhook, and every few minutes. Python: provenance.mlflow_server.
+    """Import what is new whenever MLflow sends a webhook, and every few minutes. Python: provenance.mlflow_server.listening.
 
     A webhook is believed when MLflow signed it, and nothing of what it says is: it is a reason to look. Ends with
     an interrupt or SIGTERM, when the import at hand is done. See docs/mlflow-server.md for how MLflow is told.
@@ -91,8 +93,6 @@ def listen(
 
 def _secret(file: Path | None, *, insecure: bool) -> str | None:
     """The secret of the webhook, or None where the caller does without."""
-    import os
-
     from provenance.mlflow_server.listening import SECRET_ENVIRONMENT
 
     try:
@@ -104,6 +104,8 @@ def _secret(file: Path | None, *, insecure: bool) -> str | None:
             "--insecure excludes a secret" if insecure else "there is no secret to know MLflow by",
             hint=f"Name a file with --secret-file or set {SECRET_ENVIRONMENT}; on loopback, --insecure does without.",
         )
+    if file and file.stat().st_mode & _OTHERS:
+        warn(f"others can read {file}: chmod 600 {file}")
     return found
 
 

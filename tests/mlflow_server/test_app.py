@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from provenance.errors import UsageError
+from provenance.home import Home
 from provenance.mlflow_server import app
-from provenance.mlflow_server.errand import Errand
+from provenance.mlflow_server.errand import Errand, Source
 from provenance.mlflow_server.observed import ObservedAsgi, ObservedWsgi
 
 METADATA = "Metadata-Version: 2.1\nName: an-app\nVersion: 1\n"
@@ -99,3 +101,40 @@ def test_authentication_that_nobody_would_enforce_is_no_start(
     monkeypatch.setenv(variable, "something")
     with pytest.raises(UsageError, match=f"{variable} is set, but the app `provenance` alone asks nobody"):
         app.create_app()
+
+
+SOURCES = (
+    # the registry's MLflow, the server's databases of runs and of models, and what is then read
+    ("http://here:5000", "sqlite:///a.db", None, Source(uri="http://here:5000", store="sqlite:///a.db")),
+    (
+        "http://here:5000",
+        "postgresql+psycopg://a",
+        "postgresql+psycopg://a",
+        Source(uri="http://here:5000", store="postgresql+psycopg://a"),
+    ),
+    ("http://here:5000", "sqlite:///a.db", "sqlite:///b.db", Source(uri="http://here:5000")),
+    ("http://here:5000", "mysql://a", None, Source(uri="http://here:5000")),
+    ("sqlite:///c.db", "sqlite:///a.db", None, Source(uri="sqlite:///a.db")),
+    (None, "sqlite:///a.db", None, Source(uri="sqlite:///a.db")),
+)
+
+
+@pytest.mark.parametrize(("address", "runs", "models", "source"), SOURCES)
+def test_a_server_reads_its_own_database_under_the_name_that_others_know_it_by(
+    monkeypatch: pytest.MonkeyPatch, address: str | None, runs: str, models: str | None, source: Source
+) -> None:
+    monkeypatch.setenv("_MLFLOW_SERVER_FILE_STORE", runs)
+    if models:
+        monkeypatch.setenv("_MLFLOW_SERVER_REGISTRY_STORE", models)
+    registry = SimpleNamespace(home=Home(folder=None, store_url="sqlite:///r.db", mlflow_uri=address))
+    assert app._source(registry) == source  # type: ignore[arg-type]
+
+
+def test_a_server_that_nobody_gave_an_address_is_not_mirrored_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_MLFLOW_SERVER_FILE_STORE", "sqlite:///a.db")
+    monkeypatch.setenv("PROVENANCE_MLFLOW_SYNC", "true")
+    registry = SimpleNamespace(
+        home=Home(folder=None, store_url="sqlite:///r.db", mlflow_uri="sqlite:///a.db")
+    )
+    with pytest.raises(UsageError, match="PROVENANCE_MLFLOW_SYNC needs the address of this server"):
+        app._source(registry)  # type: ignore[arg-type]

@@ -28,6 +28,7 @@ def _no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 def secret(folder: Path) -> Path:
     """A file with the secret."""
     (folder / "secret").write_text(f"{SECRET}\n")
+    (folder / "secret").chmod(0o600)
     return folder / "secret"
 
 
@@ -51,6 +52,14 @@ def test_a_secret_and_no_secret_exclude_each_other(terminal: Terminal, secret: P
     terminal("init")
     refused = terminal("mlflow", "listen", "--insecure", "--secret-file", secret, code=2).err
     assert "--insecure excludes a secret" in refused
+
+
+def test_a_secret_that_others_can_read_is_warned_of(terminal: Terminal, secret: Path) -> None:
+    terminal("init")
+    words = ("mlflow", "listen", "--host", "192.0.2.1", "--secret-file", secret)
+    assert "others can read" not in terminal(*words, code=2).err
+    secret.chmod(0o640)
+    assert f"others can read {secret}" in terminal(*words, code=2).err
 
 
 def test_what_is_wrong_is_said_before_anything_listens(terminal: Terminal, secret: Path) -> None:

@@ -90,6 +90,7 @@ def listener(folder: Path, server: Server) -> Iterator["subprocess.Popen[str]"]:
     """``provenance mlflow listen`` for another registry, of which MLflow is told."""
     Registry.init(folder / "listened", mlflow=server.uri).close()
     (folder / "secret").write_text(SECRET + "\n")
+    (folder / "secret").chmod(0o600)
     words = (
         "--registry",
         folder / "listened",

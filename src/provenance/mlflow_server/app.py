@@ -27,6 +27,8 @@ ACTOR = "mlflow-server"
 """Who is recorded with what the server imports."""
 
 _GROUP = "mlflow.app"
+_RUNNER, _RUNS, _MODELS = "_MLFLOW_SGI_NAME", "_MLFLOW_SERVER_FILE_STORE", "_MLFLOW_SERVER_REGISTRY_STORE"
+"""How `mlflow server` tells its workers what runs them, and the databases of runs and, if that is another, of models."""
 _PASSWORDS_EXPECTED = ("MLFLOW_AUTH_CONFIG_PATH", "MLFLOW_AUTH_ADMIN_PASSWORD")
 """Whoever sets one of these takes it that passwords are asked for."""
 
@@ -64,9 +66,7 @@ def _app(name: str) -> Any:  # noqa: ANN401 - as above
 
 
 def _plain_app() -> Any:  # noqa: ANN401 - as above
-    if (
-        os.environ.get("_MLFLOW_SGI_NAME") == "uvicorn"
-    ):  # set by `mlflow server`; its own `basic-auth` goes by it too
+    if os.environ.get(_RUNNER) == "uvicorn":  # `basic-auth` goes by the same
         from mlflow.server.fastapi_app import app
 
         return app
@@ -78,11 +78,7 @@ def _plain_app() -> Any:  # noqa: ANN401 - as above
 def _observed(app: Any) -> Any:  # noqa: ANN401 - as above
     from flask import Flask
 
-    errand = Errand(
-        open_registry=lambda: Registry.open(actor=ACTOR),
-        source=_source,
-        mirror=os.environ.get(MIRROR_ENVIRONMENT, "").lower() in {"1", "true"},
-    )
+    errand = Errand(open_registry=lambda: Registry.open(actor=ACTOR), source=_source, mirror=_mirrors())
     importer = Importer(errand)
     importer.wake()  # for what happened while no server ran
     if isinstance(app, Flask):
@@ -93,12 +89,17 @@ def _observed(app: Any) -> Any:  # noqa: ANN401 - as above
 
 def _source(registry: Registry) -> Source:
     """The server's MLflow, read from its database where that can be: the API would want a password, and a worker that has time."""
-    from mlflow.server.constants import BACKEND_STORE_URI_ENV_VAR, REGISTRY_STORE_URI_ENV_VAR
-
-    address, store = registry.home.mlflow_uri, os.environ[BACKEND_STORE_URI_ENV_VAR]
+    address, store = registry.home.mlflow_uri, os.environ[_RUNS]
     if address is None or not is_server(address):
+        if _mirrors():  # by the database, it would change what the whole process takes for its MLflow
+            raise UsageError(
+                f"{MIRROR_ENVIRONMENT} needs the address of this server, which the registry does not know",
+                hint='Put mlflow = "http://..." into its config.toml.',
+            )
         return Source(uri=store)
-    is_whole = (
-        os.environ.get(REGISTRY_STORE_URI_ENV_VAR, store) == store
-    )  # or its models lie elsewhere than its runs
+    is_whole = os.environ.get(_MODELS, store) == store
     return Source(uri=address, store=store if is_whole and is_store(store) else None)
+
+
+def _mirrors() -> bool:
+    return os.environ.get(MIRROR_ENVIRONMENT, "").lower() in {"1", "true"}

@@ -49,7 +49,7 @@ class Importer:
                     self._thread.start()
                 except (
                     RuntimeError
-                ) as error:  # the system has none to give; the request has nothing to do with it
+                ) as error:  # the system has no thread to give, which is no fault of the request
                     _log.warning("provenance can't import before the next call: %s", error)
 
     def _run(self) -> None:
