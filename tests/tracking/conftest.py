@@ -26,3 +26,9 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def known(registry: Registry, folder: Path) -> Iterator[Registry]:
     """A registry in the current folder with ``base`` and ``numbers``, whose files lie there too."""
     return with_ancestors(registry, folder)
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An embedded MLflow, which takes seconds to make: the tests share it, each with an experiment of its own."""
+    return tmp_path_factory.mktemp("embedded") / "mlflow.db"

@@ -248,7 +248,7 @@ class TestVersions:
 
 class TestEndings:
     @pytest.mark.parametrize(
-        "error", [ValueError("diverged"), KeyboardInterrupt(), SystemExit(3), SystemExit(0)]
+        "error", [ValueError("diverged"), KeyboardInterrupt("by hand"), SystemExit(3), SystemExit(0)]
     )
     def test_an_exception_goes_through_and_nothing_is_registered(
         self, known: Registry, error: BaseException, capsys: pytest.CaptureFixture[str]

@@ -63,13 +63,15 @@ def test_the_trainer(ready: Registry, folder: Path, monkeypatch: pytest.MonkeyPa
     assert ready.view().show("student").artifact.metadata["recipe.learning_rate"] == "0.001"
 
 
-def test_a_script_that_logs_to_mlflow(ready: Registry, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_script_that_logs_to_mlflow(
+    ready: Registry, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import mlflow
     from huggingface_hub import constants
 
     # Logging asks the hub for the card and the licence of the base, and tries for a long time where there is no hub.
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    uri = f"sqlite:///{database}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     mlflow.set_tracking_uri(uri)
     try:

@@ -22,12 +22,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An embedded MLflow, which takes seconds to make: the tests share it, each with an experiment of its own."""
-    return tmp_path_factory.mktemp("embedded") / "mlflow.db"
-
-
 @pytest.fixture
 def store(database: Path, folder: Path) -> Iterator[str]:
     """The embedded MLflow, which the test's fluent calls go to."""
@@ -239,6 +233,13 @@ def test_a_training_that_logs_nothing_is_linked_with_nothing(
     assert "mlflow_run" not in known.view().show("student").artifact.metadata
 
 
+def test_an_mlflow_that_is_imported_and_not_used_is_left_alone(known: Registry, folder: Path) -> None:
+    with provenance.track("student", finetuned_from="base") as run:
+        trained(run.output("out"), seed=1)
+    assert {path.name for path in folder.iterdir()} == {".provenance", "base", "numbers.jsonl", "out"}
+    assert known.resolve("student") == run.artifact
+
+
 @pytest.mark.usefixtures("known")
 def test_the_settings_of_the_process_are_set_back(
     folder: Path, store: str, monkeypatch: pytest.MonkeyPatch
@@ -258,24 +259,24 @@ def test_the_settings_of_the_process_are_set_back(
 def test_what_is_linked_is_told_on_and_neither_made_again_nor_imported_as_another(
     known: Registry, folder: Path, store: str
 ) -> None:
-    name = f"student-{uuid.uuid4().hex[:8]}"
+    name = f"linked-as-{uuid.uuid4().hex[:8]}"
     with (
-        provenance.track("student", finetuned_from="base", trained_on=["numbers"]) as run,
+        provenance.track("linked", finetuned_from="base", trained_on=["numbers"]) as run,
         mlflow.start_run(),
     ):
         trained(run.output(folder / "out"), seed=1)
-        logged = mlflow.create_external_model(name="student")
+        logged = mlflow.create_external_model(name="linked")
         mlflow.register_model(f"models:/{logged.model_id}", name)
     known.mlflow_sync(store)
     client = mlflow.MlflowClient()
     (version,) = client.search_model_versions(f"name = '{name}'")
-    assert version.tags["provenance.id"] == "model:student@1"
-    assert not client.search_model_versions("name = 'student'")
+    assert version.tags["provenance.id"] == "model:linked@1"
+    assert not client.search_model_versions("name = 'linked'")
     before = set(known.names())
     known.mlflow_import(store)
-    assert lineage(known, "student@1") == {"finetuned_from model:base@1", "trained_on dataset:numbers@1"}
+    assert lineage(known, "linked@1") == {"finetuned_from model:base@1", "trained_on dataset:numbers@1"}
     added = {str(one) for one in set(known.names()) - before}  # others' in the store that the tests share
-    again = ("dataset:numbers", f"model:{name}", f"model:student@{logged.model_id}")
+    again = ("dataset:numbers", f"model:{name}", f"model:linked@{logged.model_id}")
     assert not {one for one in added if one.startswith(again)}
 
 

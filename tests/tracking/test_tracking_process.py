@@ -51,20 +51,7 @@ print(sorted({"mlflow", "torch", "transformers", "peft"} & sys.modules.keys()))
     assert (folder / "out").is_dir()
 
 
-def test_an_mlflow_that_is_imported_and_not_used_is_left_alone(known: Registry, folder: Path) -> None:
-    code = """
-import mlflow, provenance
-from tracking_fixtures import trained
-with provenance.track("student", finetuned_from="base") as run:
-    trained(run.output("out"), seed=1)
-"""
-    _, err = python(code).communicate(timeout=60)
-    assert "registered model:student@1" in err
-    assert {path.name for path in folder.iterdir()} == {".provenance", "base", "numbers.jsonl", "out"}
-    assert known.resolve("student")
-
-
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_a_training_that_is_killed_leaves_nothing_half_done(
     known: Registry, folder: Path, sent: signal.Signals
 ) -> None:
@@ -78,9 +65,6 @@ def test_a_training_that_is_killed_leaves_nothing_half_done(
     assert ("interrupted (KeyboardInterrupt)" in err) == (sent is signal.SIGINT)
     assert known.head() == head
     assert not list(folder.rglob("*.provenance.yaml"))
-    _, err = python(TRAINING, "0").communicate(timeout=60)
-    assert "registered model:student@1" in err
-    assert known.resolve("student")
 
 
 @pytest.mark.usefixtures("folder")
