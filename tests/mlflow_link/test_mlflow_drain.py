@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lineage_fixtures import recorded_facts
 from provenance import Registry
 from provenance.artifacts import ArtifactId, ArtifactKind
 from provenance.mlflow_link import sync as writes
@@ -280,3 +281,64 @@ def test_a_ledger_that_was_brought_back_from_a_copy_is_looked_at_as_a_whole(
         registry.mlflow_memory().move(cursor)
         assert registry.mlflow_memory().cursor() is None
         assert registry.mlflow_status().pending > 0
+
+
+# --- at once ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def served(folder: Path, mlflow: Mlflow) -> Iterator[Registry]:
+    """A registry of one model, whose MLflow is a server that was told of it."""
+    with Registry.init(folder, mlflow="http://server:5000") as opened:
+        opened.register_model(name="base", from_scratch=True)
+        assert opened.mlflow_note is None
+        assert "version model:base@1" in mlflow.held
+        yield opened
+
+
+def test_what_a_server_refuses_at_once_is_said_and_tried_again_by_a_sync(
+    served: Registry, mlflow: Mlflow
+) -> None:
+    mlflow.refused["version model:tuned@1"] = RefusedError("not this one")
+    served.register_model(name="tuned")
+    assert "refused 1 objects of it (not this one): see `provenance mlflow status`" in served.mlflow_note
+    assert [one.subject for one in served.mlflow_status().failures] == ["version model:tuned@1"]
+    mlflow.refused.clear()
+    assert served.mlflow_sync().created == 1
+
+
+def test_what_there_is_no_time_for_stays_pending(
+    served: Registry, mlflow: Mlflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("provenance.mlflow_link.inline._BUDGET_S", -1.0)
+    served.register_model(name="tuned")
+    assert "was not told all of it in a second; `provenance mlflow sync` writes" in served.mlflow_note
+    assert "record of model:tuned@1" not in mlflow.held
+    assert served.mlflow_status().pending == 5
+
+
+def test_a_test_that_has_to_be_drawn_is_left_to_a_sync(
+    served: Registry, mlflow: Mlflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("provenance.render.evidence_pictures.pictures", lambda _: {"depth.png": bytes})
+    with served.mlflow_together():
+        served.register_model(name="tuned")
+        ends = recorded_facts("base", "tuned", "base same_init tuned INDEPENDENT")[-1]
+        served._inspection.record(ends.fact)
+    assert "was not told of its tests, whose pictures take time" in served.mlflow_note
+    assert "version model:tuned@1" in mlflow.held
+    assert not any(subject.startswith("audit") for subject in mlflow.held)
+    assert served.mlflow_sync().created == 2
+
+
+def test_what_was_deleted_and_is_made_again_at_once_has_the_rest_mended_by_a_sync(
+    served: Registry, mlflow: Mlflow
+) -> None:
+    served.register_dataset(name="rows", authored=True)
+    before = mlflow.held.copy()
+    del mlflow.held["version model:base@1"], mlflow.held["record of model:base@1"]
+    served.relate("base", RelationKind.TRAINED_ON, "rows")
+    assert "lacks something that it was told before" in served.mlflow_note
+    served.mlflow_sync()
+    assert mlflow.held.keys() == before.keys()
+    assert served.mlflow_status().pending == 0
