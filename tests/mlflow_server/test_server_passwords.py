@@ -87,7 +87,7 @@ def test_nobody_without_a_password_gets_further_than_with_basic_auth_alone(
     assert len(every) > 200
     answered = statuses(composed, *every, *NATIVE)
     assert answered == statuses(mlflow_server_with_passwords, *every, *NATIVE)
-    assert {path.rpartition("/")[2] for _, path in every if answered[_, path] != 401} == {"server-info"}
+    assert {path.rpartition("/")[2] for _, path in every if answered[_, path] != 401} <= {"server-info"}
 
 
 def test_a_wrong_password_opens_nothing(composed: Server) -> None:
