@@ -24,7 +24,8 @@ Reading order, from the words to the door:
 - `provenance.mlflow_link`: the projection to MLflow.
 - `provenance.request`, `provenance.parentage`, `provenance.registration`, `provenance.findings`: from what is handed in to facts.
 - `provenance.view`: all that was known at a date, to be asked anything.
-- `provenance.home`, `provenance.registry`: where a registry lives, and the one door to all of it.
+- `provenance.home`, `provenance.registry`: where a registry lives, and the one door to all of it; its parts are `provenance.examination`,
+  `provenance.judgement`, `provenance.exchange` and `provenance.projection`.
 - `provenance.tracking`: training scripts, captured through that door by one line.
 - `provenance.demo`: the owl story, told with real training through that door.
 """

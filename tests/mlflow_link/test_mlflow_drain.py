@@ -301,7 +301,7 @@ def test_what_a_server_refuses_at_once_is_said_and_tried_again_by_a_sync(
 ) -> None:
     mlflow.refused["version model:tuned@1"] = RefusedError("not this one")
     served.register_model(name="tuned")
-    assert "refused 1 objects of it (not this one): see `provenance mlflow status`" in served.mlflow_note
+    assert "refused 1 of its objects (not this one): see `provenance mlflow status`" in served.mlflow_note
     assert [one.subject for one in served.mlflow_status().failures] == ["version model:tuned@1"]
     mlflow.refused.clear()
     assert served.mlflow_sync().created == 1

@@ -53,7 +53,7 @@ def tell_at_once(
         return f"recorded, and not in MLflow yet: {error.message}; `provenance mlflow sync` writes it later"
     if mlflow.failed:
         message = next(iter(mlflow.failed.values())).message
-        return f"recorded; {where} refused {len(mlflow.failed)} objects of it ({message}): see `provenance mlflow status`"
+        return f"recorded; {where} refused {len(mlflow.failed)} of its objects ({message}): see `provenance mlflow status`"
     return f"recorded; {where} {left}; {_LATER}" if left else None
 
 
