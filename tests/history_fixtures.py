@@ -56,8 +56,8 @@ def version(
     )
 
 
-def history(*records: Run | LoggedModel | Version, whole: bool = True) -> History:
-    """A history of some records."""
+def history(*records: Run | LoggedModel | Version, looked_for: frozenset[str] | None = None) -> History:
+    """A history of some records; all there is, unless it is said what was looked for."""
     versions = [one for one in records if isinstance(one, Version)]
     return History(
         experiments={"1": "trainings"},
@@ -66,7 +66,7 @@ def history(*records: Run | LoggedModel | Version, whole: bool = True) -> Histor
         versions=tuple(sorted(versions, key=lambda one: (one.name, one.number))),
         deleted_experiments=0,
         own_experiments=0,
-        whole=whole,
+        looked_for=looked_for,
     )
 
 

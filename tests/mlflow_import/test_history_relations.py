@@ -2,7 +2,7 @@
 
 import pytest
 
-from history_fixtures import dataset, logged, model_id, recorded, run, version
+from history_fixtures import dataset, history, logged, model_id, recorded, run, taken, version
 from mlflow_history_fixtures import artifacts, gaps, relations
 from provenance import Registry
 from provenance.importing import Imported
@@ -185,3 +185,16 @@ def test_a_second_import_records_nothing(registry: Registry) -> None:
     assert first.report.recorded
     assert recorded(registry, *made).report.recorded == {}
     assert registry.head() == head
+
+
+def test_words_of_an_old_version_say_nothing_without_those_of_its_run(registry: Registry) -> None:
+    made = run("r", base_model_relation="adapter")
+    named = version("net", 1, "s3://bucket/net", "r", words={"base_model": "org/base"})
+    recorded(registry, made, named)
+    before = gaps(registry)
+    assert before == {"model:net@1 adapter_of org/base: "}
+    later = history(named, looked_for=frozenset({"s"}))
+    assert not taken(registry, later).graph.edges
+    assert taken(
+        registry, history(named, looked_for=frozenset({"r"}))
+    ).graph.edges  # it was looked for, and is gone

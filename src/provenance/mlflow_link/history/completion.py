@@ -30,7 +30,7 @@ def complete(
     *,
     whole: bool,
     progress: ReadingProgress,
-) -> None:
+) -> frozenset[str]:
     """Reads in full the runs that made a model, and adds the runs and logged models that are referred to.
 
     Args:
@@ -40,6 +40,9 @@ def complete(
         finder: Where to look.
         whole: Whether to go on to what made the models that are found. Without it, they are taken to be recorded already.
         progress: See `ReadingProgress`.
+
+    Returns:
+        The ids of all runs and logged models that were looked for.
     """
     others = [one for one in versions if KEY_TAG not in one.words]
     wanted = {run.id for run in runs.values() if run.outputs} | {one.run for one in others if one.run}
@@ -62,3 +65,4 @@ def complete(
                 if whole and model.run and KEY_TAG not in model.words:
                     wanted.add(model.run)
         sought |= sources
+    return frozenset(read | sought)

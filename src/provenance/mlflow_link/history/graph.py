@@ -101,7 +101,8 @@ class _Turning:
             yield from self._of_run(run)
         for weights, runs in self.made:
             yield from self._artifacts(weights)
-            yield from self._parents(weights, runs)
+            if self._is_told(weights):
+                yield from self._parents(weights, runs)
 
     def bindings(self) -> dict[ArtifactId, Binding]:
         """The objects of each artifact; of its runs the one that made this model and no other."""
@@ -181,6 +182,12 @@ class _Turning:
                 words = model_words(self._read.experiments, None, version)
                 yield Node(id_.kind, id_.name, words, place, 0, id_.version)
                 yield _edge(id_, RelationKind.CONVERTED_FROM, main, place, stated=True)
+
+    def _is_told(self, weights: Weights) -> bool:
+        """Whether all is known that MLflow tells of the weights: words on a run that was not read may say more of the relation."""
+        model = self.history.models.get(weights.model or "")
+        named = {one.run for one in weights.versions} | {weights.model, model.run if model else None}
+        return self.history.is_known_of(named)
 
     def _parents(self, weights: Weights, runs: list[Run]) -> Iterator[Row]:
         """What the weights come from: what their runs took in, and what parameters and tags name."""

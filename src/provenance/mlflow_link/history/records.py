@@ -4,7 +4,7 @@ Texts are as they stand in MLflow, and nothing of them is to be trusted. Moments
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -126,7 +126,8 @@ class History:
         versions: Registered versions, in order of name and number.
         deleted_experiments: How many experiments were passed over with all their runs, since they were deleted.
         own_experiments: How many were passed over since they hold what a projection wrote.
-        whole: Whether that is everything; otherwise what is new, and what that refers to.
+        looked_for: Of what is not everything, the ids of the runs and logged models that were looked for, whether or not they are there.
+            None for everything.
     """
 
     experiments: Mapping[str, str]
@@ -135,7 +136,16 @@ class History:
     versions: tuple[Version, ...]
     deleted_experiments: int
     own_experiments: int
-    whole: bool
+    looked_for: frozenset[str] | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether that is everything; otherwise it is what is new, and what that refers to."""
+        return self.looked_for is None
+
+    def is_known_of(self, ids: Iterable[str | None]) -> bool:
+        """Whether everything is known that MLflow tells of some runs and logged models; None is nobody's id."""
+        return self.looked_for is None or {one for one in ids if one is not None} <= self.looked_for
 
 
 def model_of(source: str) -> str | None:

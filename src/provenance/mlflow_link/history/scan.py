@@ -136,7 +136,7 @@ def scan(
     versions = _versions(archive)
     from_ms = since.versions - CLOCKS_DIFFER_MS if since else 0
     counted = [one for one in versions if one.created_ms >= from_ms]
-    complete(runs, models, counted, archive, whole=since is None, progress=progress)
+    looked_for = complete(runs, models, counted, archive, whole=since is None, progress=progress)
     latest = min(max((one.created_ms for one in versions), default=0), now_ms)
     history = History(
         experiments={key: one.name for key, one in found.items()},
@@ -145,7 +145,7 @@ def scan(
         versions=versions,
         deleted_experiments=len(deleted),
         own_experiments=len(own),
-        whole=since is None,
+        looked_for=None if since is None else looked_for | models.keys(),
     )
     return history, Marks(experiments=marks, versions=latest, basis=basis)
 

@@ -164,7 +164,6 @@ class _Store:
             versions=versions,
             deleted_experiments=len(deleted),
             own_experiments=len(own),
-            whole=True,
         )
 
     def _runs(self, experiments: Collection[str]) -> dict[str, Run]:
