@@ -72,6 +72,16 @@ def test_a_body_that_does_not_come_is_not_waited_for(
     assert not listener.rings
 
 
+def test_who_goes_away_in_the_middle_of_a_body_is_not_missed(
+    listener: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_connection(("127.0.0.1", urlsplit(listener.address).port or 0), timeout=10) as gone:
+        gone.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nbegun")
+    assert listener.post(BODY, signed()) == 204
+    assert len(listener.rings) == 1
+    assert not caplog.records
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [("GET", "/", 405), ("PUT", "/", 405), ("POST", "/other", 404), ("GET", "/docs", 404)],

@@ -49,6 +49,8 @@ def receiver(doorkeeper: Doorkeeper, ring: Callable[[], None]) -> "Starlette":
 
 async def _body(request: "Request") -> bytes | HTTPStatus:
     """The body, or why it was not read to its end."""
+    from starlette.requests import ClientDisconnect
+
     body = bytearray()
     try:
         async with asyncio.timeout(SLOWEST_BODY_S):
@@ -56,7 +58,7 @@ async def _body(request: "Request") -> bytes | HTTPStatus:
                 body += part
                 if len(body) > LARGEST_BODY:
                     return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    except TimeoutError:
+    except (TimeoutError, ClientDisconnect):
         return HTTPStatus.REQUEST_TIMEOUT
     return bytes(body)
 

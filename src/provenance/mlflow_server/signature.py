@@ -17,7 +17,7 @@ SIGNATURE, MOMENT, DELIVERY = "x-mlflow-signature", "x-mlflow-timestamp", "x-mlf
 """The headers, in lower case."""
 
 WINDOW_S = 300.0
-"""Seconds that the sender's clock may differ from ours; as long is a delivery remembered, so that nobody sends it again."""
+"""Seconds that the sender's clock may be behind ours, or ahead: twice as long may a signature be good."""
 
 _SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
 
@@ -56,10 +56,8 @@ class Doorkeeper:
 
     def _is_first(self, digest: bytes, now: float) -> bool:
         """Whether a delivery did not come before. Only what is signed is remembered, so that nobody else can fill the memory."""
-        for old, moment in list(self._seen.items()):
-            if now - moment <= 2 * WINDOW_S:  # a moment ahead of our clock stays fresh for twice the window
-                break
-            del self._seen[old]
+        while self._seen and now - next(iter(self._seen.values())) > 2 * WINDOW_S:
+            del self._seen[next(iter(self._seen))]
         is_first = digest not in self._seen
         self._seen.setdefault(digest, now)
         return is_first
