@@ -8,6 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pytest
+
+from provenance.mlflow_link.adapter import MlflowError, connect
+
+SECRET = "hunter2-\N{SNOWMAN}"
 VERSION = "/version"
 EXPERIMENT = "/api/2.0/mlflow/experiments/get-by-name"
 
@@ -97,3 +102,18 @@ def odd_server(talk: Callable[[socket.socket], None]) -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         listening.shutdown(socket.SHUT_RDWR)
         thread.join()
+
+
+def opened(uri: str, timeout_s: float = 5.0) -> int:
+    """Opens an MLflow; how many calls that took."""
+    with connect(uri, timeout_s) as mlflow:
+        return mlflow.calls
+
+
+def refusal(uri: str, match: str, timeout_s: float = 5.0) -> MlflowError:
+    """The error of an MLflow that can't be opened, which has a hint and never tells the secret."""
+    with pytest.raises(MlflowError, match=match) as caught:
+        opened(uri, timeout_s)
+    assert SECRET not in f"{caught.value.message} {caught.value.hint}"
+    assert caught.value.hint
+    return caught.value

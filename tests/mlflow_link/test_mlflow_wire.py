@@ -1,16 +1,14 @@
-"""What the wire does with servers that are not what they should be, and with who we are to them."""
+"""What the wire does with servers that are not what they should be."""
 
-import base64
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from fake_mlflow import EXPERIMENT, VERSION, Fake, fake_mlflow, odd_server
+from fake_mlflow import EXPERIMENT, SECRET, VERSION, Fake, fake_mlflow, odd_server, opened, refusal
 from provenance.errors import UsageError
 from provenance.mlflow_link import wire
 from provenance.mlflow_link.adapter import MlflowError, RefusedError, connect
@@ -21,7 +19,6 @@ from provenance.mlflow_link.rest import RestPort
 from provenance.mlflow_link.wire import Wire
 
 OURS = RegisteredModel(subject="registered name x", about="model:x@1", names=("x",), true_name="x")
-SECRET = "hunter2-\N{SNOWMAN}"
 
 
 @pytest.fixture(autouse=True)
@@ -39,139 +36,14 @@ def fake() -> Iterator[Fake]:
         yield running
 
 
-def _opened(uri: str, timeout_s: float = 5.0) -> int:
-    with connect(uri, timeout_s) as mlflow:
-        return mlflow.calls
-
-
-def _refusal(uri: str, match: str, timeout_s: float = 5.0) -> MlflowError:
-    with pytest.raises(MlflowError, match=match) as caught:
-        _opened(uri, timeout_s)
-    assert SECRET not in f"{caught.value.message} {caught.value.hint}"
-    assert caught.value.hint
-    return caught.value
-
-
-def _basic(user: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-
-
-def _home_file(home: Path, name: str, text: str) -> None:
-    file = home / name
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(text, encoding="utf-8")
-    file.chmod(0o600)
-
-
-FILE = f"[mlflow]\nmlflow_tracking_username = kim\nmlflow_tracking_password = {SECRET}%\n"
-LOGIN = {"MLFLOW_TRACKING_USERNAME": "ann", "MLFLOW_TRACKING_PASSWORD": SECRET}
-TOKEN = {"MLFLOW_TRACKING_TOKEN": "abc123"}
-
-
-@pytest.mark.parametrize(
-    ("user", "variables", "file", "sent"),
-    [
-        ("", {}, "", None),
-        ("", LOGIN, "", _basic("ann", SECRET)),
-        ("", LOGIN | TOKEN, "", _basic("ann", SECRET)),
-        ("", TOKEN, "", "Bearer abc123"),
-        ("", {}, FILE, _basic("kim", SECRET + "%")),
-        ("", {"MLFLOW_TRACKING_USERNAME": "ann"}, FILE, _basic("ann", SECRET + "%")),
-        ("", {"MLFLOW_TRACKING_USERNAME": "ann"} | TOKEN, "", "Bearer abc123"),
-        ("bob:p%40ss%2Fword", LOGIN | TOKEN, FILE, _basic("bob", "p@ss/word")),
-    ],
-)
-def test_credentials_are_taken_from_where_mlflow_takes_them(
-    user: str,
-    variables: dict[str, str],
-    file: str,
-    sent: str | None,
-    fake: Fake,
-    nobody: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    if file:
-        _home_file(nobody, ".mlflow/credentials", file)
-    if sent is not None:  # What is given to us comes before what lies about for others.
-        _home_file(nobody, ".netrc", "machine 127.0.0.1 login eve password x\n")
-    assert _opened(fake.login(user) if user else fake.uri) == 2
-    assert {headers.get("Authorization") for _, _, headers in fake.asked} == {sent}
-
-
-@pytest.mark.parametrize(
-    ("variables", "said"),
-    [
-        ({"MLFLOW_TRACKING_AWS_SIGV4": "true"}, "signed by a plugin"),
-        ({"MLFLOW_TRACKING_AUTH": "kubernetes"}, "signed by a plugin"),
-        ({"MLFLOW_TRACKING_INSECURE_TLS": "perhaps"}, "has to be true or false, not 'perhaps'"),
-        (
-            {"MLFLOW_TRACKING_INSECURE_TLS": "1", "MLFLOW_TRACKING_SERVER_CERT_PATH": "/dev/null"},
-            "contradict each other",
-        ),
-        ({"MLFLOW_TRACKING_CLIENT_CERT_PATH": "/no/such.pem"}, "names /no/such.pem, which does not exist"),
-        ({"MLFLOW_TRACKING_TOKEN": f"{SECRET}\nX-Other: 1"}, "holds characters that no header can"),
-    ],
-)
-def test_settings_that_cannot_be_followed_are_said_and_nothing_is_sent(
-    variables: dict[str, str], said: str, fake: Fake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    _refusal(fake.uri, said)
-    assert fake.asked == []
-
-
-def test_a_file_of_credentials_that_cannot_be_read_is_said_without_its_words(
-    fake: Fake, nobody: Path
-) -> None:
-    _home_file(nobody, ".mlflow/credentials", f"password {SECRET}")
-    _refusal(fake.uri, r"\.mlflow/credentials can't be read: MissingSectionHeaderError")
-
-
-def test_certificates_go_with_every_request_whatever_the_environment_says(
-    fake: Fake, nobody: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[tuple[Any, Any]] = []
-    (nobody / "ca.pem").touch()
-    (nobody / "own.pem").touch()
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/bundle")
-    monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", str(nobody / "ca.pem"))
-    monkeypatch.setenv("MLFLOW_TRACKING_CLIENT_CERT_PATH", str(nobody / "own.pem"))
-    from requests.adapters import HTTPAdapter
-
-    real = HTTPAdapter.send
-
-    def send(self: HTTPAdapter, request: Any, **options: Any) -> Any:
-        seen.append((options["verify"], options["cert"]))
-        return real(self, request, **options)
-
-    monkeypatch.setattr(HTTPAdapter, "send", send)
-    _opened(fake.uri)
-    monkeypatch.delenv("MLFLOW_TRACKING_SERVER_CERT_PATH")
-    monkeypatch.delenv("MLFLOW_TRACKING_CLIENT_CERT_PATH")
-    monkeypatch.setenv("MLFLOW_TRACKING_INSECURE_TLS", "TRUE")
-    _opened(fake.uri)
-    assert seen == [(str(nobody / "ca.pem"), str(nobody / "own.pem"))] * 2 + [(False, None)] * 2
-
-
-def test_a_workspace_is_named_in_every_request(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_WORKSPACE", "owls")
-    _opened(fake.uri)
-    assert [headers["X-MLFLOW-WORKSPACE"] for _, _, headers in fake.asked] == ["owls", "owls"]
-
-
 @pytest.mark.parametrize("path", [VERSION, EXPERIMENT])
 @pytest.mark.parametrize("status", [401, 403])
 def test_credentials_that_are_not_accepted_say_which_variables_to_set(
     path: str, status: int, fake: Fake
 ) -> None:
     fake.answers[path] = (status, {"error_code": "PERMISSION_DENIED", "message": "Permission denied"})
-    refusal = _refusal(
-        fake.login(f"me:{SECRET}"), r"at http://me:\*\*\*@127.* does not accept these credentials"
-    )
-    assert "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN" in refusal.hint
+    said = refusal(fake.login(f"me:{SECRET}"), r"at http://me:\*\*\*@127.* does not accept these credentials")
+    assert "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN" in said.hint
 
 
 def test_a_redirect_is_not_followed(fake: Fake) -> None:
@@ -179,22 +51,22 @@ def test_a_redirect_is_not_followed(fake: Fake) -> None:
         for status in (301, 302, 303, 307, 308):
             target = other.login("you:geheim") + "/login?token=1"
             fake.answers[VERSION] = (status, "", {"Location": target})
-            refusal = _refusal(fake.login(f"me:{SECRET}"), f"sends on to {other.uri}/login$")
-            assert "geheim" not in refusal.message
-            assert "provenance init --mlflow" in refusal.hint
+            said = refusal(fake.login(f"me:{SECRET}"), f"sends on to {other.uri}/login$")
+            assert "geheim" not in said.message
+            assert "provenance init --mlflow" in said.hint
         assert other.asked == []
 
 
 @pytest.mark.parametrize("version", ["3.10.1", "3.18.0.dev0", "3.11.0rc1"])
 def test_versions_that_are_supported(version: str, fake: Fake) -> None:
     fake.answers[VERSION] = (200, version + "\n")
-    assert _opened(fake.uri) == 2
+    assert opened(fake.uri) == 2
 
 
 @pytest.mark.parametrize("version", ["3.10.0", "2.22.1", "1.30.0", "4.0.0", "4.0.0rc1", "12.1.0"])
 def test_versions_that_are_not_supported(version: str, fake: Fake) -> None:
     fake.answers[VERSION] = (200, version)
-    _refusal(fake.uri, f"is version {version}; supported are 3.10.1 and later, below 4")
+    refusal(fake.uri, f"is version {version}; supported are 3.10.1 and later, below 4")
     assert len(fake.asked) == 1
 
 
@@ -215,7 +87,7 @@ def test_versions_that_are_not_supported(version: str, fake: Fake) -> None:
 )
 def test_a_place_that_is_no_mlflow_is_said_to_be_none(status: int, body: object, fake: Fake) -> None:
     fake.answers[VERSION] = (status, body)
-    _refusal(fake.uri, f"is no MLflow that can be written to: GET /version answered {status}")
+    refusal(fake.uri, f"is no MLflow that can be written to: GET /version answered {status}")
 
 
 @pytest.mark.parametrize(
@@ -235,7 +107,7 @@ def test_a_place_that_is_no_mlflow_is_said_to_be_none(status: int, body: object,
 )
 def test_garbage_is_not_taken_for_an_answer(body: str, fake: Fake) -> None:
     fake.answers[EXPERIMENT] = (200, body)
-    _refusal(fake.uri, "is no MLflow that can be written to")
+    refusal(fake.uri, "is no MLflow that can be written to")
 
 
 def test_words_of_a_server_do_nothing_to_a_terminal() -> None:
@@ -264,8 +136,8 @@ def test_a_file_that_is_not_taken_concerns_its_object_alone(status: int) -> None
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_a_server_that_is_away_ends_the_sync_and_it_goes_on_later(path: str, status: int, fake: Fake) -> None:
     fake.answers[path] = (status, "<html>upstream is away</html>")
-    refusal = _refusal(fake.uri, f"answered {status}: <html>upstream is away")
-    assert "`provenance mlflow sync` goes on from here" in refusal.hint
+    said = refusal(fake.uri, f"answered {status}: <html>upstream is away")
+    assert "`provenance mlflow sync` goes on from here" in said.hint
 
 
 @pytest.mark.parametrize("body", ["<h1>Internal Server Error</h1>", {"error_code": "INTERNAL_ERROR"}])
@@ -289,15 +161,15 @@ def test_who_may_not_touch_a_registered_model_may_still_write_the_rest() -> None
 def test_a_server_that_is_down_or_has_no_name_is_said_without_the_password() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    _refusal(f"http://me:{SECRET}@127.0.0.1:{port}", r"at http://me:\*\*\*@127.* does not answer: .*refused")
-    _refusal(f"http://me:{SECRET}@no-such-host.invalid", "does not answer: ")
+    refusal(f"http://me:{SECRET}@127.0.0.1:{port}", r"at http://me:\*\*\*@127.* does not answer: .*refused")
+    refusal(f"http://me:{SECRET}@no-such-host.invalid", "does not answer: ")
 
 
 def test_a_server_that_keeps_silent_is_given_up_after_its_time() -> None:
     release = threading.Event()
     began = time.monotonic()
     with odd_server(lambda _: release.wait(30) and None) as uri:
-        _refusal(uri, "does not answer: .*timed out", timeout_s=0.2)
+        refusal(uri, "does not answer: .*timed out", timeout_s=0.2)
         release.set()
     assert time.monotonic() - began < 20
 
@@ -311,7 +183,7 @@ def test_a_server_that_answers_byte_by_byte_is_given_up() -> None:
             time.sleep(0.02)
 
     with odd_server(drip) as uri:
-        _refusal(uri, "answers too slowly", timeout_s=0.05)
+        refusal(uri, "answers too slowly", timeout_s=0.05)
 
 
 @pytest.mark.parametrize("head", ["Content-Length: 9999999999", "Connection: close"])
@@ -327,7 +199,7 @@ def test_an_answer_without_end_is_not_read_to_its_end(head: str, monkeypatch: py
 
     monkeypatch.setattr(wire, "MAX_ANSWER", 2**20)
     with odd_server(flood) as uri:
-        _refusal(uri, "an answer of over 1 MiB")
+        refusal(uri, "an answer of over 1 MiB")
     assert sent < 50 * 2**20
 
 
@@ -355,14 +227,14 @@ def test_a_write_is_sent_once_even_if_its_answer_never_comes() -> None:
 
 def test_a_static_prefix_stands_before_every_path() -> None:
     with fake_mlflow("/team/mlflow") as fake:
-        assert _opened(fake.uri + "/") == 2
+        assert opened(fake.uri + "/") == 2
         assert [path for _, path, _ in fake.asked] == ["/team/mlflow" + VERSION, "/team/mlflow" + EXPERIMENT]
 
 
 def test_an_experiment_that_was_deleted_is_not_written_to(fake: Fake) -> None:
     fake.answers[EXPERIMENT] = (200, {"experiment": {"experiment_id": "7", "lifecycle_stage": "deleted"}})
-    refusal = _refusal(fake.uri, "the experiment 'provenance' .* was deleted")
-    assert "mlflow experiments restore --experiment-id 7" in refusal.hint
+    said = refusal(fake.uri, "the experiment 'provenance' .* was deleted")
+    assert "mlflow experiments restore --experiment-id 7" in said.hint
 
 
 def _put(artifact_uri: str) -> None:
