@@ -2,6 +2,7 @@
 
 import http.client
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -77,6 +78,7 @@ def test_who_goes_away_in_the_middle_of_a_body_is_not_missed(
 ) -> None:
     with socket.create_connection(("127.0.0.1", urlsplit(listener.address).port or 0), timeout=10) as gone:
         gone.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nbegun")
+        time.sleep(0.3)  # until it is being read
     assert listener.post(BODY, signed()) == 204
     assert len(listener.rings) == 1
     assert not caplog.records
