@@ -120,6 +120,16 @@ class TestParents:
         assert parent.startswith("finetuned_from model:base@")
         assert parent != "finetuned_from model:base@1"
 
+    def test_two_unregistered_files_of_one_name_are_two_datasets(self, known: Registry, folder: Path) -> None:
+        for number, place in enumerate(("one", "two"), 4):
+            (folder / place).mkdir()
+            rows(folder / place / "data.jsonl", number)
+        paths = [folder / "one" / "data.jsonl", folder / "two" / "data.jsonl", folder / "one" / "data.jsonl"]
+        with provenance.track("student", trained_on=paths) as run:
+            trained(run.output("student"), seed=1)
+        parents = [one.parent for one in known.view().show("student").parents]
+        assert [known.view().location(one) for one in parents] == paths[:2]
+
     def test_an_unregistered_parent_is_not_recorded_when_the_training_fails(
         self, known: Registry, folder: Path
     ) -> None:

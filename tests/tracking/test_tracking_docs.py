@@ -3,10 +3,12 @@
 import doctest
 import re
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
+
+import pytest
 
 from provenance import Registry
-from provenance.tracking import recipe
+from provenance.tracking import recipe, run
 from provenance.tracking.ancestry import KINDS
 from provenance.tracking.run import track
 from tracking_fixtures import lineage, trained
@@ -23,8 +25,10 @@ def test_the_code_of_the_page_runs(known: Registry, folder: Path) -> None:
     exec(second, {"Trainer": lambda _, callbacks: callbacks})
 
 
-def test_the_examples_in_docstrings_are_true() -> None:
-    found = doctest.testmod(recipe)
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize("module", [recipe, run])
+def test_the_examples_in_docstrings_are_true(module: ModuleType) -> None:
+    found = doctest.testmod(module, extraglobs={"train": trained})
     assert found.attempted
     assert not found.failed
 

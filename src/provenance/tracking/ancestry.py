@@ -93,9 +93,7 @@ def ancestry(registry: "Registry", given: Mapping[RelationKind, Parents]) -> Anc
         for one, fraction in _listed(kind, some):
             found = _found(registry, kind, one)
             if not isinstance(found, ArtifactId):
-                identity = ArtifactId(found.kind, found.name, found.version or "")
-                unregistered[identity] = found
-                found = identity
+                found = _added(found, unregistered)
             is_merge = kind is RelationKind.MERGED_FROM
             parents.append(
                 Parent(
@@ -106,6 +104,22 @@ def ancestry(registry: "Registry", given: Mapping[RelationKind, Parents]) -> Anc
                 )
             )
     return Ancestry(tuple(parents), tuple(unregistered.values()))
+
+
+def _added(request: "Request", unregistered: "dict[ArtifactId, Request]") -> ArtifactId:
+    """The identity of what is to be registered too; what another has taken is told apart by the digest."""
+    identity = ArtifactId(request.kind, request.name, request.version or DEFAULT_VERSION)
+    other = unregistered.get(identity)
+    if other is not None and other.content != request.content:
+        request = replace(request, version=_apart(request))
+        return _added(request, unregistered)
+    unregistered[identity] = request
+    return identity
+
+
+def _apart(request: "Request") -> str:
+    """A version that is of this content alone."""
+    return request.content.digest.hex[:_DIGITS] if request.content else DEFAULT_VERSION
 
 
 def registered(registry: "Registry", path: Path, kind: ArtifactKind) -> ArtifactId | None:
@@ -160,5 +174,4 @@ def _unregistered(registry: "Registry", path: Path, kind: ArtifactKind) -> "Requ
     name = _UNFIT.sub("-", path.name if path.is_dir() else path.stem) or kind.value
     request = Request(kind=kind, name=name).reading(path)
     taken = any(one.id.kind is kind for one in registry.view().reading.find(name))
-    digest = request.content.digest.hex if request.content else ""
-    return replace(request, version=digest[:_DIGITS] if taken else DEFAULT_VERSION)
+    return replace(request, version=_apart(request) if taken else DEFAULT_VERSION)

@@ -101,11 +101,11 @@ def ending(plan: Plan, output: Path | None, words: Mapping[str, str], logged: ac
     return Ending(plan=plan, request=request, logged=logged, kept=kept)
 
 
-def register(end: Ending) -> "tuple[Registration, tuple[str, ...]]":
+def register(end: Ending) -> "tuple[Registration, str | None, str | None]":
     """Registers the model and what of its parents was not registered, and links it; the manifest is removed.
 
     Returns:
-        What was registered; and a sentence for each thing that could not be done beside that.
+        What was registered; why it could not be linked, if so; and what became of telling an MLflow server, as `Registry.mlflow_note` says.
 
     Raises:
         ProvenanceError: It can't be registered; the manifest stays.
@@ -114,11 +114,11 @@ def register(end: Ending) -> "tuple[Registration, tuple[str, ...]]":
         request = _read(end.request)
         with registry.mlflow_together():
             found = _registered(registry, end, request)
-            failures = _linked(registry, found, end.logged) if end.logged else ()
-        note = (registry.mlflow_note,) if registry.mlflow_note else ()
+            failure = _link(registry, found, end.logged) if end.logged else None
+        note = registry.mlflow_note
     if end.kept is not None:
         end.kept.unlink(missing_ok=True)
-    return found, (*failures, *note)
+    return found, failure, note
 
 
 def _read(request: "Request") -> "Request":
@@ -153,8 +153,8 @@ def _registered(registry: Registry, end: Ending, request: "Request") -> "Registr
     )
 
 
-def _linked(registry: Registry, found: "Registration", logged: active.Logged) -> tuple[str, ...]:
-    """Binds the model to its objects in MLflow, and says on its run what went in."""
+def _link(registry: Registry, found: "Registration", logged: active.Logged) -> str | None:
+    """Binds the model to its objects in MLflow, and says on its run what went in; tells what kept it from that."""
     from provenance.store import Binding
 
     try:
@@ -164,8 +164,8 @@ def _linked(registry: Registry, found: "Registration", logged: active.Logged) ->
         if logged.run_id:
             _log_inputs(registry, found.relations, logged.uri, logged.run_id)
     except (ProvenanceError, *UNFORESEEN) as error:
-        return (f"{found.artifact} could not be linked with all of {logged}: {error}",)
-    return ()
+        return f"{found.artifact} could not be linked with all of {logged}: {error}"
+    return None
 
 
 def _log_inputs(registry: Registry, relations: tuple[Relation, ...], uri: str, run_id: str) -> None:

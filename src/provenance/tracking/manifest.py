@@ -68,6 +68,9 @@ def _written(folder: Path, name: str, text: str) -> Path:
                 file.write(text)
         except FileExistsError:
             continue
+        except OSError:  # a disk that is full, after the file was made
+            path.unlink(missing_ok=True)
+            raise
         return path
     raise AssertionError("there is always another number")
 

@@ -162,14 +162,16 @@ class TrackedRun:
         if end.request.path is None:
             self._warn(f"no files of {end.name} are at hand, so it is registered by its name alone")
             _say(f"  say run.output(PATH) the next time; its files, once they are here:\n  {end.mending}")
-        self.registration, failures = register(end)
+        self.registration, failure, note = register(end)
         digest = f"  {self.registration.digest[:19]}" if self.registration.digest else ""
         _say(f"registered {self.registration.artifact}{digest}")
         for relation in self.registration.relations:
             _say(f"  {relation.kind} {relation.parent}")
-        if end.logged is not None and not failures:
+        if end.logged is not None and failure is None:
             _say(f"  linked with {end.logged}")
-        for warning in (*self.registration.warnings, *failures):
+        if note is not None:
+            _say(f"  {note}")
+        for warning in (*self.registration.warnings, *filter(None, (failure,))):
             self._warn(warning)
 
     def _look(self) -> active.Logged | None:
@@ -240,6 +242,13 @@ def track(
 
     Raises:
         UsageError: A keyword is no relation.
+
+    Example:
+        >>> with track("student", finetuned_from="base", trained_on=["numbers"], seed=7) as run:
+        ...     weights = train(run.output("out/student"))
+        ...     run.note(final_loss=0.31)
+        >>> str(run.artifact)
+        'model:student@1'
     """
     run = TrackedRun(
         announced(
