@@ -8,6 +8,11 @@ from provenance.evidence import Evidence, TestKind, Verdict
 _SMALLEST_EXPONENT = -300
 """Power of ten below which a p-value is told as a bound: a double holds no less."""
 
+_LARGEST = 1e30
+"""What is larger measures nothing that a test does."""
+_LONG = 10_000.0
+"""From here on there is no room for decimals."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
@@ -99,18 +104,20 @@ def _same_init(evidence: Evidence) -> tuple[str, ...]:
 
 
 def rounded(value: float) -> str:
-    """A figure with two decimals; nothing is written as less than nothing."""
-    return f"{round(value, 2) + 0.0:.2f}"
+    """A figure with two decimals, or two digits where it is large; nothing is written as less than nothing."""
+    return f"{round(value, 2) + 0.0:.2f}" if abs(value) < _LONG else f"{value:.2g}"
 
 
 def p_value(log10_p: float) -> str:
     """A p-value for people, from its logarithm to base 10."""
     if log10_p < _SMALLEST_EXPONENT:
         return f"p < 1e{_SMALLEST_EXPONENT}"
-    return f"p = {10.0**log10_p:.2g}"
+    return f"p = {10.0 ** min(log10_p, 0.0):.2g}"
 
 
 def number(figures: object, name: str) -> float | None:
-    """A figure of a result, which may hold anything: None where it holds no number of that name."""
+    """A figure of a result, which may hold anything: None where it holds no finite number of that name."""
     value = figures.get(name) if isinstance(figures, Mapping) else None
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if abs(value) <= _LARGEST else None

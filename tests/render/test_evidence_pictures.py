@@ -123,3 +123,14 @@ def test_names_of_people_are_text_in_a_picture_and_what_has_no_glyph_shows() -> 
     words = _words(hostile)
     assert "$x^{2}$ & \ufffd" in words
     assert "m…m" in words
+
+
+@pytest.mark.parametrize("figure", [1e29, -1e29, 1e308, float("inf"), float("nan"), 0.0, 1e-300])
+def test_figures_of_any_size_can_be_drawn_or_are_left_out(figure: float) -> None:
+    trials = [{**trial, "edge": figure, "fresh": figure} for trial in TRIALS]
+    told = {"effect": figure, "ci_low": figure, "ci_high": figure, "threshold": figure, "trials": trials}
+    drawn = picture(replace(CANARY, result={**CANARY.result, **told}))
+    assert (drawn is None) is (not abs(figure) < 1e30)
+    groups = [{**group, "cosine": figure} for group in SAME_INIT.result["tests"]]
+    told = {"rho_min": figure, "log10_p": figure, "aligned_cosine": figure, "tests": groups}
+    assert picture(replace(SAME_INIT, verdict=Verdict.INDEPENDENT, result={**SAME_INIT.result, **told}))

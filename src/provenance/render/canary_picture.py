@@ -1,6 +1,5 @@
 """A canary as a picture: its effect run by run, beside the controls that make it mean something."""
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -109,7 +108,7 @@ def _rows(result: Mapping[str, object]) -> Iterator[Row]:
     trials, controls = result.get("trials"), result.get("controls")
     for arm in ARMS:
         found = (number(trial, arm.trial) for trial in trials) if isinstance(trials, list | tuple) else ()
-        runs = tuple(one for one in found if one is not None and math.isfinite(one))
+        runs = tuple(one for one in found if one is not None)
         control = controls.get(arm.control) if arm.control and isinstance(controls, Mapping) else None
         told = control.get("figures") if isinstance(control, Mapping) else (None if arm.control else result)
         if runs:
@@ -130,11 +129,11 @@ def draw_canary(figure: "Figure", evidence: Evidence) -> None:
     for place, row in enumerate(rows):
         _draw_row(axes, place, row)
     axes.axvline(0.0, color=INK, linewidth=1.0, zorder=1)
-    _label(axes, 0.0, "no effect")
+    _label(axes, 0.0, 0.0, "no effect")
     threshold = number(evidence.result, "threshold")
     if threshold is not None:
         axes.axvline(threshold, color=INK, linewidth=1.0, linestyle=(0, (5, 3)), zorder=1)
-        _label(axes, threshold, f"threshold {threshold:.2f}")
+        _label(axes, threshold, 1.0, f"threshold {rounded(threshold)}")
     axes.set_yticks(range(len(rows)), [f"{row.arm.name}\n{row.arm.expected}" for row in rows])
     axes.set_ylim(len(rows) - 0.3, -0.7)
     axes.tick_params(axis="y", length=0)
@@ -145,9 +144,9 @@ def draw_canary(figure: "Figure", evidence: Evidence) -> None:
     axes.margins(x=0.1)
 
 
-def _label(axes: "Axes", at: float, text: str) -> None:
+def _label(axes: "Axes", at: float, height: float, text: str) -> None:
     axes.annotate(
-        text, (at, 0.0), (3.0, 3.0), xycoords=("data", "axes fraction"), textcoords="offset points", fontsize=8,
+        text, (at, height), (3.0, 3.0 - 12.0 * height), xycoords=("data", "axes fraction"), textcoords="offset points", fontsize=8,
         color=FAINT,
     )  # fmt: skip
 
