@@ -49,6 +49,14 @@ def test_versions_from_different_places_are_different_weights(registry: Registry
     assert not relations(registry)
 
 
+def test_a_copy_of_what_a_projection_wrote_is_the_artifact_that_it_shows(registry: Registry) -> None:
+    base = registry.register_model(name="base", from_scratch=True).artifact
+    registry.mlflow_memory("sqlite:///nowhere.db").put(f"version {base}", "digest", "base/1")
+    ours = version("base", 1, f"models:/{ONE}", words={"provenance.key": "k"})
+    recorded(registry, ours, version("shop", 1, "models:/base/1"))
+    assert relations(registry) == {f"model:shop@1 converted_from {base}"}
+
+
 def test_copies_of_copies_in_a_circle_come_to_an_end(registry: Registry) -> None:
     recorded(registry, version("a", 1, "models:/b/1"), version("b", 1, "models:/a/1"))
     assert artifacts(registry) == {"model:a@1", "model:b@1"}

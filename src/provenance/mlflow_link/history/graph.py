@@ -6,6 +6,7 @@ is a gap in the ancestry; and whatever is left out is a row that was skipped, wi
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from provenance.artifacts import ArtifactId
 from provenance.errors import ContentError
@@ -33,7 +34,7 @@ _TRAINING = frozenset({"train", "training"})
 _NO_TRAINING = frozenset({"eval", "evaluation", "val", "valid", "validation", "dev", "test", "testing"})
 _STORE = "MLflow"
 
-Row = Node | Edge | Missing | Skipped
+Row: TypeAlias = Node | Edge | Missing | Skipped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +98,9 @@ class _Turning:
     def rows(self) -> Iterator[Row]:
         """All rows."""
         yield from self._passed()
+        datasets: set[ArtifactId] = set()
         for run in self.history.runs.values():
-            yield from self._of_run(run)
+            yield from self._of_run(run, datasets)
         for weights, runs in self.made:
             yield from self._artifacts(weights)
             if self._is_told(weights):
@@ -157,15 +159,17 @@ class _Turning:
             if KEY_TAG in one.words:
                 yield Skipped(f"models:/{one.name}/{one.number}", OWN, _STORE, 0)
 
-    def _of_run(self, run: Run) -> Iterator[Row]:
-        """The datasets of a run; and that nothing else is told of it, where that is so."""
+    def _of_run(self, run: Run, seen: set[ArtifactId]) -> Iterator[Row]:
+        """The datasets of a run that were not seen before; and that nothing else is told of it, where that is so."""
         place = f"run {run.id}"
         is_maker = run.id in self._outputs
         if not is_maker:
             yield Skipped(place, DELETED_RUN if run.deleted else NO_MODEL, place, 0)
         for dataset in run.datasets if is_maker or not run.deleted else ():
             id_ = self._identities.dataset(dataset)
-            yield Node(id_.kind, id_.name, dataset_words(dataset), place, 0, id_.version)
+            if id_ not in seen:
+                seen.add(id_)
+                yield Node(id_.kind, id_.name, dataset_words(dataset), place, 0, id_.version)
             if is_maker and _role(dataset) in _NO_TRAINING:
                 yield Skipped(f"{id_} in {place}", EVALUATED, place, 0)
 

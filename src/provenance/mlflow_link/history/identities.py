@@ -173,6 +173,8 @@ class Identities:
     ) -> Weights:
         model = key[1] if key[0] == "model" else None
         known = (self._memory.models.get(model) or self._memory.recorded.get(model)) if model else None
+        if key[0] == "copy":  # of what a projection wrote, or of what is gone
+            known = self._memory.versions.get(f"{key[1]}/{key[2]}")
         if known is None and versions:
             known = self.version(versions[0])
         if known is None:
