@@ -34,8 +34,8 @@ READS = {
 }
 """The commands that read the record, each with a question."""
 WRITES = {
-    "alias add", "block", "canary run", "canary screen", "clear", "demo", "flag", "import", "init", "mlflow sync", "register dataset",
-    "register model", "register teacher", "relate", "trait add", "withdraw",
+    "alias add", "block", "canary run", "canary screen", "clear", "demo", "flag", "import", "init", "mlflow import", "mlflow listen", "mlflow sync",
+    "register dataset", "register model", "register teacher", "relate", "trait add", "withdraw",
 }  # fmt: skip
 OF_NOW = {
     "canary matrix": "trains now",
@@ -43,7 +43,7 @@ OF_NOW = {
     "compare": "tests files as they are",
     "completion": "asks no registry",
     "diff": "has two dates of its own, --since and --until",
-    "mlflow status": "asks MLflow how it stands",
+    "mlflow status": "says how far MLflow is behind now",
     "palimpsest": "tests files as they are",
     "policy check": "reads a policy file",
     "policy explain": "reads a policy file",
