@@ -132,5 +132,6 @@ def test_figures_of_any_size_can_be_drawn_or_are_left_out(figure: float) -> None
     drawn = picture(replace(CANARY, result={**CANARY.result, **told}))
     assert (drawn is None) is (not abs(figure) < 1e30)
     groups = [{**group, "cosine": figure} for group in SAME_INIT.result["tests"]]
+    groups.append({"name": "more", "part": "mlp", "flips": figure, "heads": figure})
     told = {"rho_min": figure, "log10_p": figure, "aligned_cosine": figure, "tests": groups}
     assert picture(replace(SAME_INIT, verdict=Verdict.INDEPENDENT, result={**SAME_INIT.result, **told}))

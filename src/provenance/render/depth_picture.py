@@ -28,6 +28,7 @@ _OTHER = "X"
 _MOST_TICKS = 20
 _LAYER = re.compile(r"(?:(?P<tower>[^.~\d][^.~]*)\.)?(?P<layer>\d+)[.~]")
 _BAND = "#dedede"
+_LARGEST_COSINE = 1.001
 _SPREAD = 0.4
 """Of the distance between two places: how far apart the parts of one place are drawn."""
 
@@ -73,8 +74,14 @@ def _points(tests: Sequence[object]) -> Iterator[Point]:
             part=part,
             aligned=test.get("tier") == 2,  # noqa: PLR2004 - the second tier
             z=(2.0 * heads - flips) / math.sqrt(flips),
-            cosine=number(test, "cosine"),
+            cosine=_cosine(test, "cosine"),
         )
+
+
+def _cosine(figures: object, name: str) -> float | None:
+    """A cosine; what lies beyond rounding outside of -1 to 1 is none."""
+    value = number(figures, name)
+    return value if value is not None and abs(value) <= _LARGEST_COSINE else None
 
 
 def _place(name: str, part: str) -> tuple[str, tuple[int, str, int]]:
@@ -99,7 +106,7 @@ def draw_depth(figure: "Figure", evidence: Evidence) -> None:
     upper.set_ylabel("z: agreement beyond chance\n(standard deviations)")
     lower.set_ylim(min(-0.1, lower.get_ylim()[0]), 1.1)
     lower.set_ylabel("cosine of the weights\n(1: equal, 0: unrelated)")
-    limit = number(evidence.result, "rho_min")
+    limit = _cosine(evidence.result, "rho_min")
     if evidence.verdict is Verdict.INDEPENDENT and limit is not None:
         lower.axhline(limit, color=INK, linewidth=1.0, linestyle=(0, (5, 3)), zorder=1)
         lower.annotate(
