@@ -13,10 +13,10 @@ from provenance.digests import digest_bytes
 from provenance.errors import BusyError
 from provenance.facts import canonical_json
 from provenance.importing import ImportReport, Origin, record_graph
-from provenance.mlflow_link.address import shown
 from provenance.mlflow_link.history.graph import takeover
 from provenance.mlflow_link.history.identities import Memory, own_datasets
 from provenance.mlflow_link.history.reading import HistorySource, Via, read_history
+from provenance.mlflow_link.history.sql import store_name
 from provenance.store import Binding, Ledger, StoredProjection
 
 HistoryProgress = Callable[[str, int, int], None]
@@ -104,7 +104,7 @@ def import_history(
             if read.scanned is not None:
                 memory.remember_scan(read.scanned)
     return HistoryImport(
-        mlflow=shown(source.uri),
+        mlflow=store_name(source.uri),
         via=read.via,
         whole=read.history.whole,
         read=taken.read,

@@ -103,7 +103,7 @@ def test_what_is_no_store_is_told_apart(tmp_path: Path) -> None:
 
 @pytest.mark.postgres
 def test_a_database_that_does_not_answer_is_told_without_its_password(postgres_socket: str) -> None:
-    url = f"postgresql://postgres:hush@/nowhere?host={postgres_socket}"
+    url = f"postgresql://postgres:hush@/nowhere?host={postgres_socket}&password=hush"
     with pytest.raises(MlflowError, match=r'can\'t be read: .*database "nowhere" does not exist') as caught:
         read_sql(url)
     assert "hush" not in caught.value.message

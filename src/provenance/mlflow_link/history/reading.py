@@ -75,7 +75,7 @@ class HistorySource:
     @property
     def name(self) -> str:
         """What is read, for people."""
-        return f"the MLflow history of {shown(self.store or self.uri)}"
+        return f"the MLflow history of {sql.store_name(self.store or self.uri)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +113,7 @@ def read_history(source: HistorySource, scanned: str, progress: ReadingProgress)
     note = ""
     if is_needed and not sql.is_store(store):
         raise UsageError(
-            f"{shown(store)} is no database that can be read directly",
+            f"{sql.store_name(store)} is no database that can be read directly",
             hint="Name the one behind it: --store sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
         )
     if source.via is not Via.API and sql.is_store(store):

@@ -4,6 +4,7 @@ MLflow's tables are its own affair, and other versions have others. So a store i
 that were looked at: `REVISIONS`. What a reader by the API would not be told (deleted logged models, other workspaces) is left aside here too.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -54,6 +55,7 @@ REVISIONS: Mapping[str, str] = {
 """The revisions of a store that can be read, in order, and the MLflow that ends with each; those between are steps of an upgrade."""
 
 _CONNECT_SECONDS = 15
+_PASSWORD = re.compile(r"(?<=[?&]password=)[^&]*")
 _BEGIN: Mapping[str, str] = {
     "sqlite": "BEGIN",
     "postgresql": "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
@@ -99,6 +101,11 @@ class UnknownRevisionError(MlflowError):
     """The store is of a revision that this program does not know."""
 
 
+def store_name(url: str) -> str:
+    """A store's URL for people: without its password, wherever that stands."""
+    return _PASSWORD.sub("***", shown(url))
+
+
 def is_store(uri: str) -> bool:
     """Whether a URI is one of a database that can be read here."""
     return uri.startswith(("sqlite:///", "postgresql://", "postgresql+"))
@@ -120,7 +127,7 @@ def read(url: str, keys: Collection[str], own_experiment: str, progress: Reading
         MissingExtraError: PostgreSQL's driver is not installed.
     """
     with _connected(url) as connection:
-        _check_revision(connection, shown(url))
+        _check_revision(connection, store_name(url))
         return _Store(connection, frozenset(keys)).history(own_experiment, progress)
 
 
@@ -296,7 +303,7 @@ def _connected(url: str) -> "Iterator[Connection]":
         if engine.url.password:
             cause = cause.replace(engine.url.password, "***")
         raise MlflowError(
-            f"the MLflow store {engine.url.render_as_string(hide_password=True)} can't be read: {cause}",
+            f"the MLflow store {store_name(url)} can't be read: {cause}",
             hint="Check the address, and that you may read there. Nothing was recorded.",
         ) from error
     finally:
@@ -316,14 +323,14 @@ def _engine(url: str) -> "Engine":
         parsed = make_url(url)
         if parsed.get_backend_name() != "postgresql":
             raise UsageError(
-                f"not a store that can be read directly: {shown(url)}",
+                f"not a store that can be read directly: {store_name(url)}",
                 hint="Give sqlite:///path/mlflow.db or postgresql://USER@HOST/DATABASE.",
             )
         return create_engine(
             parsed.set(drivername="postgresql+psycopg"), connect_args={"connect_timeout": _CONNECT_SECONDS}
         )
     except (ArgumentError, ValueError) as error:
-        raise UsageError(f"not a database URL: {shown(url)}") from error
+        raise UsageError(f"not a database URL: {store_name(url)}") from error
     except (ImportError, NoSuchModuleError) as error:
         raise MissingExtraError(
             "PostgreSQL's driver is not installed", hint="pip install 'provenance-registry[postgres]'"
