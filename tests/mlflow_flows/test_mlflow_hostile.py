@@ -142,7 +142,7 @@ def test_sources_that_lead_outside_are_never_opened(terminal: Terminal, store: P
     connection.close()
     terminal("init", "--mlflow", f"sqlite:///{store}")
     with WATCHED.over() as opened:
-        for words in ("import --via sql", "sync", "import --via api --rescan"):
+        for words in ("import", "sync", "import --via api --rescan"):
             terminal("mlflow", *words.split())
     assert opened
     assert [one for one in opened if "canary" in one or "socket" in one] == []
