@@ -129,7 +129,8 @@ def fit_tags(tags: Mapping[str, str], limit: int) -> tuple[dict[str, str], dict[
     }
     if long:
         fitted[SHORTENED_TAG] = shorten(", ".join(long), limit)
-    return fitted, {f"whole/{key.replace(' ', '-')}.txt": tags[key] for key in long}
+    # Servers of 3.10 can't hand out a file whose name is not ASCII.
+    return fitted, {f"whole/{re.sub(r'[^A-Za-z0-9._-]', '-', key)}.txt": tags[key] for key in long}
 
 
 def prose(text: str) -> str:
