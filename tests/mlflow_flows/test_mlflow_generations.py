@@ -73,8 +73,9 @@ def first_two(team: Team, server: Server, monkeypatch: pytest.MonkeyPatch) -> Te
 
     train(model, NUMBERS, "out/first", callback("{first}", "{base}", "{numbers}"))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
-    mlflow.set_experiment(team.spelt("{work}"))
-    with mlflow.start_run(run_name=team.spelt(OWN_RUN)):
+    # Not by set_experiment, which would choose it for all tests that follow in this process.
+    work = team.client.create_experiment(team.spelt("{work}"))
+    with mlflow.start_run(experiment_id=work, run_name=team.spelt(OWN_RUN)):
         train(model, POEMS, "out/second", callback("{second}", "{first}", "{poems}"), report_to=["mlflow"])
     return team
 
