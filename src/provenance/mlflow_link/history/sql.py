@@ -51,6 +51,9 @@ REVISIONS: Mapping[str, str] = {
     "b7e2c1a4d9f3": "3.16",
     "75868b020152": "",
     "dc11669786a5": "3.17",
+    "e7d1f4b2a9c6": "",
+    "8b6ad64cb8f5": "",
+    "f4a9b2c7d1e6": "3.18",
 }
 """The revisions of a store that can be read, in order, and the MLflow that ends with each; those between are steps of an upgrade."""
 
