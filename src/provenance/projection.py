@@ -1,9 +1,7 @@
 """Projection: what a registry tells an MLflow, and takes from there; the part of `provenance.registry.Registry` that knows of MLflow."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from provenance.artifacts import ArtifactId
@@ -175,7 +173,16 @@ class Projection(Exchange):
         Raises:
             UsageError: None is configured.
         """
-        return self._ledger.projection(_target(self._mlflow_uri(uri)))
+        from provenance.mlflow_link.address import target_of
+
+        return self._ledger.projection(target_of(self._mlflow_uri(uri)))
+
+    def is_own_mlflow(self, uri: str) -> bool:
+        """Whether a URI is another spelling, or the same, of where the registry's own MLflow is."""
+        from provenance.mlflow_link.address import target_of
+
+        own = self.home.mlflow_uri
+        return own is not None and target_of(uri) == target_of(own)
 
     def mlflow_bind(self, artifact: ArtifactId, binding: "Binding", uri: str | None = None) -> None:
         """Remembers the objects of an artifact that others made in an MLflow: the projection makes none of its own for them."""
@@ -205,10 +212,3 @@ class Projection(Exchange):
                 f"the registry {self.home.name} has no MLflow", hint=f"Name one with --uri URI, or {place}."
             )
         return found
-
-
-def _target(uri: str) -> str:
-    """What the memory of an MLflow goes by: where it is, whoever writes there and from whatever folder."""
-    if uri.startswith("sqlite:///"):
-        return f"sqlite:///{Path(uri.removeprefix('sqlite:///')).absolute()}"
-    return re.sub(r"(?<=://).*@", "", uri, flags=re.DOTALL).rstrip("/")

@@ -7,6 +7,10 @@ from urllib.parse import urlsplit
 from provenance.errors import ProvenanceError, UsageError
 
 _SQLITE_HEADER = b"SQLite format 3\0"
+_LOGIN = re.compile(r"(?<=://)[^/].*@", flags=re.DOTALL)
+_THIS_MACHINE = "127.0.0.1"
+_ALSO_THIS_MACHINE = frozenset({"localhost", "::1"})
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class MlflowError(ProvenanceError):
@@ -79,6 +83,29 @@ def artifact_location(uri: str) -> str | None:
     return None if is_server(uri) else (database_of(uri).parent / "mlflow-artifacts").as_uri()
 
 
+def target_of(uri: str) -> str:
+    """What the memory of an MLflow goes by: where it is, whoever writes there, from whatever folder, and however it is spelt.
+
+    Two names of one machine other than this one are two targets: no name is looked up.
+    """
+    if uri.startswith("sqlite:///"):
+        return f"sqlite:///{Path(uri.removeprefix('sqlite:///')).absolute()}"
+    bare = _LOGIN.sub("", uri).rstrip("/")
+    try:
+        parts = urlsplit(bare)
+        scheme, host, port = parts.scheme, parts.hostname, parts.port
+    except ValueError:
+        return bare
+    if scheme not in _DEFAULT_PORTS or host is None:
+        return bare
+    if host in _ALSO_THIS_MACHINE:
+        host = _THIS_MACHINE
+    place = f"[{host}]" if ":" in host else host
+    if port is not None and port != _DEFAULT_PORTS[scheme]:
+        place = f"{place}:{port}"
+    return f"{scheme}://{place}{parts.path}"
+
+
 def shown(uri: str) -> str:
-    """The URI without the password that it may hold, even one whose marks were not encoded."""
-    return re.sub(r"(?<=://)([^/@:]*):.*@", r"\1:***@", uri, flags=re.DOTALL)
+    """The URI without the login that it may hold, even one whose marks were not encoded. A user alone may be a token."""
+    return _LOGIN.sub("***@", uri)

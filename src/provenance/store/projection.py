@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, and_, delete, func, insert, or_, select, update
 
 from provenance.artifacts import ArtifactId
 from provenance.facts import utc_moment, utc_text
@@ -71,18 +71,22 @@ class Binding:
         version: A registered version, ``name/number``.
         model_id: A logged model, ``m-...``.
         run_id: The run that made it.
+        made_at_ms: When the version was made there, in milliseconds since 1970: a number that was deleted is given again.
     """
 
     version: str | None = None
     model_id: str | None = None
     run_id: str | None = None
+    made_at_ms: int | None = None
 
     def completed(self, later: "Binding") -> "Binding":
         """This one with what a later one says; what that leaves open stays as it is."""
+        is_same = later.version in {None, self.version}
         return Binding(
             version=later.version or self.version,
             model_id=later.model_id or self.model_id,
             run_id=later.run_id or self.run_id,
+            made_at_ms=later.made_at_ms or (self.made_at_ms if is_same else None),
         )
 
 
@@ -273,6 +277,7 @@ class StoredProjection:
                     "version": binding.version,
                     "model_id": binding.model_id,
                     "run_id": binding.run_id,
+                    "made_at_ms": binding.made_at_ms,
                     "number": number,
                 }
                 for number, (artifact, binding) in enumerate(changed.items(), last + 1)
@@ -283,6 +288,29 @@ class StoredProjection:
         """The objects that others made, by artifact; of all artifacts, or of some."""
         with reading(self.engine) as connection:
             return self._bindings(connection, artifacts=artifacts)
+
+    def bound_anywhere(self, model_ids: Iterable[str]) -> dict[str, ArtifactId]:
+        """Which artifacts some logged models are, by their ids, in whatever MLflow that was remembered: no two have an id in common."""
+        query = select(BINDING.c.model_id, BINDING.c.artifact).where(
+            BINDING.c.model_id.in_(texts("model_ids"))
+        )
+        with reading(self.engine) as connection:
+            found = connection.execute(query, {"model_ids": listed(model_ids)})
+            return {row.model_id: ArtifactId.parse(row.artifact) for row in found}
+
+    def known(self, external_ids: Iterable[str]) -> dict[str, str]:
+        """Which of some objects are of our own making: their names there to our subjects.
+
+        Versions count where they were made, runs and logged models wherever that was: their ids are random, so that they stay ours when
+        their MLflow moves.
+        """
+        is_there = or_(PROJECTED.c.target == self.target, PROJECTED.c.external_id.not_like("%/%"))
+        query = select(PROJECTED.c.external_id, PROJECTED.c.subject).where(
+            PROJECTED.c.external_id.in_(texts("external_ids")), is_there
+        )
+        with reading(self.engine) as connection:
+            found = connection.execute(query, {"external_ids": listed(external_ids)})
+            return {row.external_id: row.subject for row in found}
 
     def bound(self) -> int:
         """Of how many artifacts others made objects."""
@@ -310,7 +338,10 @@ class StoredProjection:
             values = {"artifacts": listed(map(str, artifacts))}
         return {
             ArtifactId.parse(row.artifact): Binding(
-                version=row.version, model_id=row.model_id, run_id=row.run_id
+                version=row.version,
+                model_id=row.model_id,
+                run_id=row.run_id,
+                made_at_ms=row.made_at_ms,
             )
             for row in connection.execute(query, values)
         }

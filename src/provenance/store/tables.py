@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-from sqlalchemy import Column, Text
+from sqlalchemy import BigInteger, Column, Text
 from sqlmodel import Field, SQLModel
 
 from provenance.artifacts import Alias, Artifact, Location
@@ -167,6 +167,7 @@ class BindingRow(SQLModel, table=True):
     version: str | None
     model_id: str | None
     run_id: str | None
+    made_at_ms: int | None = Field(sa_column=Column(BigInteger))
     number: int
 
 

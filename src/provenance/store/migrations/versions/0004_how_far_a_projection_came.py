@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Text, nullable=True),
         sa.Column("model_id", sa.Text, nullable=True),
         sa.Column("run_id", sa.Text, nullable=True),
+        sa.Column("made_at_ms", sa.BigInteger, nullable=True),
         sa.Column("number", sa.Integer, nullable=False),
     )
     _make_memory("scan", sa.Column("body", sa.Text, nullable=False))
