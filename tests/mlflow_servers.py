@@ -112,6 +112,7 @@ class Server:
                 stderr=log,
                 cwd=self.folder,
                 env=os.environ | _ENVIRONMENT | self.env,
+                start_new_session=True,  # A signal to the whole group of the tests must not end the keeper first.
             )
         deadline = time.monotonic() + _STARTS_WITHIN_S
         while not self.answers():

@@ -31,18 +31,19 @@ def test_a_server_answers_mlflows_own_client(kind: str, request: pytest.FixtureR
     assert server.client().get_registered_model("of the server's own test").tags == {}
 
 
-def test_a_server_dies_with_whoever_started_it(tmp_path: Path) -> None:
+def test_a_server_dies_with_whoever_started_it_and_all_of_its_group(tmp_path: Path) -> None:
     starter = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(tmp_path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        start_new_session=True,
     )
     assert starter.stdout is not None
     server = Server(folder=tmp_path, backend="", port=int(starter.stdout.readline()))
     assert server.answers()
-    starter.send_signal(signal.SIGKILL)
+    os.killpg(starter.pid, signal.SIGKILL)
     starter.communicate()
     while server.answers():
         time.sleep(0.05)
