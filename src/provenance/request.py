@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from provenance.artifacts import ArtifactKind, Content, Generation, Reference
 from provenance.errors import ContentError, ProvenanceError, UsageError
 from provenance.intake import Claim, ContentProgress, read_content, read_manifest
-from provenance.relations import RelationKind
+from provenance.relations import WEIGHT_KINDS, RelationKind
 from provenance.weights.folder import IncompleteError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Request:
         content: What its files are, where there are any.
         path: Where they are.
         parents: Its parents as typed.
-        claims: What its files say of its ancestry.
+        claims: Ancestors known by name alone: said with it, or by its files.
         sketch: Of its weights, where they are a model's whose architecture is known.
         notes: What the registrant should know about its files, a sentence each.
         declared_root: See `Artifact`.
@@ -125,10 +125,16 @@ class Request:
             self,
             content=intake.content,
             path=str(intake.path),
-            claims=intake.claims,
+            claims=_together(self.claims, intake.claims),
             sketch=sketch,
             notes=(*intake.warnings, *filter(None, (unseen,))),
         )
+
+
+def _together(said: tuple[Claim, ...], heard: tuple[Claim, ...]) -> tuple[Claim, ...]:
+    """What was said, and what the files say beside it; who said where the weights come from knows better than the files."""
+    is_said = any(one.kind in WEIGHT_KINDS for one in said)
+    return (*said, *(one for one in heard if not (is_said and one.kind in WEIGHT_KINDS)))
 
 
 class _Weights:
@@ -234,6 +240,7 @@ def requests_of(path: Path, *, progress: ContentProgress | None = None) -> tuple
             declared_root=entry.declared_root,
             generation=entry.generation,
             metadata=entry.metadata,
+            claims=entry.claims,
             place=manifest.at(entry.line),
         )
         with at(request.place):

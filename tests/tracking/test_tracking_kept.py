@@ -166,7 +166,7 @@ def test_whatever_ends_the_registering_leaves_the_manifest(
         raise error
 
     run = provenance.track("student", finetuned_from="base")
-    monkeypatch.setattr(ending, "_read", stopped)
+    monkeypatch.setattr(ending, "_registered", stopped)
     if error is KeyboardInterrupt:
         with pytest.raises(KeyboardInterrupt), run:
             run.output("out")

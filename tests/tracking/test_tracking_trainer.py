@@ -183,15 +183,6 @@ def test_a_training_that_goes_on_from_a_registered_checkpoint_is_resumed_from_it
     assert known.view().show("whole").artifact.metadata["resumed_at_step"] == "2"
 
 
-def test_a_training_that_goes_on_from_a_checkpoint_that_is_not_registered_keeps_its_base(
-    known: Registry, base: Path
-) -> None:
-    saving = {"save_strategy": "steps", "save_steps": 2}
-    trainer(loaded(base), **saving).train()
-    trainer(loaded(base), callback("whole"), max_steps=4, **saving).train(resume_from_checkpoint=True)
-    assert lineage(known, "whole") == {"finetuned_from model:tiny@1", "trained_on dataset:numbers@1"}
-
-
 def test_a_trainer_that_trains_twice_makes_two_generations(known: Registry, base: Path) -> None:
     twice = trainer(loaded(base), callback("student@next"))
     twice.train()

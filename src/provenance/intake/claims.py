@@ -27,6 +27,9 @@ CARD_RELATIONS: Mapping[str, RelationKind] = {
 }
 """The words of ``base_model_relation`` in a Hugging Face model card."""
 
+NOBODY = "unknown:"
+"""What the name of an ancestor begins with that nobody named: no artifact can be called so, or be taken for it."""
+
 _CARD = "README.md"
 _HUB = re.compile(r"https://(?:huggingface\.co|hf\.co)/(?:datasets/)?")
 _LOCAL = re.compile(r"[./~\\]|[A-Za-z]:[\\/]|.*\\|file:")
@@ -103,6 +106,16 @@ def read_claims(files: Files, kind: ArtifactKind, format_: str) -> tuple[tuple[C
                 continue
         claims.setdefault((claim.kind, claim.name), claim)
     return tuple(claims.values()), tuple(warnings)
+
+
+def claimed_name(text: str) -> str:
+    """A name that a claim can have: that of an artifact, or one that begins with `NOBODY`.
+
+    Raises:
+        ContentError: It can't be either.
+    """
+    check_name(text.removeprefix(NOBODY), "unresolved name")
+    return text
 
 
 def ancestor_name(value: Value) -> str:

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from provenance.artifacts import DEFAULT_VERSION, ArtifactId, ArtifactKind, Generation, Reference
 from provenance.digests import DigestAlgorithm
 from provenance.errors import ContentError
+from provenance.intake.claims import Claim, claimed_name
 from provenance.intake.documents import Value, YamlList, YamlMapping, parse_yaml, read_text
 from provenance.intake.fields import Fields, Problems, described
 from provenance.intake.files import shown
@@ -29,7 +30,7 @@ ROOT_KEYS: Mapping[ArtifactKind, str] = {ArtifactKind.MODEL: "from_scratch", Art
 """The key by which a model or dataset declares that ancestry begins with it."""
 
 OWN_KEYS: Mapping[ArtifactKind, frozenset[str]] = {
-    ArtifactKind.MODEL: frozenset({"name", "path", "meta", "from_scratch"}),
+    ArtifactKind.MODEL: frozenset({"name", "path", "meta", "from_scratch", "unresolved"}),
     ArtifactKind.DATASET: frozenset({"name", "path", "meta", "authored", "filter"}),
     ArtifactKind.TEACHER: frozenset({"name", "meta", "system_prompt", "sampling"}),
 }
@@ -86,6 +87,7 @@ class Entry:
         id: Its identity; the version is ``1`` where none is given.
         path: Its file or folder, absolute; None for an artifact known by name.
         relations: Its parents.
+        claims: Ancestors known by name alone, to be looked up as a card's are.
         declared_root: Whether it is ``from_scratch`` or ``authored``.
         generation: Of a teacher, how it generated.
         metadata: The registrant's words.
@@ -95,6 +97,7 @@ class Entry:
     id: ArtifactId
     path: Path | None = None
     relations: tuple[EntryRelation, ...] = ()
+    claims: tuple[Claim, ...] = ()
     declared_root: bool = False
     generation: Generation | None = None
     metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -170,10 +173,12 @@ class _Parser:
         fields.check_keys(OWN_KEYS[kind] | RELATION_KEYS[kind].keys(), f"of a {kind}")
         identity = self._identity(kind, fields, line)
         relations = tuple(self._relations(kind, fields))
+        claims = tuple(self._claims(fields)) if kind is ArtifactKind.MODEL else ()
         path, metadata = self._path(fields), fields.words("meta")
         declared_root = kind in ROOT_KEYS and fields.truth(ROOT_KEYS[kind])
         if declared_root and kind is ArtifactKind.MODEL:
             self._check_scratch(relations)
+        self._check_claims(claims, relations, line, declared_root=declared_root)
         generation = None
         if kind is ArtifactKind.TEACHER:
             generation = Generation(system_prompt=self._prompt(fields), sampling=fields.words("sampling"))
@@ -184,6 +189,7 @@ class _Parser:
                 id=identity,
                 path=path,
                 relations=relations,
+                claims=claims,
                 declared_root=declared_root,
                 generation=generation,
                 metadata=metadata,
@@ -237,6 +243,41 @@ class _Parser:
                 self._problems.add(
                     relation.line, f"{relation.kind}: a model from_scratch has its weights from no other"
                 )
+
+    def _check_claims(
+        self,
+        claims: tuple[Claim, ...],
+        relations: tuple[EntryRelation, ...],
+        line: int,
+        *,
+        declared_root: bool,
+    ) -> None:
+        """A gap that what is said beside it would hide is none that anybody meant."""
+        is_said = declared_root or any(one.kind in WEIGHT_KINDS for one in relations)
+        if is_said and any(one.kind in WEIGHT_KINDS for one in claims):
+            self._problems.add(
+                line, "unresolved: it is said where the weights come from; leave one of the two out"
+            )
+
+    def _claims(self, fields: Fields) -> Iterator[Claim]:
+        """Ancestors known by name alone: ``unresolved: {finetuned_from: NAME}``."""
+        if "unresolved" not in fields:
+            return
+        value, line = fields.value("unresolved")
+        if not isinstance(value, YamlMapping):
+            self._problems.add(
+                line, f"unresolved: expected a mapping from relations to names, found {described(value)}"
+            )
+            return
+        named = Fields(value, self._problems)
+        known = RELATION_KEYS[ArtifactKind.MODEL]
+        named.check_keys(known, "of what is unresolved")
+        for key in (key for key in value if key in known):
+            for name in named.texts(key):
+                try:
+                    yield Claim(kind=known[key], name=claimed_name(name), source="the manifest")
+                except ContentError as error:
+                    self._problems.add(value.lines[key], f"unresolved.{key}: {error.message}")
 
     def _relations(self, kind: ArtifactKind, fields: Fields) -> Iterator[EntryRelation]:
         filters = fields.texts("filter")

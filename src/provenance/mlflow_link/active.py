@@ -36,6 +36,8 @@ _MOST = 1000
 """Logged models or versions of one run that are looked at; MLflow takes no more at a time."""
 _LONGEST_WORDS = 300
 _LOGIN = re.compile(r"//[^@/\s]*@")
+_OF_WEIGHTS = frozenset({".safetensors", ".gguf", ".onnx"})
+"""Suffixes of files that hold nothing but weights, and are logged as they are."""
 _MISSING = frozenset({"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"})
 
 T = TypeVar("T")
@@ -65,16 +67,20 @@ class Logged:
     Args:
         uri: Which MLflow.
         run_id: The run that was logged to.
-        model_id: The last model that was logged.
-        version: The last version that was registered, ``name/number``.
+        model_id: The model that was logged.
+        version: The last version that was registered of it, ``name/number``.
+        made_at_ms: When that version was, in milliseconds since 1970.
         files: Where the logged model's files lie, where MLflow keeps them on this machine.
+        seen: All logged models and versions that came to it meanwhile, this model's or not.
     """
 
     uri: str
     run_id: str | None
     model_id: str | None = None
     version: str | None = None
+    made_at_ms: int | None = None
     files: Path | None = None
+    seen: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         parts = (("run", self.run_id), ("logged model", self.model_id), ("version", self.version))
@@ -101,16 +107,41 @@ def before() -> Before:
         )
 
 
-def logged(since: Before, output: Path | None, *, taken: frozenset[str] = frozenset()) -> Logged | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Candidate:
+    """What may be the model in MLflow: a logged model with the versions that were registered of it, or versions of one place."""
+
+    model: "LoggedModel | None" = None
+    versions: "tuple[ModelVersion, ...]" = ()
+
+    @property
+    def model_id(self) -> str | None:
+        return None if self.model is None else str(self.model.model_id)
+
+    @property
+    def version(self) -> "ModelVersion | None":
+        return max(self.versions, key=lambda one: one.creation_timestamp, default=None)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of its names."""
+        return (*filter(None, [self.model_id]), *map(_named, self.versions))
+
+
+def logged(
+    since: Before, output: Path | None, *, meant: str | None = None, taken: frozenset[str] = frozenset()
+) -> Logged | None:
     """What came to MLflow since, by this thread; None where nothing did.
 
     Args:
         since: What was there before.
         output: The folder of the weights, which may have been registered as it is.
+        meant: Which logged model or version is the model, where the script says so.
         taken: Names of logged models and versions that belong to other artifacts: those of trainings within this one.
 
     Raises:
         MlflowError: It does not answer.
+        ContentError: Files that are to be compared can't be read.
     """
     if "mlflow" not in sys.modules:
         return None
@@ -129,16 +160,22 @@ def logged(since: Before, output: Path | None, *, taken: frozenset[str] = frozen
             found = _versions("source_path", str(output))
             versions += (one for one in found if one.creation_timestamp >= since.began_ms)
         fresh = [one for one in versions if _named(one) not in since.versions | taken]
-        version = max(fresh, key=lambda one: one.creation_timestamp, default=None)
-        model = _meant(models, version)
-        if run is None and version is None and model is None:
+        found = _candidates(models, fresh)
+        if run is None and not found:
             return None
+        chosen = _chosen(uri, found, output, meant)
+        seen = tuple(name for one in found for name in one.names)
+        if chosen is None:
+            return Logged(uri=uri, run_id=run_id, seen=seen)
+        version = chosen.version
         return Logged(
             uri=uri,
             run_id=run_id,
-            model_id=None if model is None else model.model_id,
+            model_id=chosen.model_id,
             version=None if version is None else _named(version),
-            files=None if model is None else _files(uri, model),
+            made_at_ms=None if version is None else version.creation_timestamp,
+            files=None if chosen.model is None else _files(uri, chosen.model),
+            seen=seen,
         )
 
 
@@ -235,11 +272,44 @@ def _named(version: "ModelVersion") -> str:
     return f"{version.name}/{version.version}"
 
 
-def _meant(models: "list[LoggedModel]", version: "ModelVersion | None") -> "LoggedModel | None":
-    """The logged model that a version was made of; where there is no version, the last one."""
-    if version is None or not str(version.source).startswith("models:/"):
-        return max(models, key=lambda one: one.creation_timestamp, default=None)
-    return next((one for one in models if version.source == f"models:/{one.model_id}"), None)
+def _candidates(models: "list[LoggedModel]", versions: "list[ModelVersion]") -> list[_Candidate]:
+    """What came to MLflow, each with all that was registered of it."""
+    logged = {f"models:/{one.model_id}": one for one in models}
+    of: dict[str, list[ModelVersion]] = {source: [] for source in logged}
+    for version in {_named(one): one for one in versions}.values():
+        of.setdefault(_source(version), []).append(version)
+    return [_Candidate(model=logged.get(source), versions=tuple(some)) for source, some in of.items()]
+
+
+def _source(version: "ModelVersion") -> str:
+    return f"models:/{version.model_id}" if version.model_id else str(version.source)
+
+
+def _chosen(uri: str, found: list[_Candidate], output: Path | None, meant: str | None) -> _Candidate | None:
+    """The one that is the model: the one that was said, the only one, or the only one whose files are those of the output."""
+    if meant is not None:
+        return next((one for one in found if meant in one.names), None)
+    if len(found) > 1:
+        found = [one for one in found if output is not None and _is_of(uri, one, output)]
+    return found[0] if len(found) == 1 else None
+
+
+def _is_of(uri: str, candidate: _Candidate, output: Path) -> bool:
+    """Whether a candidate is an output as it is, or holds every file of weights of it."""
+    if any(str(one.source) == str(output) for one in candidate.versions):
+        return True
+    files = _files(uri, candidate.model) if candidate.model else None
+    wanted = _weights_in(output)
+    return files is not None and bool(wanted) and wanted <= _weights_in(files)
+
+
+def _weights_in(place: Path) -> set[tuple[int, str]]:
+    """Size and digest of the files of weights in a folder, or of one file, whatever they are called."""
+    from provenance.digests import digest_file
+
+    files = sorted(place.rglob("*")) if place.is_dir() else [place]
+    found = (one for one in files if one.suffix in _OF_WEIGHTS and one.is_file())
+    return {(one.stat().st_size, str(digest_file(one))) for one in found}
 
 
 def _files(uri: str, model: "LoggedModel") -> Path | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from provenance.errors import ConflictError, ProvenanceError
 from provenance.mlflow_link import active
+from provenance.mlflow_link.address import shown
 from provenance.registry import Registry
 from provenance.relations import WEIGHT_KINDS, Relation, RelationKind
 from provenance.tracking import manifest
@@ -105,13 +106,13 @@ def register(end: Ending) -> "tuple[Registration, str | None, str | None]":
     """Registers the model and what of its parents was not registered, and links it; the manifest is removed.
 
     Returns:
-        What was registered; why it could not be linked, if so; and what became of telling an MLflow server, as `Registry.mlflow_note` says.
+        What was registered; what is wrong with the link, if anything is; and what became of telling an MLflow server, as `Registry.mlflow_note` says.
 
     Raises:
         ProvenanceError: It can't be registered; the manifest stays.
     """
     with Registry.open(end.plan.registry, actor=end.plan.actor) as registry:
-        request = _read(end.request)
+        request = end.request.reading(end.request.path)
         with registry.mlflow_together():
             found = _registered(registry, end, request)
             failure = _link(registry, found, end.logged) if end.logged else None
@@ -119,16 +120,6 @@ def register(end: Ending) -> "tuple[Registration, str | None, str | None]":
     if end.kept is not None:
         end.kept.unlink(missing_ok=True)
     return found, failure, note
-
-
-def _read(request: "Request") -> "Request":
-    """The request with its files; what the training said of its starting weights comes before what the files say."""
-    if request.path is None:
-        return request
-    read, said = request.reading(request.path), request.claims
-    is_said = any(one.kind in WEIGHT_KINDS for one in said)
-    heard = (one for one in read.claims if not (is_said and one.kind in WEIGHT_KINDS))
-    return replace(read, claims=(*said, *heard))
 
 
 def _registered(registry: Registry, end: Ending, request: "Request") -> "Registration":
@@ -154,17 +145,27 @@ def _registered(registry: Registry, end: Ending, request: "Request") -> "Registr
 
 
 def _link(registry: Registry, found: "Registration", logged: active.Logged) -> str | None:
-    """Binds the model to its objects in MLflow, and says on its run what went in; tells what kept it from that."""
+    """Binds the model to its objects in MLflow, and says on its run what went in; tells what is wrong with that."""
     from provenance.store import Binding
 
     try:
         if logged.model_id or logged.version:
-            binding = Binding(version=logged.version, model_id=logged.model_id, run_id=logged.run_id)
+            binding = Binding(
+                version=logged.version,
+                model_id=logged.model_id,
+                run_id=logged.run_id,
+                made_at_ms=logged.made_at_ms,
+            )
             registry.mlflow_bind(found.artifact, binding, logged.uri)
         if logged.run_id:
             _log_inputs(registry, found.relations, logged.uri, logged.run_id)
     except (ProvenanceError, *UNFORESEEN) as error:
         return f"{found.artifact} could not be linked with all of {logged}: {error}"
+    if registry.home.mlflow_uri is not None and not registry.is_own_mlflow(logged.uri):
+        return (
+            f"{found.artifact} is linked with {logged}, and the registry's own MLflow is at {shown(registry.home.mlflow_uri)}: "
+            f"its status is not shown there. If the two are one, give the registry the address that the script uses"
+        )
     return None
 
 

@@ -44,6 +44,7 @@ class Announcement:
         strict: Whether what goes wrong at the end is raised.
         is_main: Whether this process records.
         inferred: Parents that the training itself names, not the script.
+        doubt: Why it is not known what the training starts from, and what to say; empty where it is.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Announcement:
     strict: bool
     is_main: bool
     inferred: "tuple[Claim, ...]" = ()
+    doubt: str = ""
 
 
 class TrackedRun:
@@ -77,6 +79,7 @@ class TrackedRun:
         self._words: dict[str, str] = {}
         self._plan: Plan | None = None
         self._since = active.Before()
+        self._logged_as: str | None = None
         self._linked: set[str] = set()
         self._around: TrackedRun | None = None
 
@@ -93,6 +96,10 @@ class TrackedRun:
         """
         self._output = Path(path).expanduser().absolute()
         return self._output
+
+    def logged_as(self, name: str) -> None:
+        """Says which one the model is to MLflow, where a script logs several: a logged model, ``m-...``, or a version, ``name/number``."""
+        self._logged_as = name
 
     def note(self, **words: object) -> None:
         """Adds to what is remembered of the model: ``run.note(final_loss=0.31)``."""
@@ -123,6 +130,8 @@ class TrackedRun:
         if not self._announced.is_main:
             return self
         self._plan = _planned(self._announced)
+        if self._announced.doubt:
+            self._warn(self._announced.doubt)
         try:
             self._since = active.before()
         except ProvenanceError as error:
@@ -177,13 +186,21 @@ class TrackedRun:
     def _look(self) -> active.Logged | None:
         """What came to MLflow in this training, and is not of a training within it."""
         try:
-            found = active.logged(self._since, self._output, taken=frozenset(self._linked))
+            found = active.logged(
+                self._since, self._output, meant=self._logged_as, taken=frozenset(self._linked)
+            )
         except (ProvenanceError, *UNFORESEEN) as error:
             self._warn(f"what was logged to MLflow is not linked: {error}")
             return None
-        if found is not None and self._around is not None:
-            names = (*self._linked, found.model_id, found.version)
-            self._around._linked.update(name for name in names if name)  # noqa: SLF001 - another of this class
+        seen = () if found is None else found.seen
+        is_linked = found is not None and (found.model_id or found.version)
+        if not is_linked and (seen or self._logged_as):
+            self._warn(
+                f"none of what was logged to MLflow ({', '.join(seen) or 'nothing'}) is known to be {self.name}, so it is linked "
+                "with none: say run.logged_as(NAME) with the one that it is"
+            )
+        if self._around is not None:
+            self._around._linked.update(self._linked, seen)  # noqa: SLF001 - another of this class
         return found
 
     def _keep(self, end: Ending, warning: str) -> None:

@@ -2,7 +2,7 @@
 
     trainer = Trainer(..., callbacks=[ProvenanceCallback("student", trained_on=["numbers"])])
 
-The base model, the adapter's settings, the seed and the recipe are taken from what the Trainer holds. The one thing that it does not know is
+The base model (see `provenance.tracking.start`), the adapter's settings, the seed and the recipe are taken from what the Trainer holds. The one thing that it does not know is
 which registered datasets the rows are from: that is said by the script.
 
 The model is the folder of the checkpoint that was saved at the last step; with ``load_best_model_at_end`` the best one; where neither was
@@ -17,12 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
-from provenance.artifacts import ArtifactKind
-from provenance.errors import ContentError
-from provenance.intake.claims import Claim, ancestor_name
-from provenance.relations import WEIGHT_KINDS, RelationKind
-from provenance.tracking.ancestry import Given, Parents, registered, relation_kinds
+from provenance.tracking.ancestry import Given, Parents, relation_kinds
 from provenance.tracking.run import TrackedRun, announced, opened
+from provenance.tracking.start import Said, begun, ended, name_of_base, start
+from provenance.tracking.weights import adapters
 
 if TYPE_CHECKING:
     from transformers import TrainerControl, TrainerState, TrainingArguments
@@ -88,19 +86,16 @@ class ProvenanceCallback(TrainerCallback):
         **parents: Parents | None,
     ) -> None:
         self.run: TrackedRun | None = None
-        self._given = relation_kinds(parents)
-        self._base = base
+        self._said = Said(relation_kinds(parents), base=base, from_scratch=from_scratch)
         self._recipe = dict(recipe or {})
         self._common: dict[str, Any] = {
             "name": name,
-            "from_scratch": from_scratch,
             "metadata": metadata,
             "registry": registry,
             "actor": actor,
             "strict": strict,
         }
         self._saved_at: int | None = None
-        self._trained: weakref.ref[Any] | None = None
         self._unfinished: weakref.finalize[..., Any] | None = None
 
     def on_train_begin(
@@ -119,20 +114,24 @@ class ProvenanceCallback(TrainerCallback):
             self._unfinished()
         if not state.is_world_process_zero:
             return
-        given, inferred = self._parents(args, state, model)
+        with opened(self._common["registry"], self._common["actor"]) as registry:
+            starts = start(registry, self._said, args, state, model)
+        begun(model)
         self._saved_at = None
         self.run = TrackedRun(
             announced(
                 **self._common,
-                given=given,
-                inferred=inferred,
+                given=starts.given,
+                from_scratch=starts.from_scratch,
+                inferred=starts.inferred,
+                doubt=starts.doubt,
                 recipe={**_settings(args, RECIPE), **_adapter(model), **self._recipe},
                 seed=args.seed,
                 is_main=True,
             )
         )
         self.run.__enter__()
-        self.run.note(base_model=_name_of_base(model), **_rows(train_dataloader))
+        self.run.note(base_model=name_of_base(model), **_rows(train_dataloader))
         if state.global_step:
             self.run.note(resumed_at_step=state.global_step)
         self._unfinished = weakref.finalize(self, self.run.give_up)
@@ -165,45 +164,8 @@ class ProvenanceCallback(TrainerCallback):
             self.run.output(folder)
         self.run.note(steps=state.global_step)
         self.run.__exit__(None, None, None)
-        self._trained = weakref.ref(model) if self.run.artifact is not None else None
-
-    def _parents(
-        self,
-        args: "TrainingArguments",
-        state: "TrainerState",
-        model: Any,  # noqa: ANN401
-    ) -> tuple[Mapping[RelationKind, Parents], tuple[Claim, ...]]:
-        """The parents that are certain, and those that are the model's own word."""
-        if self._common["from_scratch"] or not WEIGHT_KINDS.isdisjoint(self._given):
-            return self._given, ()
-        kind = RelationKind.ADAPTER_OF if _adapters(model) else RelationKind.FINETUNED_FROM
-        resumed, named = self._resumed_from(args, state), _name_of_base(model)
-        if resumed is not None:
-            kind, start = RelationKind.RESUMED_FROM, resumed
-        elif self.run is not None and self._trained is not None and self._trained() is model:
-            kind, start = (
-                RelationKind.FINETUNED_FROM,
-                self.run,
-            )  # it was trained before, and goes on from there
-        elif self._base is not None:
-            start = self._base
-        elif named is not None and Path(named).exists():
-            start = Path(named)
-        else:
-            return self._given, _claimed(kind, named)
-        return {kind: start, **self._given}, ()
-
-    def _resumed_from(self, args: "TrainingArguments", state: "TrainerState") -> Given | None:
-        """The registered checkpoint from which the Trainer goes on, if it does and that is registered."""
-        if not state.global_step:
-            return None
-        named = args.resume_from_checkpoint
-        checkpoint = Path(named) if isinstance(named, str) else _step(args, state)
-        if not checkpoint.is_dir():
-            return None
-        with opened(self._common["registry"], self._common["actor"]) as registry:
-            found = registered(registry, checkpoint, ArtifactKind.MODEL)
-        return None if found is None else str(found)
+        if self.run.artifact is not None:
+            ended(model, folder)
 
     def _checkpoint(self, args: "TrainingArguments", state: "TrainerState") -> Path | None:
         """The checkpoint that holds what the Trainer holds at the end."""
@@ -214,16 +176,6 @@ class ProvenanceCallback(TrainerCallback):
         else:
             return None
         return found if found.is_dir() else None
-
-
-def _claimed(kind: RelationKind, name: str | None) -> tuple[Claim, ...]:
-    """A base that is known by name alone, to be looked up as a model card's is; none where the name is a path on some other disk."""
-    if name is None:
-        return ()
-    try:
-        return (Claim(kind=kind, name=ancestor_name(name), source="the model's name_or_path"),)
-    except ContentError:
-        return ()
 
 
 def _step(args: "TrainingArguments", state: "TrainerState") -> Path:
@@ -252,21 +204,9 @@ def _suffixes() -> Iterator[str]:
     yield from (f"-{number}" for number in count(2))
 
 
-def _adapters(model: Any) -> Mapping[str, Any]:  # noqa: ANN401
-    """The settings of a model's adapters, as PEFT keeps them."""
-    return getattr(model, "peft_config", None) or {}
-
-
 def _adapter(model: Any) -> dict[str, object]:  # noqa: ANN401
-    found = {name: _settings(config, ADAPTER) for name, config in _adapters(model).items()}
+    found = {name: _settings(config, ADAPTER) for name, config in adapters(model).items()}
     return {"adapter": next(iter(found.values())) if len(found) == 1 else found} if found else {}
-
-
-def _name_of_base(model: Any) -> str | None:  # noqa: ANN401
-    """What a model, or its adapter, says that it was loaded from."""
-    for adapter in _adapters(model).values():
-        return getattr(adapter, "base_model_name_or_path", None) or None
-    return getattr(getattr(model, "config", None), "_name_or_path", None) or None
 
 
 def _settings(source: object, names: tuple[str, ...]) -> dict[str, object]:
