@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from provenance.errors import UsageError
 from provenance.mlflow_link import wire
 from provenance.mlflow_link.adapter import MlflowError, RefusedError, connect
 from provenance.mlflow_link.address import is_server, shown
+from provenance.mlflow_link.hangup import deadline
 from provenance.mlflow_link.objects import RegisteredModel
-from provenance.mlflow_link.port import FoundRun
+from provenance.mlflow_link.port import RESUME, FoundRun
 from provenance.mlflow_link.rest import RestPort
 from provenance.mlflow_link.wire import Wire
 
@@ -315,3 +317,67 @@ def test_an_address_that_means_nothing_is_refused(uri: str) -> None:
         is_server(uri)
     assert "p@ss" not in caught.value.message
     assert "ss/secret" not in caught.value.message
+
+
+# --- time ---------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def dripping(scheme: str = "http") -> Iterator[str]:
+    """A server that sends one byte of a header now and then, for a minute; or of a handshake, to who wants that."""
+    over = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        connection.recv(10_000)
+        if scheme == "http":
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        else:
+            connection.sendall(b"\x16\x03\x03\x40\x00")  # A record of 16 KiB follows.
+        while not over.wait(0.02):
+            connection.sendall(b"z")
+
+    with odd_server(drip) as uri:
+        yield uri.replace("http", scheme, 1)
+        over.set()
+
+
+def test_a_server_whose_headers_never_end_is_hung_up_on() -> None:
+    with dripping() as uri:
+        refusal(uri, "answers too slowly", timeout_s=0.1)
+
+
+def test_a_server_whose_handshake_never_ends_is_hung_up_on() -> None:
+    with dripping("https") as uri:
+        refusal(uri, "does not answer: .*timed out|answers too slowly", timeout_s=0.1)
+
+
+def test_a_deadline_ends_the_request_at_hand_and_sends_no_other() -> None:
+    with dripping() as uri, Wire.opened(uri, 15.0) as wire, deadline(time.monotonic() + 0.2):
+        for _ in range(2):
+            with pytest.raises(MlflowError, match="answers too slowly") as caught:
+                wire.check_version()
+            assert caught.value.hint == RESUME
+        assert wire.calls == 1
+
+
+def test_an_answer_that_ends_where_it_was_hung_up_on_is_not_taken_for_whole() -> None:
+    def begin(connection: socket.socket) -> None:
+        connection.recv(10_000)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n3.17.2")
+        connection.recv(10_000)
+
+    with (
+        odd_server(begin) as uri,
+        Wire.opened(uri, 15.0) as wire,
+        deadline(time.monotonic() + 0.2),
+        pytest.raises(MlflowError, match="answers too slowly"),
+    ):
+        wire.check_version()
+
+
+def test_after_a_hang_up_the_next_request_has_a_connection_of_its_own(fake: Fake) -> None:
+    with Wire.opened(fake.uri, 5.0) as wire:
+        wire.check_version()
+        wire._line._hang_up()
+        wire.check_version()
+        assert wire.calls == 2

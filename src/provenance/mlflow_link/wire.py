@@ -7,7 +7,6 @@ read up to a limit, and what is no JSON object ends the sync.
 
 import json
 import re
-import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -36,8 +35,9 @@ MAX_ANSWER = 64 * 2**20
 """Bytes of one answer; the largest page of objects that MLflow can hold is far smaller."""
 
 _CONNECT_S = 5.0
-_CHUNK = 2**10
-"""Bytes after which the time is looked at; a server may send them one by one."""
+_CHUNK = 2**16
+_SILENCES = 4
+"""A whole request, from the connection to the last byte of its answer, may take as many times what a silence may."""
 _REFUSALS: Mapping[str, type[RefusedError]] = {
     "RESOURCE_DOES_NOT_EXIST": MissingError,
     "NOT_FOUND": MissingError,
@@ -56,14 +56,20 @@ class Wire:
     Args:
         uri: Where it is; with a path where it serves under a static prefix.
         session: Sends the requests.
-        timeout_s: How long it may keep silent, in seconds; nor may one answer take longer than ten times that.
+        timeout_s: How long it may keep silent, in seconds; nor may a whole request take longer than four times that, or go on after
+            the `deadline` that it is sent within.
     """
 
     def __init__(self, uri: str, session: "Session", timeout_s: float) -> None:
+        from provenance.mlflow_link.hangup import Line
+
         self._shown = shown(uri)
         self._access = access_to(uri)
         self._session = session
         self._timeout_s = timeout_s
+        self._line = Line()
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, self._line)
         self.calls = 0
 
     def check_version(self) -> None:
@@ -142,35 +148,49 @@ class Wire:
     def _send(self, method: str, path: str, **sent: Any) -> "tuple[Response, bytes]":  # noqa: ANN401 - as requests takes it
         from requests import RequestException
 
+        from provenance.mlflow_link.hangup import time_left
+
+        left = time_left(_SILENCES * self._timeout_s)
+        if not left:
+            raise self._slow()
         self.calls += 1
-        began = time.monotonic()
+        silence = min(self._timeout_s, left)
         try:
-            with self._session.request(
-                method,
-                self._access.base + path,
-                # In each request: as properties of the session, variables of the environment would override them.
-                verify=self._access.verify,
-                timeout=(min(_CONNECT_S, self._timeout_s), self._timeout_s),
-                allow_redirects=False,
-                stream=True,
-                **sent,
-            ) as response:
-                return response, self._body(response, began)
+            with (
+                self._line.within(left),
+                self._session.request(
+                    method,
+                    self._access.base + path,
+                    # In each request: as properties of the session, variables of the environment would override them.
+                    verify=self._access.verify,
+                    timeout=(min(_CONNECT_S, silence), silence),
+                    allow_redirects=False,
+                    stream=True,
+                    **sent,
+                ) as response,
+            ):
+                body = self._body(response)
         except (RequestException, OSError) as error:
+            if self._line.is_over:
+                raise self._slow() from None
             # Without a cause: the words of that one may hold the whole URI.
             raise MlflowError(
                 f"MLflow at {self._shown} does not answer: {_reason(error)}", hint=RESUME
             ) from None
+        if self._line.is_over:  # An answer that ends with its connection looks whole then.
+            raise self._slow()
+        return response, body
 
-    def _body(self, response: "Response", began: float) -> bytes:
+    def _body(self, response: "Response") -> bytes:
         body = bytearray()
         for chunk in response.iter_content(_CHUNK):
             body += chunk
             if len(body) > MAX_ANSWER:
                 raise self._other(f"an answer of over {MAX_ANSWER // 2**20} MiB")
-            if time.monotonic() - began > 10 * self._timeout_s:
-                raise MlflowError(f"MLflow at {self._shown} answers too slowly", hint=RESUME)
         return bytes(body)
+
+    def _slow(self) -> MlflowError:
+        return MlflowError(f"MLflow at {self._shown} answers too slowly", hint=RESUME)
 
     def _answer(self, response: "Response", body: bytes) -> Json:
         """The answer as a JSON object, or the error that it is."""
