@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
@@ -52,7 +53,12 @@ def pointed_to(uri: str) -> Iterator[str]:
 
 
 def bound(registry: Registry, name: str, uri: str) -> Binding | None:
-    return registry.mlflow_bindings(uri).get(registry.resolve(name))
+    """What a model is bound to; that the moment of a version is remembered is said here, for all."""
+    found = registry.mlflow_bindings(uri).get(registry.resolve(name))
+    if found is None or found.version is None:
+        return found
+    assert found.made_at_ms is not None
+    return replace(found, made_at_ms=None)
 
 
 def inputs_of(run_id: str) -> tuple[set[tuple[str, str]], set[str]]:
@@ -124,6 +130,94 @@ def test_a_training_within_another_keeps_what_it_logged(known: Registry, folder:
         trained(outer.output(folder / "outer"), seed=2)
     bindings = [bound(known, name, store) for name in ("outer", "inner")]
     assert [one and one.model_id for one in bindings] == [own, within]
+
+
+class TestSeveral:
+    """What is logged beside a model must not be taken for it: its status would stand on another's page."""
+
+    def test_none_of_several_models_is_taken_for_the_one_that_was_trained(
+        self, known: Registry, folder: Path, store: str
+    ) -> None:
+        with mlflow.start_run(), provenance.track("student", finetuned_from="base") as run:
+            trained(run.output(folder / "out"), seed=1)
+            for name in ("student", "baseline"):
+                logged = mlflow.create_external_model(name=name)
+                mlflow.register_model(f"models:/{logged.model_id}", f"{name}-{uuid.uuid4().hex[:8]}")
+        found = bound(known, "student", store)
+        assert found is None or (found.version, found.model_id) == (None, None)
+        assert any("say run.logged_as(NAME)" in one for one in run.warnings)
+
+    def test_the_one_that_is_said_is(self, known: Registry, folder: Path, store: str) -> None:
+        name = f"student-{uuid.uuid4().hex[:8]}"
+        with mlflow.start_run(), provenance.track("student", finetuned_from="base") as run:
+            trained(run.output(folder / "out"), seed=1)
+            own = mlflow.create_external_model(name="student").model_id
+            mlflow.register_model(f"models:/{own}", name)
+            run.logged_as(f"{name}/1")
+            mlflow.create_external_model(name="baseline")
+        found = bound(known, "student", store)
+        assert found is not None
+        assert (found.version, found.model_id) == (f"{name}/1", own)
+
+    def test_one_that_is_said_and_is_not_there_is_told(
+        self, known: Registry, folder: Path, store: str
+    ) -> None:
+        with mlflow.start_run(), provenance.track("student", finetuned_from="base") as run:
+            trained(run.output(folder / "out"), seed=1)
+            mlflow.create_external_model(name="student")
+            run.logged_as("student/7")
+        found = bound(known, "student", store)
+        assert found is None or found.model_id is None
+        assert any("is linked with none" in one for one in run.warnings)
+
+    def test_the_one_that_holds_the_weights_is(self, known: Registry, folder: Path, store: str) -> None:
+        with provenance.track("student", finetuned_from="base") as run, mlflow.start_run():
+            own = logged_files(trained(run.output(folder / "out"), seed=1))
+            other = logged_files(trained(folder / "baseline", seed=2))
+        found = bound(known, "student", store)
+        assert found is not None
+        assert found.model_id == own
+        assert found.model_id != other
+
+    def test_versions_of_one_model_are_one(self, known: Registry, folder: Path, store: str) -> None:
+        name = f"student-{uuid.uuid4().hex[:8]}"
+        with mlflow.start_run(), provenance.track("student", finetuned_from="base") as run:
+            trained(run.output(folder / "out"), seed=1)
+            own = mlflow.create_external_model(name="student").model_id
+            for _ in range(2):
+                mlflow.register_model(f"models:/{own}", name)
+        found = bound(known, "student", store)
+        assert found is not None
+        assert (found.version, found.model_id) == (f"{name}/2", own)
+
+    def test_what_a_training_within_could_not_tell_apart_is_not_taken_by_the_outer_one(
+        self, known: Registry, folder: Path, store: str
+    ) -> None:
+        with mlflow.start_run(), provenance.track("outer") as outer:
+            with provenance.track("inner") as inner:
+                trained(inner.output(folder / "inner"), seed=1)
+                for name in ("inner", "baseline"):
+                    mlflow.create_external_model(name=name)
+            own = mlflow.create_external_model(name="outer").model_id
+            trained(outer.output(folder / "outer"), seed=2)
+        found = bound(known, "outer", store)
+        assert found is not None
+        assert found.model_id == own
+
+
+def test_an_mlflow_that_is_not_the_registrys_is_said_once(folder: Path, store: str) -> None:
+    warned = []
+    for uri in (f"sqlite:///{folder}/other.db", store):
+        with Registry.init(folder / f"r{len(warned)}", actor="tester", mlflow=uri):
+            pass
+        with (
+            provenance.track("student", registry=folder / f"r{len(warned)}", from_scratch=True) as run,
+            mlflow.start_run(),
+        ):
+            trained(run.output(folder / "out"), seed=1)
+            mlflow.create_external_model(name="student")
+        warned.append([one for one in run.warnings if "the registry's own MLflow is at" in one])
+    assert [len(one) for one in warned] == [1, 0]
 
 
 def test_a_folder_that_is_registered_as_it_is_is_bound(known: Registry, folder: Path, store: str) -> None:

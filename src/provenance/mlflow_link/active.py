@@ -160,11 +160,11 @@ def logged(
             found = _versions("source_path", str(output))
             versions += (one for one in found if one.creation_timestamp >= since.began_ms)
         fresh = [one for one in versions if _named(one) not in since.versions | taken]
-        found = _candidates(models, fresh)
-        if run is None and not found:
+        candidates = _candidates(models, fresh)
+        if run is None and not candidates:
             return None
-        chosen = _chosen(uri, found, output, meant)
-        seen = tuple(name for one in found for name in one.names)
+        chosen = _chosen(uri, candidates, output, meant)
+        seen = tuple(name for one in candidates for name in one.names)
         if chosen is None:
             return Logged(uri=uri, run_id=run_id, seen=seen)
         version = chosen.version
