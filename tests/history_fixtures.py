@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from provenance import Registry
 from provenance.importing import Imported, Origin, record_graph
 from provenance.mlflow_link.history.graph import Takeover, takeover
-from provenance.mlflow_link.history.identities import Memory, own_datasets
+from provenance.mlflow_link.history.memory import gather
 from provenance.mlflow_link.history.records import Dataset, History, LoggedModel, Run, Version
 from provenance.relations import RelationKind
 
 HOUR_MS = 3_600_000
+OWN_EXPERIMENT = "2"
+"""The id of the experiment that projections write to."""
 
 
 def model_id(number: int) -> str:
@@ -37,7 +39,16 @@ def run(
 
 def logged(id_: str, run_id: str | None = None, name: str = "net", **words: str) -> LoggedModel:
     """A logged model in the experiment 1."""
-    return LoggedModel(id_, name, "1", run_id, 1_700_000_000_000, "READY", words)
+    return LoggedModel(
+        id_,
+        name,
+        "1",
+        run_id,
+        1_700_000_000_000,
+        "READY",
+        f"mlflow-artifacts:/1/models/{id_}/artifacts",
+        words,
+    )
 
 
 def version(
@@ -59,13 +70,14 @@ def version(
 def history(*records: Run | LoggedModel | Version, looked_for: frozenset[str] | None = None) -> History:
     """A history of some records; all there is, unless it is said what was looked for."""
     versions = [one for one in records if isinstance(one, Version)]
+    others = [one for one in records if not isinstance(one, Version)]
     return History(
         experiments={"1": "trainings"},
         runs={one.id: one for one in records if isinstance(one, Run)},
         models={one.id: one for one in records if isinstance(one, LoggedModel)},
         versions=tuple(sorted(versions, key=lambda one: (one.name, one.number))),
         deleted_experiments=0,
-        own_experiments=0,
+        own_experiments=frozenset(one.experiment for one in others if one.experiment == OWN_EXPERIMENT),
         looked_for=looked_for,
     )
 
@@ -75,9 +87,7 @@ def taken(
 ) -> Takeover:
     """What there is to import of a history."""
     memory = registry.mlflow_memory("sqlite:///nowhere.db")
-    datasets = own_datasets(read, registry._ledger.find)
-    known = Memory.of(memory.bindings(), memory.all(), registry.names(), datasets)
-    return takeover(read, known, parent_tags or {})
+    return takeover(read, gather(read, registry._ledger, memory), parent_tags or {})
 
 
 def recorded(

@@ -10,7 +10,7 @@ from provenance import Registry
 from provenance.artifacts import Artifact
 from provenance.mlflow_link.history.embedded import embedded_archive
 from provenance.mlflow_link.history.parents import wanted_keys
-from provenance.mlflow_link.history.records import History, model_of
+from provenance.mlflow_link.history.records import History, model_named
 from provenance.mlflow_link.history.scan import scan
 from provenance.mlflow_link.history.server import server_archive
 from provenance.relations import Relation, Unresolved
@@ -119,7 +119,7 @@ class Writer:
         with suppress(MlflowException):  # there already
             self.client.create_registered_model(full)
         made = self.client.create_model_version(
-            full, source, run_id, await_creation_for=0, model_id=model_of(source)
+            full, source, run_id, await_creation_for=0, model_id=model_named(source)
         )
         for key, value in (tags or {}).items():
             self.client.set_model_version_tag(full, made.version, key, value)

@@ -14,7 +14,7 @@ from provenance.errors import BusyError
 from provenance.facts import canonical_json
 from provenance.importing import ImportReport, Origin, record_graph
 from provenance.mlflow_link.history.graph import takeover
-from provenance.mlflow_link.history.identities import Memory, own_datasets
+from provenance.mlflow_link.history.memory import gather
 from provenance.mlflow_link.history.reading import HistorySource, Via, read_history
 from provenance.mlflow_link.history.sql import store_name
 from provenance.store import Binding, Ledger, StoredProjection
@@ -78,10 +78,9 @@ def import_history(
                 f"another process imports {source.name} just now",
                 hint="Leave it to go on; then type the command again, if need be.",
             )
-        read = read_history(source, memory.scanned(), lambda done, total: tell("runs", done, total))
-        before = memory.bindings()
-        datasets = own_datasets(read.history, ledger.find)
-        known = Memory.of(before, memory.all(), ledger.names(), datasets)
+        ours = frozenset(name for _, name in memory.all().values())
+        read = read_history(source, memory.scanned(), ours, lambda done, total: tell("runs", done, total))
+        known = gather(read.history, ledger, memory)
         taken = takeover(read.history, known, source.parent_tags)
         if read.note:
             taken.graph.notes.append(read.note)
@@ -98,7 +97,7 @@ def import_history(
             dry_run=dry_run,
             progress=lambda done, total: tell("facts", done, total),
         )
-        new = _new(taken.bindings, before)
+        new = _new(taken.bindings, known.bound)
         if not dry_run:
             memory.bind_all(new)
             if read.scanned is not None:

@@ -9,7 +9,7 @@ from history_fixtures import dataset, history, logged, model_id, recorded, run, 
 from mlflow_history_fixtures import artifacts, relations
 from provenance import Registry
 from provenance.artifacts import Artifact, ArtifactId
-from provenance.mlflow_link.history.identities import fit
+from provenance.mlflow_link.history.naming import fit
 from provenance.mlflow_link.history.records import Dataset
 from provenance.mlflow_link.links import dataset_input
 from provenance.store import Binding
@@ -51,7 +51,8 @@ def test_versions_from_different_places_are_different_weights(registry: Registry
 
 def test_a_copy_of_what_a_projection_wrote_is_the_artifact_that_it_shows(registry: Registry) -> None:
     base = registry.register_model(name="base", from_scratch=True).artifact
-    registry.mlflow_memory("sqlite:///nowhere.db").put(f"version {base}", "digest", "base/1")
+    memory = registry.mlflow_memory("sqlite:///nowhere.db")
+    memory.put_all({f"version {base}": ("digest", "base/1"), f"logged {base}": ("digest", ONE)})
     ours = version("base", 1, f"models:/{ONE}", words={"provenance.key": "k"})
     recorded(registry, ours, version("shop", 1, "models:/base/1"))
     assert relations(registry) == {f"model:shop@1 converted_from {base}"}
@@ -105,8 +106,8 @@ def test_bindings_name_the_objects_and_a_run_that_made_nothing_else(registry: Re
         ),
     )
     assert {str(key): value for key, value in found.bindings.items()} == {
-        "model:net@1": Binding(version="net/1", model_id=ONE, run_id="r"),
-        "model:net@2": Binding(version="net/2"),
+        "model:net@1": Binding(version="net/1", model_id=ONE, run_id="r", made_at_ms=1),
+        "model:net@2": Binding(version="net/2", made_at_ms=2),
         f"model:left@{TWO}": Binding(model_id=TWO),
         f"model:right@{model_id(3)}": Binding(model_id=model_id(3)),
     }

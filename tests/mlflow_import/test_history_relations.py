@@ -6,6 +6,7 @@ from history_fixtures import dataset, history, logged, model_id, recorded, run, 
 from mlflow_history_fixtures import artifacts, gaps, relations
 from provenance import Registry
 from provenance.importing import Imported
+from provenance.mlflow_link.history.graph import EVALUATED
 from provenance.relations import RelationKind
 from provenance.risk import Status
 
@@ -77,7 +78,7 @@ def test_a_dataset_for_evaluation_is_recorded_and_no_parent(registry: Registry, 
     imported = recorded(registry, run("r", dataset("held", role=role), outputs=(BASE,)), logged(BASE, "r"))
     assert not relations(registry)
     assert "dataset:held@d1" in artifacts(registry)
-    assert reasons(imported) == {"a dataset input for evaluation, validation or test": 1}
+    assert reasons(imported) == {EVALUATED: 1}
 
 
 @pytest.mark.parametrize("role", ["train", "training", "finetuning", None, ""])
@@ -127,13 +128,18 @@ def test_runs_without_a_model_are_counted_and_their_datasets_recorded(registry: 
 
 def test_what_a_projection_wrote_is_passed_over(registry: Registry) -> None:
     ours = {"provenance.key": "k", "provenance.relations": "finetuned_from model:base@1"}
-    imported = recorded(registry, version("mine", words=ours), logged(BASE, **ours))
-    assert not artifacts(registry)
-    assert sum(reasons(imported).values()) == 2
+    mine = registry.register_model(name="mine", from_scratch=True).artifact
+    memory = registry.mlflow_memory("sqlite:///nowhere.db")
+    memory.put_all({f"version {mine}": ("digest", "mine/1"), f"logged {mine}": ("digest", BASE)})
+    imported = recorded(registry, version("mine", 1, f"models:/{BASE}", words=ours), logged(BASE, **ours))
+    assert artifacts(registry) == {str(mine)}
+    assert reasons(imported) == {"an object that our projection wrote": 2}
 
 
 def test_a_run_that_a_projection_wrote_tells_nothing(registry: Registry) -> None:
     ours = {"provenance.key": "k"}
+    memory = registry.mlflow_memory("sqlite:///nowhere.db")
+    memory.put_all({"record of model:net@1": ("digest", "r"), "logged model:net@1": ("digest", BASE)})
     record = run("r", dataset("rows@1", "0" * 36), outputs=(BASE,), **ours)
     imported = recorded(registry, record, logged(BASE, "r", **ours))
     assert not artifacts(registry)

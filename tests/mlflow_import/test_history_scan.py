@@ -159,3 +159,25 @@ def test_a_whole_scan_goes_on_to_what_made_the_models_that_it_finds() -> None:
     shelf.model = lambda model_id: elsewhere if model_id == hidden else None  # type: ignore[method-assign]
     scanned(shelf)
     assert shelf.read == ["r", "of a deleted experiment"]
+
+
+def test_a_logged_model_that_was_being_uploaded_is_asked_for_until_it_is_complete() -> None:
+    big = logged(model_id(1))._replace(status="PENDING", created_ms=at(1))
+    shelf = Shelf(models_=[big, logged(model_id(2))._replace(created_ms=at(2))])
+    _, marks = scanned(shelf)
+    assert marks.pending == (big.id,)
+    shelf.models_ = [big._replace(status="READY"), logged(model_id(3))._replace(created_ms=at(90))]
+    marks = replace(marks, experiments={"1": marks.experiments["1"]._replace(created=at(90))})
+    found, marks = scanned(shelf, marks)
+    assert found.models[big.id].status == "READY"
+    assert marks.pending == ()
+
+
+def test_where_a_model_lies_that_an_old_version_names_by_its_place_is_remembered() -> None:
+    net = logged(model_id(1))._replace(created_ms=at(1))
+    shelf = Shelf(models_=[net], versions_=[version("net", 1, net.place)])
+    _, marks = scanned(shelf)
+    shelf.models_ = []
+    marks = replace(marks, versions=at(90))
+    found, _ = scanned(shelf, marks)
+    assert found.model_of(net.place) == net.id

@@ -1,10 +1,9 @@
 """What a history refers to, looked for until nothing more is named: the same steps for every reader."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
-from provenance.mlflow_link.history.records import LoggedModel, Run, Version, model_of
-from provenance.mlflow_link.objects import KEY_TAG
+from provenance.mlflow_link.history.records import LoggedModel, Run, Version, model_named
 
 ReadingProgress = Callable[[int, int], None]
 """Told how many runs that made a model were read, of how many that are known of."""
@@ -28,6 +27,7 @@ def complete(
     versions: Iterable[Version],
     finder: Finder,
     *,
+    ours: Collection[str],
     whole: bool,
     progress: ReadingProgress,
 ) -> frozenset[str]:
@@ -36,18 +36,19 @@ def complete(
     Args:
         runs: By id, those that are known so far; what is found is added, or takes their place.
         models: By id, likewise.
-        versions: The versions that count: all of them, or the new ones. Those that a projection wrote lead to nothing.
+        versions: The versions that count: all of them, or the new ones.
         finder: Where to look.
+        ours: Versions (``name/number``), runs and logged models that our own projection wrote. They lead to nothing.
         whole: Whether to go on to what made the models that are found. Without it, they are taken to be recorded already.
         progress: See `ReadingProgress`.
 
     Returns:
         The ids of all runs and logged models that were looked for.
     """
-    others = [one for one in versions if KEY_TAG not in one.words]
+    others = [one for one in versions if f"{one.name}/{one.number}" not in ours]
     wanted = {run.id for run in runs.values() if run.outputs} | {one.run for one in others if one.run}
     wanted |= {model.run for model in models.values() if model.run}
-    sources = {named for one in others if (named := model_of(one.source)) is not None}
+    sources = {named for one in others if (named := model_named(one.source)) is not None}
     read: set[str] = set()
     sought: set[str] = set()
     while wanted - read or sources - sought:
@@ -62,7 +63,7 @@ def complete(
             model = models.get(model_id) or finder.model(model_id)
             if model is not None:
                 models[model_id] = model
-                if whole and model.run and KEY_TAG not in model.words:
+                if whole and model.run and model_id not in ours:
                     wanted.add(model.run)
         sought |= sources
     return frozenset(read | sought)

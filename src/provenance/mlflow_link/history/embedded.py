@@ -160,6 +160,7 @@ class EmbeddedArchive:
             run=found.source_run_id or None,
             created_ms=found.creation_timestamp,
             status=str(found.status),
+            place=found.artifact_location or "",
             words=self._words(found.params or {}, found.tags or {}),
         )
 

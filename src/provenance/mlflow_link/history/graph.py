@@ -5,19 +5,22 @@ is a gap in the ancestry; and whatever is left out is a row that was skipped, wi
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from provenance.artifacts import ArtifactId
 from provenance.errors import ContentError
 from provenance.intake.claims import ancestor_name
-from provenance.interop.graph import NO_NAME, Edge, ForeignGraph, Missing, Node, Skipped, legible
-from provenance.mlflow_link.history.addresses import GONE, Addresses, Meant
-from provenance.mlflow_link.history.identities import Identities, Memory, Weights
+from provenance.interop.graph import NO_NAME, Edge, ForeignGraph, Missing, Node, Note, Skipped, legible
+from provenance.mlflow_link.history.addresses import Addresses, Meant
+from provenance.mlflow_link.history.doubts import doubts
+from provenance.mlflow_link.history.identities import Identities, Weights
+from provenance.mlflow_link.history.memory import Memory
+from provenance.mlflow_link.history.naming import address
+from provenance.mlflow_link.history.ours import sort
 from provenance.mlflow_link.history.parents import Named, named_parents, stated_relation
-from provenance.mlflow_link.history.records import PENDING, Dataset, History, Run, Version, model_of
+from provenance.mlflow_link.history.records import NO_TRAINING, History, Run, Version, model_named
 from provenance.mlflow_link.history.words import dataset_words, model_words, plain
-from provenance.mlflow_link.objects import KEY_TAG
 from provenance.relations import RelationKind
 from provenance.store import Binding
 
@@ -25,16 +28,13 @@ DELETED_RUN = "a deleted run"
 DELETED_EXPERIMENT = "a deleted experiment"
 OWN_EXPERIMENT = "the experiment that a projection writes to"
 NO_MODEL = "a run that made no model"
-EVALUATED = "a dataset input for evaluation, validation or test"
-OWN = "an object with the tag provenance.key, which a projection wrote"
+EVALUATED = "a dataset input for evaluation, validation or test; MLflow keeps the first role alone, should it have had another"
 ITSELF = "a base model that is the model itself"
-UNFINISHED = "a logged model that is still being uploaded"
 
 _TRAINING = frozenset({"train", "training"})
-_NO_TRAINING = frozenset({"eval", "evaluation", "val", "valid", "validation", "dev", "test", "testing"})
 _STORE = "MLflow"
 
-Row: TypeAlias = Node | Edge | Missing | Skipped
+Row: TypeAlias = Node | Edge | Missing | Skipped | Note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,19 +81,25 @@ class _Turning:
 
     Attributes:
         history: The history, as far as it is of others and complete.
-        made: Every set of weights, and the runs that made it.
+        makers: Of each set of weights, the ids of the runs that made it.
+        made: Every set of weights, and those of these runs that were read.
     """
 
     def __init__(self, read: History, memory: Memory, parent_tags: Mapping[str, RelationKind | None]) -> None:
-        self.history = _of_others(read)
+        self._sorted = sort(read, memory)
+        self.history = self._sorted.others
         self._read, self._parent_tags = read, parent_tags
-        self._identities = Identities(self.history, memory)
-        self.made = list(zip(self._identities.weights, self._makers(), strict=True))
+        self._identities = Identities(self.history, self._sorted.memory)
+        self.makers = list(self._makers())
+        self.made = [
+            (weights, [self.history.runs[one] for one in sorted(ids) if one in self.history.runs])
+            for weights, ids in zip(self._identities.weights, self.makers, strict=True)
+        ]
         self._outputs: dict[str, list[Weights]] = {}
         for weights, runs in self.made:
             for run in runs:
                 self._outputs.setdefault(run.id, []).append(weights)
-        self._addresses = Addresses(self._identities, self.history.versions, memory, self._outputs)
+        self._addresses = Addresses(self._identities, self._sorted, self._outputs)
 
     def rows(self) -> Iterator[Row]:
         """All rows."""
@@ -101,10 +107,11 @@ class _Turning:
         datasets: set[ArtifactId] = set()
         for run in self.history.runs.values():
             yield from self._of_run(run, datasets)
-        for weights, runs in self.made:
+        for (weights, runs), makers in zip(self.made, self.makers, strict=True):
             yield from self._artifacts(weights)
             if self._is_told(weights):
                 yield from self._parents(weights, runs)
+                yield from self._doubts(weights, makers)
 
     def bindings(self) -> dict[ArtifactId, Binding]:
         """The objects of each artifact; of its runs the one that made this model and no other."""
@@ -112,7 +119,7 @@ class _Turning:
         for weights, runs in self.made:
             own = self._versions(weights)
             found |= {
-                one: Binding(version=f"{version.name}/{version.number}")
+                one: Binding(version=address(version), made_at_ms=version.created_ms or None)
                 for one, version in own.items()
                 if legible(version.name) == version.name
             }
@@ -121,12 +128,13 @@ class _Turning:
                 known = found.get(weights.artifact)
                 found[weights.artifact] = Binding(
                     version=known.version if known else None,
+                    made_at_ms=known.made_at_ms if known else None,
                     model_id=weights.model if weights.model in self.history.models else None,
                     run_id=alone[0] if len(alone) == 1 else None,
                 )
         return found
 
-    def _makers(self) -> Iterator[list[Run]]:
+    def _makers(self) -> Iterator[set[str]]:
         """Of each set of weights, the runs that returned or logged it, else the one that its first version names."""
         runs = self.history.runs
         returned: dict[str, set[str]] = {}
@@ -136,28 +144,23 @@ class _Turning:
         for weights in self._identities.weights:
             model = self.history.models.get(weights.model or "")
             ids = returned.get(weights.model or "", set()) | ({model.run} if model and model.run else set())
-            ids = ids or {one.run for one in weights.versions[:1] if one.run}
-            yield [runs[one] for one in sorted(ids) if one in runs]
+            yield ids or {one.run for one in weights.versions[:1] if one.run}
 
     def _versions(self, weights: Weights) -> dict[ArtifactId, Version]:
-        return {self._identities.version(one): one for one in weights.versions}
+        return {self._identities.version(one).artifact: one for one in weights.versions}
 
-    def _passed(self) -> Iterator[Skipped]:
+    def _passed(self) -> Iterator[Skipped | Note]:
         """What is no part of the history that is imported."""
         read = self._read
         for reason, count in (
             (DELETED_EXPERIMENT, read.deleted_experiments),
-            (OWN_EXPERIMENT, read.own_experiments),
+            (OWN_EXPERIMENT, len(read.own_experiments)),
         ):
             yield from [Skipped("an experiment", reason, _STORE, 0)] * count
-        for key in read.runs.keys() - self.history.runs.keys():
-            yield Skipped(f"run {key}", OWN, _STORE, 0)
-        for key in read.models.keys() - self.history.models.keys():
-            reason = OWN if KEY_TAG in read.models[key].words else UNFINISHED
-            yield Skipped(f"models:/{key}", reason, _STORE, 0)
-        for one in read.versions:
-            if KEY_TAG in one.words:
-                yield Skipped(f"models:/{one.name}/{one.number}", OWN, _STORE, 0)
+        for place, reason in self._sorted.passed.items():
+            yield Skipped(place, reason, _STORE, 0)
+        if note := self._sorted.note():
+            yield Note(note)
 
     def _of_run(self, run: Run, seen: set[ArtifactId]) -> Iterator[Row]:
         """The datasets of a run that were not seen before; and that nothing else is told of it, where that is so."""
@@ -170,7 +173,7 @@ class _Turning:
             if id_ not in seen:
                 seen.add(id_)
                 yield Node(id_.kind, id_.name, dataset_words(dataset), place, 0, id_.version)
-            if is_maker and _role(dataset) in _NO_TRAINING:
+            if is_maker and dataset.use in NO_TRAINING:
                 yield Skipped(f"{id_} in {place}", EVALUATED, place, 0)
 
     def _artifacts(self, weights: Weights) -> Iterator[Row]:
@@ -191,6 +194,7 @@ class _Turning:
         """Whether all is known that MLflow tells of the weights: words on a run that was not read may say more of the relation."""
         model = self.history.models.get(weights.model or "")
         named = {one.run for one in weights.versions} | {weights.model, model.run if model else None}
+        named |= {model_named(one.source) for one in weights.versions}
         return self.history.is_known_of(named)
 
     def _parents(self, weights: Weights, runs: list[Run]) -> Iterator[Row]:
@@ -201,23 +205,37 @@ class _Turning:
         for run in runs:
             place = f"run {run.id}"
             for model_id in run.inputs:
-                meant = Meant(self._addresses.model(model_id), GONE)
-                yield self._base(weights, Named("", model_id, kind), meant, place)
+                yield self._base(weights, Named("", model_id, kind), self._addresses.model(model_id), place)
             for dataset in run.datasets:
-                role = _role(dataset)
-                if role not in _NO_TRAINING:
+                if dataset.use not in NO_TRAINING:
                     trained = RelationKind.TRAINED_ON
                     yield _edge(
                         weights.artifact,
                         trained,
                         self._identities.dataset(dataset),
                         place,
-                        stated=role in _TRAINING,
+                        stated=dataset.use in _TRAINING,
                     )
         place = f"run {runs[0].id}" if runs else _place(weights)
         for named in dict.fromkeys(one for words in told for one in named_parents(words, self._parent_tags)):
             base = named._replace(kind=named.kind or kind)
-            yield self._base(weights, base, self._addresses.meant(base.value), place)
+            meant = self._addresses.meant(base.value) if base.is_name else Meant(None, NO_NAME)
+            yield self._base(weights, base, meant, place)
+
+    def _doubts(self, weights: Weights, makers: set[str]) -> Iterator[Row]:
+        """That more may be behind the weights than MLflow tells."""
+        place, kind = _place(weights), RelationKind.CONVERTED_FROM
+        for version in weights.versions:
+            if note := self._identities.version(version).note:
+                yield Note(note)
+        for child, name, reason in doubts(
+            weights,
+            makers,
+            identities=self._identities,
+            runs=self.history.runs,
+            passed=self._sorted.passed,
+        ):
+            yield Missing(child.name, kind, plain(name), reason, "", place, 0, child_version=child.version)
 
     def _base(self, weights: Weights, named: Named, meant: Meant | None, place: str) -> Row:
         """What becomes of one base model that is named."""
@@ -240,32 +258,8 @@ class _Turning:
         )
 
 
-def _of_others(read: History) -> History:
-    """A history without what projections wrote, and without logged models that are not complete.
-
-    A model that is registered while it is logged is a logged model alone for as long as its upload takes, and a version afterwards.
-    """
-    versions = tuple(one for one in read.versions if KEY_TAG not in one.words)
-    used = {model_of(one.source) for one in versions}
-    used |= {model_id for run in read.runs.values() for model_id in run.inputs}
-    return replace(
-        read,
-        runs={key: one for key, one in read.runs.items() if KEY_TAG not in one.words},
-        models={
-            key: one
-            for key, one in read.models.items()
-            if KEY_TAG not in one.words and (one.status != PENDING or key in used)
-        },
-        versions=versions,
-    )
-
-
 def _edge(child: ArtifactId, kind: RelationKind, parent: ArtifactId, place: str, *, stated: bool) -> Edge:
     return Edge(child.name, kind, parent.name, place, 0, stated, child.version, parent.version)
-
-
-def _role(dataset: Dataset) -> str:
-    return (dataset.role or "").strip().lower()
 
 
 def _place(weights: Weights) -> str:

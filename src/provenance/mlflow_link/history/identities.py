@@ -8,81 +8,39 @@ nothing but its form. Which one stands for them must not change from one import 
 2. what is recorded under the logged model's id as its version, since it was imported before it was registered;
 3. the version that was registered first;
 4. the logged model, where nobody registered it.
+
+A name proves nothing. A version is what an import or a capture bound to it, and of its name and the very moment when it was registered;
+a name that is given again, and one that is registered here by somebody else, are told apart by a fingerprint.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from provenance.artifacts import (
-    MAX_NAME_LENGTH,
-    MAX_VERSION_LENGTH,
-    Artifact,
-    ArtifactId,
-    ArtifactKind,
-    check_name,
-)
-from provenance.errors import ContentError
-from provenance.interop.graph import legible
-from provenance.mlflow_link.history.records import Dataset, History, LoggedModel, Version, model_of
-from provenance.mlflow_link.links import dataset_input
-from provenance.mlflow_link.text import lookup_key
-from provenance.store import Binding
-
-OWN_SOURCE = "provenance"
-"""The type of source of the dataset inputs that a projection or a tracked training writes."""
+from provenance.artifacts import ArtifactId
+from provenance.mlflow_link.history.memory import Memory
+from provenance.mlflow_link.history.naming import address, dataset_id, logged_id, other_id, version_id
+from provenance.mlflow_link.history.records import Dataset, History, LoggedModel, Version
+from provenance.mlflow_link.history.words import model_words, plain
 
 _COPY = re.compile(r"models:/([^/]+)/(\d{1,18})")
 _RUN = re.compile(r"runs:/([^/]+)/(.+)")
-_MARK_LENGTH = 9  # a tilde and eight digits
+_LASTING = ("mlflow.version", "mlflow.created_at", "mlflow.source")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """What a registry knows of an MLflow's objects.
+class Identity(NamedTuple):
+    """Which artifact a registered version is by itself.
 
     Args:
-        versions: The artifact of a registered version, ``name/number``.
-        models: The artifact of a logged model, by its id.
-        recorded: The identity of each recorded model that has a logged model's id as its version, by that.
-        datasets: The recorded dataset of an input that a projection or a tracked training wrote, by its name and digest there.
+        artifact: It.
+        doubt: A registered artifact that it may be, too, and may not.
+        note: What people should know of it.
     """
 
-    versions: Mapping[str, ArtifactId] = field(default_factory=dict)
-    models: Mapping[str, ArtifactId] = field(default_factory=dict)
-    recorded: Mapping[str, ArtifactId] = field(default_factory=dict)
-    datasets: Mapping[tuple[str, str], ArtifactId] = field(default_factory=dict)
-
-    @classmethod
-    def of(
-        cls,
-        bindings: Mapping[ArtifactId, Binding],
-        told: Mapping[str, tuple[str, str]],
-        recorded: Iterable[ArtifactId],
-        datasets: Mapping[tuple[str, str], ArtifactId],
-    ) -> "Memory":
-        """Gathers it.
-
-        Args:
-            bindings: The objects that others made, by artifact.
-            told: Subject to (digest, external id) of what a projection wrote.
-            recorded: The identities of all recorded artifacts.
-            datasets: See `own_datasets`.
-        """
-        versions = {one.version: artifact for artifact, one in bindings.items() if one.version}
-        models = {one.model_id: artifact for artifact, one in bindings.items() if one.model_id}
-        for subject, (_, external_id) in told.items():
-            sort, _, identity = subject.partition(" ")
-            known = {"logged": models, "version": versions}.get(sort)
-            if known is not None and external_id:
-                known.setdefault(external_id, ArtifactId.parse(identity))
-        by_id = {
-            one.version: one
-            for one in recorded
-            if one.kind is ArtifactKind.MODEL and one.version.startswith("m-")
-        }
-        return cls(versions=versions, models=models, recorded=by_id, datasets=datasets)
+    artifact: ArtifactId
+    doubt: ArtifactId | None = None
+    note: str = ""
 
 
 @dataclass(slots=True)
@@ -93,11 +51,13 @@ class Weights:
         model: The id of its logged model, if it has one.
         versions: Its registered versions, the first registered first.
         artifact: The artifact that stands for it.
+        lost: The logged model or version that it was registered from and of which nothing is known, as MLflow names it.
     """
 
     model: str | None
     versions: list[Version]
     artifact: ArtifactId
+    lost: str | None = None
 
 
 class Identities:
@@ -112,8 +72,10 @@ class Identities:
     """
 
     def __init__(self, history: History, memory: Memory) -> None:
-        self._memory = memory
+        self._history, self._memory = history, memory
         self._by_name = {(one.name, one.number): one for one in history.versions}
+        self._vanished = _vanished(history, memory)
+        self._versions = {key: self._identity(one) for key, one in self._by_name.items()}
         self._logged: dict[tuple[str, ...], list[str]] = {}
         for model in history.models.values():
             self._logged.setdefault((model.run or "", model.name), []).append(model.id)
@@ -134,15 +96,71 @@ class Identities:
         """The weights of a registered version."""
         return self._of_version.get((name, number))
 
-    def version(self, version: Version) -> ArtifactId:
+    def version(self, version: Version) -> Identity:
         """The artifact that a registered version is by itself."""
-        known = self._memory.versions.get(f"{version.name}/{version.number}")
-        return known or ArtifactId(ArtifactKind.MODEL, fit(version.name), str(version.number))
+        return self._versions[version.name, version.number]
+
+    def numbered(self, name: str, number: int) -> ArtifactId | None:
+        """The artifact that the version of a name and number is by itself, if it is there."""
+        found = self._versions.get((name, number))
+        return found.artifact if found is not None else None
 
     def dataset(self, dataset: Dataset) -> ArtifactId:
         """The artifact that a dataset input is."""
         known = self._memory.datasets.get((dataset.name, dataset.digest))
         return known or dataset_id(dataset)
+
+    def _identity(self, version: Version) -> Identity:
+        memory, where, simple = self._memory, f"models:/{address(version)}", version_id(version)
+        model = self._history.model_of(version.source)
+        bound = memory.versions.get(address(version), ())
+        for artifact in sorted(bound, key=lambda one: memory.bound[one].made_at_ms is None):
+            if self._is_bound(version, model, artifact):
+                return Identity(artifact)
+        if (renamed := self._renamed(version, model)) is not None:
+            before = memory.bound[renamed].version
+            return Identity(renamed, note=f"{where} was models:/{before} before, and is {renamed}")
+        if bound:
+            other = other_id(version)
+            return Identity(
+                other, note=f"{where} was deleted and made anew: it is {other}, and not {bound[0]}"
+            )
+        if simple not in memory.names or (model is not None and memory.of_model(model) == simple):
+            return Identity(simple)
+        words, told = model_words({}, None, version), memory.words.get(simple, {})
+        if all(
+            words.get(key) == told.get(key) for key in _LASTING
+        ):  # imported before, and stopped before it was bound
+            return Identity(simple)
+        other = other_id(version)
+        return Identity(
+            other,
+            simple,
+            f"{where} may be another model than {simple}, which was registered here by its own: it is {other}, of unknown ancestry. "
+            f"If they are the same: provenance relate {other} converted_from {simple} --resolves {_named(simple)}",
+        )
+
+    def _is_bound(self, version: Version, model: str | None, artifact: ArtifactId) -> bool:
+        """Whether a version is the one that an artifact was bound to; one of the same name may have taken its place."""
+        bound = self._memory.bound[artifact]
+        if bound.made_at_ms and version.created_ms:
+            return bound.made_at_ms == version.created_ms
+        return bound.model_id is None or model is None or bound.model_id == model
+
+    def _renamed(self, version: Version, model: str | None) -> ArtifactId | None:
+        """The artifact that was bound to the same version when its registered model had another name."""
+        gone = self._vanished.get(version.created_ms, ())
+        found = [artifact for artifact in gone if self._is_same(version, model, artifact)]
+        return found[0] if len(found) == 1 else None
+
+    def _is_same(self, version: Version, model: str | None, artifact: ArtifactId) -> bool:
+        """Whether a version has the run and the source of the one that an artifact was bound to."""
+        bound, told = self._memory.bound[artifact], self._memory.words.get(artifact, {})
+        if version.run not in {bound.run_id, told.get("mlflow.run_id")}:
+            return False
+        if "mlflow.source" in told:
+            return told["mlflow.source"] == plain(version.source)
+        return model is not None and bound.model_id == model
 
     def _origin(self, version: Version) -> tuple[str, ...]:
         """What is the same for all versions of the same weights: their logged model, or else the place that their run put them to.
@@ -157,7 +175,7 @@ class Identities:
                 return ("copy", *copied.groups())
             seen.add(key)
             version = before
-        model = model_of(version.source)
+        model = self._history.model_of(version.source)
         if model is not None:
             return ("model", model)
         if (place := _RUN.fullmatch(version.source)) is not None:
@@ -172,52 +190,32 @@ class Identities:
         self, key: tuple[str, ...], versions: list[Version], models: Mapping[str, LoggedModel]
     ) -> Weights:
         model = key[1] if key[0] == "model" else None
-        known = (self._memory.models.get(model) or self._memory.recorded.get(model)) if model else None
+        known = self._memory.of_model(model) if model else None
+        lost = model if model not in models else None
         if key[0] == "copy":  # of what a projection wrote, or of what is gone
-            known = self._memory.versions.get(f"{key[1]}/{key[2]}")
-        if known is None and versions:
-            known = self.version(versions[0])
-        if known is None:
-            logged = models[key[1]]
-            name, version = fit(logged.name), fit(logged.id, "version", MAX_VERSION_LENGTH)
-            known = ArtifactId(ArtifactKind.MODEL, name, version)
-        return Weights(model, versions, known)
+            lost = f"models:/{key[1]}/{key[2]}"
+            known = self._of_gone(f"{key[1]}/{key[2]}")
+        if known is not None:
+            return Weights(model, versions, known)
+        if versions:
+            return Weights(model, versions, self.version(versions[0]).artifact, lost)
+        return Weights(model, versions, logged_id(models[key[1]]))
+
+    def _of_gone(self, name: str) -> ArtifactId | None:
+        """The artifact of a version that is not among those of others: one that we wrote, or the only one that was bound to the name."""
+        bound = self._memory.versions.get(name, ())
+        return bound[0] if len(bound) == 1 else None if bound else self._memory.own_versions.get(name)
 
 
-def own_datasets(
-    history: History, find: Callable[[str], Iterable[Artifact]]
-) -> dict[tuple[str, str], ArtifactId]:
-    """The recorded datasets of inputs that were written by us, by name and digest there.
-
-    What stands there is no proof, so that the name and the digest have to be exactly those of what is recorded.
-
-    Args:
-        history: What was read.
-        find: The recorded artifacts that a reference may mean.
-    """
-    found: dict[tuple[str, str], ArtifactId] = {}
-    inputs = {
-        one[:2] for run in history.runs.values() for one in run.datasets if one.source_type == OWN_SOURCE
-    }
-    for name, digest in sorted(inputs):
-        with suppress(ContentError):  # a name that none of ours has
-            for artifact in find(f"{ArtifactKind.DATASET}:{name}"):
-                shown = dataset_input(artifact, "")
-                if (shown.name, shown.digest) == (name, digest):
-                    found[name, digest] = artifact.id
+def _vanished(history: History, memory: Memory) -> dict[int, list[ArtifactId]]:
+    """The artifacts that were bound to a version which is no longer there, by the moment when it was registered."""
+    there = {(address(one), one.created_ms) for one in history.versions}
+    found: dict[int, list[ArtifactId]] = {}
+    for artifact, bound in memory.bound.items():
+        if bound.version and bound.made_at_ms and (bound.version, bound.made_at_ms) not in there:
+            found.setdefault(bound.made_at_ms, []).append(artifact)
     return found
 
 
-def dataset_id(dataset: Dataset) -> ArtifactId:
-    """The artifact that a dataset input is, by its name and digest there."""
-    name, version = fit(dataset.name), fit(dataset.digest, "version", MAX_VERSION_LENGTH)
-    return ArtifactId(ArtifactKind.DATASET, name, version)
-
-
-def fit(text: str, what: str = "name", limit: int = MAX_NAME_LENGTH) -> str:
-    """A name that an artifact can bear: the text itself, or one that reads like it and ends in a fingerprint of it."""
-    try:
-        return check_name(text, what, limit)
-    except ContentError:
-        plain = re.sub(r"[^\w.+ -]", "-", legible(text).replace("/", "--"))
-        return f"{plain[: limit - _MARK_LENGTH].strip()}~{lookup_key(legible(text))[:8]}"
+def _named(artifact: ArtifactId) -> str:
+    return f"{artifact.name}@{artifact.version}"

@@ -6,7 +6,7 @@ name, a path on somebody's disk, or an address in MLflow.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from provenance.intake.claims import CARD_RELATIONS
@@ -37,7 +37,6 @@ _RELATION_WORDS: Mapping[str, RelationKind] = {
 }
 _NOTHING = frozenset({"", "none", "null", "nan", "n/a"})
 _MODEL_ID = re.compile(r"m-[0-9a-f]{32}")
-_MOST = 20  # base models that one value may list
 
 
 class Named(NamedTuple):
@@ -47,11 +46,13 @@ class Named(NamedTuple):
         key: The parameter or tag.
         value: What stands there.
         kind: The relation, where it is stated.
+        is_name: Whether what stands there can be read as a name.
     """
 
     key: str
     value: str
     kind: RelationKind | None
+    is_name: bool = True
 
 
 def wanted_keys(parent_tags: Mapping[str, RelationKind | None]) -> frozenset[str]:
@@ -80,10 +81,8 @@ def named_parents(
     told = stated_relation(words)
     kinds = dict.fromkeys(PARENT_KEYS) | dict(parent_tags)
     for key, kind in kinds.items():
-        for value in _values(words.get(key, "")):
-            yield Named(key, value, kind or told)
-    for value in _pretrained(words.get(FLAVORS_TAG, "")):
-        yield Named(FLAVORS_TAG, value, told)
+        yield from _named(key, _values(words.get(key, "")), kind or told)
+    yield from _named(FLAVORS_TAG, _pretrained(words.get(FLAVORS_TAG, "")), told)
 
 
 def model_id(value: str) -> str | None:
@@ -92,25 +91,36 @@ def model_id(value: str) -> str | None:
     return text if _MODEL_ID.fullmatch(text) else None
 
 
-def _values(text: str) -> Iterator[str]:
+def _named(key: str, values: Iterable[object], kind: RelationKind | None) -> Iterator[Named]:
+    """What some values name; one that is no text names something all the same."""
+    for value in values:
+        if not isinstance(value, str):
+            yield Named(key, _shown(value), kind, is_name=False)
+        elif value.strip().lower() not in _NOTHING:
+            yield Named(key, value.strip(), kind)
+
+
+def _values(text: str) -> list[object]:
     """One name, or the names of a JSON list."""
     found = _json(text) if text.lstrip().startswith("[") else None
-    for value in found[:_MOST] if isinstance(found, list) else [text]:
-        if isinstance(value, str) and value.strip().lower() not in _NOTHING:
-            yield value.strip()
+    return found if isinstance(found, list) else [text]
 
 
-def _pretrained(text: str) -> Iterator[str]:
-    """The pretrained models that the flavors of a run's logged models name."""
-    logged = _json(text) if text else None
-    seen: dict[str, None] = {}
-    for one in logged[:_MOST] if isinstance(logged, list) else ():
-        flavors = one.get("flavors") if isinstance(one, dict) else None
-        for flavor in flavors.values() if isinstance(flavors, dict) else ():
-            name = flavor.get("source_model_name") if isinstance(flavor, dict) else None
-            if isinstance(name, str) and name.strip().lower() not in _NOTHING:
-                seen[name.strip()] = None
-    yield from seen
+def _pretrained(text: str) -> Iterator[object]:
+    """The pretrained models that the flavors of a run's logged models name; what can't be read may name one."""
+    logged = _json(text) if text else []
+    for one in logged if isinstance(logged, list) else [FLAVORS_TAG]:
+        flavors = one.get("flavors", {}) if isinstance(one, dict) else one
+        for flavor in flavors.values() if isinstance(flavors, dict) else [flavors]:
+            yield flavor.get("source_model_name", "") if isinstance(flavor, dict) else [flavor]
+
+
+def _shown(value: object) -> str:
+    """What stands where a name should, for people."""
+    try:
+        return json.dumps(value)
+    except RecursionError:
+        return "(nested)"
 
 
 def _json(text: str) -> object:

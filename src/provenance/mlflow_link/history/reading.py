@@ -1,6 +1,6 @@
 """Which reader reads which MLflow."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -95,12 +95,15 @@ class Read:
     note: str = ""
 
 
-def read_history(source: HistorySource, scanned: str, progress: ReadingProgress) -> Read:
+def read_history(
+    source: HistorySource, scanned: str, ours: Collection[str], progress: ReadingProgress
+) -> Read:
     """Reads a history.
 
     Args:
         source: Which, and how.
         scanned: How far the last scan by the API came; empty before the first.
+        ours: What our own projection wrote, see `complete`.
         progress: See `ReadingProgress`.
 
     Raises:
@@ -118,25 +121,34 @@ def read_history(source: HistorySource, scanned: str, progress: ReadingProgress)
         )
     if source.via is not Via.API and sql.is_store(store):
         try:
-            history = sql.read(store, wanted_keys(source.parent_tags), EXPERIMENT, progress)
+            history = sql.read(store, wanted_keys(source.parent_tags), EXPERIMENT, progress, ours)
         except sql.UnknownRevisionError as error:
             if is_needed:
                 raise
             note = f"{error.message}: read by its API"
         else:
             return Read(history=history, via=Via.SQL)
-    history, marks = _scan(source, scanned, progress)
+    history, marks = _scan(source, scanned, ours, progress)
     return Read(history=history, via=Via.API, scanned=adapter(Marks).dump_json(marks).decode(), note=note)
 
 
-def _scan(source: HistorySource, scanned: str, progress: ReadingProgress) -> tuple[History, Marks]:
+def _scan(
+    source: HistorySource, scanned: str, ours: Collection[str], progress: ReadingProgress
+) -> tuple[History, Marks]:
     basis = canonical_json(dict(source.parent_tags))
     since: Marks | None = adapter(Marks).validate_json(scanned) if scanned else None
     if since is not None and (source.rescan or since.basis != basis):  # other tags are read of old runs, too
         since = None
     try:
         with _archive(source) as archive:
-            return scan(archive, own_experiment=EXPERIMENT, since=since, basis=basis, progress=progress)
+            return scan(
+                archive,
+                own_experiment=EXPERIMENT,
+                since=since,
+                basis=basis,
+                progress=progress,
+                ours=ours,
+            )
     except RefusedError as error:
         raise MlflowError(
             f"MLflow at {shown(source.uri)} can't be read: {error.message}", hint=error.hint

@@ -5,8 +5,9 @@ Texts are as they stand in MLflow, and nothing of them is to be trusted. Moments
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
+from urllib.parse import unquote
 
 DELETED = "deleted"
 """The lifecycle stage of what was deleted and is still in the store."""
@@ -19,8 +20,11 @@ PROMPT_TAG = "mlflow.prompt.is_prompt"
 LONGEST_SOURCE = 1000
 """As many characters of a dataset's source are read."""
 
-_MODEL = re.compile(r"models:/(m-[^/]+)")
-_PLACE = re.compile(r"/models/(m-[0-9a-f]{32})/artifacts/?$")
+NO_TRAINING = frozenset({"eval", "evaluation", "val", "valid", "validation", "dev", "test", "testing"})
+"""Roles of a dataset that nothing was trained on."""
+
+_MODEL = re.compile(r"models:/(m-[0-9a-f]{32})(?:/.*)?")
+_PLACE = re.compile(r"/models/(m-[0-9a-f]{32})/artifacts(?:/|$)")
 
 
 class Dataset(NamedTuple):
@@ -39,6 +43,11 @@ class Dataset(NamedTuple):
     role: str | None
     source_type: str
     source: str
+
+    @property
+    def use(self) -> str:
+        """Its role, in letters that don't differ by case; empty for none."""
+        return (self.role or "").strip().lower()
 
 
 class Run(NamedTuple):
@@ -77,6 +86,7 @@ class LoggedModel(NamedTuple):
         run: The id of the run that logged it, if any did.
         created_ms: When.
         status: ``READY``, or how far it came.
+        place: Where its files are, by MLflow's own account.
         words: As in `Run`.
     """
 
@@ -86,6 +96,7 @@ class LoggedModel(NamedTuple):
     run: str | None
     created_ms: int
     status: str
+    place: str
     words: Mapping[str, str]
 
 
@@ -125,7 +136,8 @@ class History:
         models: Logged models by id; a deleted one is not among them.
         versions: Registered versions, in order of name and number.
         deleted_experiments: How many experiments were passed over with all their runs, since they were deleted.
-        own_experiments: How many were passed over since they hold what a projection wrote.
+        own_experiments: The ids of those that hold what projections write, which were passed over, too.
+        places: Where the files of some further logged models are, by their ids: of those that versions which were read before name.
         looked_for: Of what is not everything, the ids of the runs and logged models that were looked for, whether or not they are there.
             None for everything.
     """
@@ -135,7 +147,8 @@ class History:
     models: Mapping[str, LoggedModel]
     versions: tuple[Version, ...]
     deleted_experiments: int
-    own_experiments: int
+    own_experiments: frozenset[str]
+    places: Mapping[str, str] = field(default_factory=dict)
     looked_for: frozenset[str] | None = None
 
     @property
@@ -147,8 +160,22 @@ class History:
         """Whether everything is known that MLflow tells of some runs and logged models; None is nobody's id."""
         return self.looked_for is None or {one for one in ids if one is not None} <= self.looked_for
 
+    def model_of(self, source: str) -> str | None:
+        """The id of the logged model that a version's source is: by its id, or as a place among that very model's files.
 
-def model_of(source: str) -> str | None:
-    """The id of the logged model that a version's source names: ``models:/m-...``, or the place of its files in MLflow."""
-    found = _MODEL.match(source) or _PLACE.search(source)
+        What only looks like the place of a model's files is somebody else's.
+        """
+        named = model_named(source)
+        if named is None or _MODEL.fullmatch(source):
+            return named
+        model = self.models.get(named)
+        place = (model.place if model is not None else self.places.get(named, "")).rstrip("/")
+        return named if place and f"{source}/".startswith(f"{place}/") else None
+
+
+def model_named(source: str) -> str | None:
+    """The id of the logged model that a version's source names, or may be among the files of."""
+    if ".." in unquote(source):
+        return None
+    found = _MODEL.fullmatch(source) or _PLACE.search(source)
     return found[1] if found is not None else None

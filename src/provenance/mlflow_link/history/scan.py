@@ -9,12 +9,19 @@ added to a run after it has ended, and tells nobody: only a scan of everything f
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeVar
 
 from provenance.mlflow_link.history.completion import ReadingProgress, complete
-from provenance.mlflow_link.history.records import History, LoggedModel, Run, Version
+from provenance.mlflow_link.history.records import (
+    PENDING,
+    History,
+    LoggedModel,
+    Run,
+    Version,
+    model_named,
+)
 from provenance.mlflow_link.port import Page
 
 CLOCKS_DIFFER_MS = 3_600_000
@@ -92,15 +99,25 @@ class Marks:
         experiments: The same for each experiment, by its id.
         versions: The latest creation of a registered version, in milliseconds.
         basis: What was looked for; where that changes, everything has to be read again.
+        pending: The logged models that were being uploaded still, and are asked for again.
+        places: Where the files are of the logged models which versions name by a place, by their ids.
     """
 
     experiments: Mapping[str, Reached] = field(hash=False)
     versions: int
     basis: str
+    pending: tuple[str, ...] = ()
+    places: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 def scan(
-    archive: Archive, *, own_experiment: str, since: Marks | None, basis: str, progress: ReadingProgress
+    archive: Archive,
+    *,
+    own_experiment: str,
+    since: Marks | None,
+    basis: str,
+    progress: ReadingProgress,
+    ours: Collection[str] = (),
 ) -> tuple[History, Marks]:
     """Reads a history.
 
@@ -110,6 +127,7 @@ def scan(
         since: How far the last scan came; None to read everything.
         basis: What is looked for, in words that tell one from another.
         progress: See `ReadingProgress`.
+        ours: What our own projection wrote, see `complete`.
 
     Returns:
         What was read, and how far that is.
@@ -117,7 +135,7 @@ def scan(
     now_ms = int(time.time() * 1000)  # A clock that is ahead must not hide what comes.
     found = {one.id: one for one in _pages(archive.experiments)}
     deleted = {key for key, one in found.items() if one.deleted}
-    own = {key for key, one in found.items() if one.name == own_experiment} - deleted
+    own = frozenset(key for key, one in found.items() if one.name == own_experiment)
     runs: dict[str, Run] = {}
     models: dict[str, LoggedModel] = {}
     marks: dict[str, Reached] = {}
@@ -133,21 +151,35 @@ def scan(
         )
         both = zip(before or Reached(), reached, strict=True)
         marks[key] = Reached(*(min(max(pair), now_ms) for pair in both))
+    models |= _finished(archive, since, models)
     versions = _versions(archive)
     from_ms = since.versions - CLOCKS_DIFFER_MS if since else 0
     counted = [one for one in versions if one.created_ms >= from_ms]
-    looked_for = complete(runs, models, counted, archive, whole=since is None, progress=progress)
+    looked_for = complete(runs, models, counted, archive, ours=ours, whole=since is None, progress=progress)
+    sources = {model_named(one.source) for one in versions}
+    places = dict(since.places) if since else {}
+    places |= {key: one.place for key, one in models.items() if key in sources}
     latest = min(max((one.created_ms for one in versions), default=0), now_ms)
     history = History(
         experiments={key: one.name for key, one in found.items()},
         runs=runs,
         models=models,
         versions=versions,
-        deleted_experiments=len(deleted),
-        own_experiments=len(own),
+        deleted_experiments=len(deleted - own),
+        own_experiments=own,
+        places=places,
         looked_for=None if since is None else looked_for | models.keys(),
     )
-    return history, Marks(experiments=marks, versions=latest, basis=basis)
+    pending = tuple(sorted(key for key, one in models.items() if one.status == PENDING))
+    return history, Marks(experiments=marks, versions=latest, basis=basis, pending=pending, places=places)
+
+
+def _finished(
+    archive: Archive, since: Marks | None, models: Mapping[str, LoggedModel]
+) -> dict[str, LoggedModel]:
+    """What became of the logged models that were being uploaded at the last scan, and are not among those that were read."""
+    asked = (archive.model(one) for one in (since.pending if since else ()) if one not in models)
+    return {one.id: one for one in asked if one is not None}
 
 
 def _pages(ask: Callable[[str | None], Page[T]]) -> Iterator[T]:

@@ -156,6 +156,7 @@ class ServerArchive:
             run=str(info.get("source_run_id", "")) or None,
             created_ms=int(info["creation_timestamp_ms"]),
             status=_STATUSES.get(status, status),
+            place=str(info.get("artifact_uri", "")),
             words=self._words(found.get("data", {}).get("params", ()), info.get("tags", ())),
         )
 

@@ -83,7 +83,7 @@ _RUN_WORDS = (
     "SELECT run_uuid, key, value FROM tags WHERE key IN :keys",
 )
 _MODELS = """
-    SELECT model_id, name, experiment_id, source_run_id, creation_timestamp_ms, status FROM logged_models
+    SELECT model_id, name, experiment_id, source_run_id, creation_timestamp_ms, status, artifact_location FROM logged_models
     WHERE lifecycle_stage <> :deleted
 """
 _MODEL_WORDS = (
@@ -114,7 +114,13 @@ def is_store(uri: str) -> bool:
     return uri.startswith(("sqlite:///", "postgresql://", "postgresql+"))
 
 
-def read(url: str, keys: Collection[str], own_experiment: str, progress: ReadingProgress) -> History:
+def read(
+    url: str,
+    keys: Collection[str],
+    own_experiment: str,
+    progress: ReadingProgress,
+    ours: Collection[str] = (),
+) -> History:
     """Reads the whole history from a store.
 
     Args:
@@ -122,6 +128,7 @@ def read(url: str, keys: Collection[str], own_experiment: str, progress: Reading
         keys: The parameters and tags that are wanted.
         own_experiment: The name of the experiment that a projection writes to.
         progress: See `ReadingProgress`.
+        ours: What our own projection wrote, see `complete`.
 
     Raises:
         UsageError: The URL is of another kind.
@@ -131,7 +138,7 @@ def read(url: str, keys: Collection[str], own_experiment: str, progress: Reading
     """
     with _connected(url) as connection:
         _check_revision(connection, store_name(url))
-        return _Store(connection, frozenset(keys)).history(own_experiment, progress)
+        return _Store(connection, frozenset(keys)).history(own_experiment, progress, ours)
 
 
 @dataclass(slots=True)
@@ -154,11 +161,11 @@ class _Store:
     def __init__(self, connection: "Connection", keys: frozenset[str]) -> None:
         self._connection, self._keys = connection, keys
 
-    def history(self, own_experiment: str, progress: ReadingProgress) -> History:
+    def history(self, own_experiment: str, progress: ReadingProgress, ours: Collection[str]) -> History:
         found = {str(key): rest for key, *rest in self._rows(_EXPERIMENTS, workspace=_WORKSPACE)}
         names = {key: name for key, (name, _) in found.items()}
         deleted = {key for key, (_, stage) in found.items() if stage == DELETED}
-        own = {key for key, name in names.items() if name == own_experiment} - deleted
+        own = frozenset(key for key, name in names.items() if name == own_experiment)
         counted = names.keys() - deleted - own
         everything = _All(self._runs(names), self._models(names))
         versions = tuple(self._versions())
@@ -166,14 +173,14 @@ class _Store:
             key: run._replace(inputs=()) for key, run in everything.runs.items() if run.experiment in counted
         }
         models = {key: one for key, one in everything.models.items() if one.experiment in counted}
-        complete(runs, models, versions, everything, whole=True, progress=progress)
+        complete(runs, models, versions, everything, ours=ours, whole=True, progress=progress)
         return History(
             experiments=names,
             runs=runs,
             models=models,
             versions=versions,
-            deleted_experiments=len(deleted),
-            own_experiments=len(own),
+            deleted_experiments=len(deleted - own),
+            own_experiments=own,
         )
 
     def _runs(self, experiments: Collection[str]) -> dict[str, Run]:
@@ -208,9 +215,12 @@ class _Store:
                 run=run or None,
                 created_ms=created,
                 status=_STATUSES.get(status, str(status)),
+                place=place or "",
                 words=words.get(model_id, {}),
             )
-            for model_id, name, experiment, run, created, status in self._rows(_MODELS, deleted=DELETED)
+            for model_id, name, experiment, run, created, status, place in self._rows(
+                _MODELS, deleted=DELETED
+            )
             if str(experiment) in experiments
         }
 
