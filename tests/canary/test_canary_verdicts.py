@@ -187,6 +187,12 @@ def test_one_diverged_run_spoils_the_experiment_and_leaves_no_figures() -> None:
     assert (result.effect, result.mde, result.controls) == (None, None, None)
 
 
+@pytest.mark.parametrize("arm", [field.name for field in fields(Trial) if field.type is float])
+def test_a_figure_that_is_no_number_spoils_the_experiment_whichever_it_is(arm: str) -> None:
+    result = judged([*runs(edge=1.5)[:4], replace(SOUND, seed=4, **{arm: math.nan})])
+    assert result.reason == "the training diverged under seed 4"
+
+
 @pytest.mark.parametrize(
     "broken", [{"positive": 0.0}, {"fresh": 1.0}, {"placebo": 1.0}, {"carrier": 0.0}, {"planted": 0.0}]
 )

@@ -78,7 +78,7 @@ class Trial:
     @property
     def finite(self) -> bool:
         """Whether every figure is a finite number: otherwise a training diverged."""
-        differences = (self.teacher, self.edge, self.positive, self.kin, self.fresh, self.placebo)
+        differences = (self.teacher, self.base, self.edge, self.positive, self.kin, self.fresh, self.placebo)
         rest = (self.planted, self.carrier, self.unexplained)
         return all(map(math.isfinite, (*differences, *rest, *self.shifts, *self.doses)))
 
