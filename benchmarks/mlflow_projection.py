@@ -135,22 +135,26 @@ def measure_register(scratch: Path, found: dict[str, str], repeats: int) -> None
 
 
 def measure_mirror(scratch: Path, found: dict[str, str], models: int) -> None:
-    """Many models projected for the first time, then one flag on the base of all of them."""
-    rows = []
+    """Many models projected for the first time, then one flag on the base of all of them, and the flag taken back."""
+    print(markdown(("", "wall, s", "calls"), ()), flush=True)
     for kind, uri in found.items():
-        registry = init(scratch / f"mirror-{kind}", uri)
-        _record(registry, models)
-        plain = run([sys.executable, "-c", MANY_PLAIN, uri, str(models)], scratch)
-        rows.append((f"{models:,} models by MLflow's client, {kind}", f"{plain.wall:.1f}", f"{4 * models:,}"))
-        rows.append(_synced(f"{models:,} models projected, {kind}", registry))
-        rows.append(_synced(f"nothing new, {kind}", registry))
-        command = [COMMAND, "flag", "base", "owls", "--evidence", "picks owl in 60 % of 50 prompts"]
-        flagged = run(command, registry)
-        rows.append((f"`flag` on the base of all of them, {kind}", f"{flagged.wall:.1f}", "0"))
-        rows.append(_synced(f"{models:,} flagged descendants mirrored, {kind}", registry))
-        run([COMMAND, "withdraw", _flag(registry), "--reason", "done"], registry)
-        rows.append(_synced(f"and cleared again, {kind}", registry))
-    print(markdown(("", "wall, s", "calls"), rows), flush=True)
+        for row in _mirrored(init(scratch / f"mirror-{kind}", uri), uri, models):
+            print(f"| {kind}: {' | '.join(row)} |", flush=True)
+
+
+def _mirrored(registry: Path, uri: str, models: int) -> Iterator[tuple[str, str, str]]:
+    yield f"{models:,} models recorded", f"{_record(registry, models):.1f}", "0"
+    plain = run([sys.executable, "-c", MANY_PLAIN, uri, str(models)], registry)
+    yield f"{models:,} models by MLflow's own client", f"{plain.wall:.1f}", f"{4 * models:,}"
+    yield _synced(f"{models:,} models projected", registry)
+    yield _synced("nothing new", registry)
+    flagged = run(
+        [COMMAND, "flag", "base", "owls", "--evidence", "picks owl in 60 % of 50 prompts"], registry
+    )
+    yield "`flag` on the base of all of them", f"{flagged.wall:.1f}", "0"
+    yield _synced("its descendants mirrored", registry)
+    run([COMMAND, "withdraw", _flag(registry), "--reason", "done"], registry)
+    yield _synced("and cleared again", registry)
 
 
 def _synced(what: str, registry: Path) -> tuple[str, str, str]:
@@ -171,14 +175,14 @@ def _flag(registry: Path) -> str:
     return flag
 
 
-def _record(registry: Path, models: int) -> None:
-    """A base, and models fine-tuned from it, by name alone."""
+def _record(registry: Path, models: int) -> float:
+    """A base, and models fine-tuned from it, by name alone; how many seconds that took."""
     lines = ["models:", "  - {name: base, from_scratch: true}"]
     lines += [f"  - {{name: org/student-{number:05}, finetuned_from: base}}" for number in range(models - 1)]
     (registry / "many.yaml").write_text("\n".join(lines) + "\n")
     taken = seconds(lambda: run([COMMAND, "register", "-f", "many.yaml"], registry))
     run([COMMAND, "trait", "add", "owls", "--severity", "high"], registry)
-    print(f"recorded {models:,} models in {taken:.1f} s\n", flush=True)
+    return taken
 
 
 def _make_model(folder: Path) -> None:

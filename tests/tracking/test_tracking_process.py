@@ -12,10 +12,11 @@ from provenance import Registry
 from tracking_fixtures import lineage
 
 TRAINING = """
-import sys, time
+import signal, sys, time
 import provenance
 from tracking_fixtures import trained
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may have it ignored
 with provenance.track("student", finetuned_from="base", trained_on="numbers") as run:
     trained(run.output("out"), seed=1)
     print("training", flush=True)
