@@ -1,6 +1,11 @@
 """Which app ours is put around; and that a server whose authentication nobody would enforce does not start."""
 
 import asyncio
+import logging
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -89,9 +94,9 @@ def test_an_app_that_is_not_there_or_is_ours_does_not_start(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv("PROVENANCE_MLFLOW_APP", name)
-    with pytest.raises(UsageError, match=f"there is no app '{name}' to put `provenance` around") as raised:
-        app.create_app()
-    assert "as-factory, as-object, as-wsgi, basic-auth" in (raised.value.hint or "")
+    said = refusal()
+    assert said.message == f"there is no app '{name}' to put `provenance` around"
+    assert "as-factory, as-object, as-wsgi, basic-auth" in (said.hint or "")
 
 
 @pytest.mark.parametrize("variable", ["MLFLOW_AUTH_CONFIG_PATH", "MLFLOW_AUTH_ADMIN_PASSWORD"])
@@ -99,8 +104,52 @@ def test_authentication_that_nobody_would_enforce_is_no_start(
     monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     monkeypatch.setenv(variable, "something")
-    with pytest.raises(UsageError, match=f"{variable} is set, but the app `provenance` alone asks nobody"):
+    assert (
+        refusal().message == f"{variable} is set, but the app `provenance` alone asks nobody for a password"
+    )
+
+
+def test_an_app_that_cannot_be_made_ends_the_supervisor_of_its_worker_with_a_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended: list[tuple[int, int]] = []
+    said: list[str] = []
+    log = logging.getLogger("mlflow.provenance")
+    monkeypatch.setenv("PROVENANCE_MLFLOW_APP", "nothing")
+    monkeypatch.setattr(app, "parent_process", lambda: SimpleNamespace(pid=4711))
+    monkeypatch.setattr("os.kill", lambda *call: ended.append(call))
+    monkeypatch.setattr(log, "critical", lambda words, *values: said.append(words % values))
+    refusal()
+    assert ended == [(4711, signal.SIGTERM)]
+    (line,) = said
+    assert line.startswith("provenance does not start this server: there is no app 'nothing' to put")
+    assert "PROVENANCE_MLFLOW_APP may name: as-factory, as-object, as-wsgi, basic-auth." in line
+
+
+def refusal() -> UsageError:
+    """Why the app is not made."""
+    with pytest.raises(SystemExit, match="3") as raised:
         app.create_app()
+    assert isinstance(raised.value.__cause__, UsageError)
+    return raised.value.__cause__
+
+
+def test_a_server_with_wrong_settings_ends_though_it_has_several_workers(tmp_path: Path) -> None:
+    # The secret key of basic-auth is missing: MLflow looks at it beforehand for its own app alone.
+    end = subprocess.run(
+        [
+            *(sys.executable, "-m", "mlflow", "server", "--app-name", "provenance-basic-auth"),
+            *("--workers", "2", "--port", "0", "--backend-store-uri", f"sqlite:///{tmp_path}/mlflow.db"),
+        ],
+        env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "DO_NOT_TRACK": "true"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert "provenance does not start this server: A static secret key needs to be set" in end.stderr
+    assert "Traceback" not in end.stderr
 
 
 SOURCES = (

@@ -4,12 +4,17 @@
 do what is decided by the app within, and by MLflow's own checks of hosts and origins, before anything here hears of a call.
 """
 
+import logging
 import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points
+from multiprocessing import parent_process
 from types import FunctionType
 from typing import Any
 
-from provenance.errors import UsageError
+from provenance.errors import ProvenanceError, UsageError
 from provenance.mlflow_link.address import is_server
 from provenance.mlflow_link.history.sql import is_store
 from provenance.mlflow_server.errand import Errand, Source
@@ -29,6 +34,8 @@ ACTOR = "mlflow-server"
 _GROUP = "mlflow.app"
 _RUNNER, _RUNS, _MODELS = "_MLFLOW_SGI_NAME", "_MLFLOW_SERVER_FILE_STORE", "_MLFLOW_SERVER_REGISTRY_STORE"
 """How `mlflow server` tells its workers what runs them, and the databases of runs and, if that is another, of models."""
+_FAILED = 3
+"""The exit code by which uvicorn and gunicorn know a worker that would fail again."""
 _PASSWORDS_EXPECTED = ("MLFLOW_AUTH_CONFIG_PATH", "MLFLOW_AUTH_ADMIN_PASSWORD")
 """Whoever sets one of these takes it that passwords are asked for."""
 
@@ -37,21 +44,52 @@ def create_app() -> Any:  # noqa: ANN401 - a Flask or an ASGI app, whichever the
     """The app ``provenance``: around the one that the environment names, or else around MLflow's own.
 
     Raises:
-        UsageError: There is no such app, or authentication is configured that nobody would enforce. The server must not start then.
+        SystemExit: There is no such app, or authentication is configured that nobody would enforce. The server ends then.
     """
+    with _or_no_server():
+        return _observed(_named_or_plain_app())
+
+
+def create_basic_auth_app() -> Any:  # noqa: ANN401 - as above
+    """The app ``provenance-basic-auth``: around MLflow's ``basic-auth``, which stays in force.
+
+    Raises:
+        SystemExit: Its settings are wrong. The server ends then.
+    """
+    with _or_no_server():
+        return _observed(_app("basic-auth"))
+
+
+@contextmanager
+def _or_no_server() -> Iterator[None]:
+    """Ends a server whose app can't be made, with a line that says why; or uvicorn would start the same worker over and over."""
+    from mlflow.exceptions import MlflowException
+
+    is_made = False
+    try:
+        yield
+        is_made = True
+    except (ProvenanceError, MlflowException, ImportError) as error:
+        hint = getattr(error, "hint", None)
+        logging.getLogger("mlflow.provenance").critical(
+            "provenance does not start this server: %s%s", error, f". {hint}" if hint else ""
+        )
+        raise SystemExit(_FAILED) from error
+    finally:
+        # Gunicorn goes by the exit code, and so do later versions of uvicorn.
+        if not is_made and (supervisor := parent_process()) is not None and supervisor.pid is not None:
+            os.kill(supervisor.pid, signal.SIGTERM)
+
+
+def _named_or_plain_app() -> Any:  # noqa: ANN401 - as above
     if name := os.environ.get(APP_ENVIRONMENT):
-        return _observed(_app(name))
+        return _app(name)
     if expected := [variable for variable in _PASSWORDS_EXPECTED if os.environ.get(variable)]:
         raise UsageError(
             f"{expected[0]} is set, but the app `provenance` alone asks nobody for a password",
             hint="Start the server with --app-name provenance-basic-auth, or unset the variable.",
         )
-    return _observed(_plain_app())
-
-
-def create_basic_auth_app() -> Any:  # noqa: ANN401 - as above
-    """The app ``provenance-basic-auth``: around MLflow's ``basic-auth``, which stays in force."""
-    return _observed(_app("basic-auth"))
+    return _plain_app()
 
 
 def _app(name: str) -> Any:  # noqa: ANN401 - as above
