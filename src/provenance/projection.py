@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from provenance.artifacts import ArtifactId
@@ -55,6 +56,7 @@ class Projection(Exchange):
             UsageError: None is configured, or the URI is of no known kind.
         """
         from provenance.mlflow_link.drain import drain
+        from provenance.mlflow_link.marks import start_over
 
         target, state = self._mlflow_uri(uri), self.mlflow_memory(uri)
         if waiting is not None and state.is_held():
@@ -66,8 +68,8 @@ class Projection(Exchange):
                     hint="It takes along what is pending now; `provenance mlflow status` says how far it is.",
                 )
             if rebuild:
-                state.forget()
-            return drain(self._showing, state, uri=target, progress=progress)
+                start_over(state)
+            return drain(partial(self._showing, state), state, uri=target, progress=progress)
 
     def mlflow_status(self, uri: str | None = None) -> "MlflowStatus":
         """How far an MLflow (default: the registry's) is behind. Does not load mlflow, and asks nobody.
@@ -77,7 +79,8 @@ class Projection(Exchange):
         """
         from provenance.mlflow_link.lag import lag
 
-        return lag(self._showing(), self.mlflow_memory(uri))
+        memory = self.mlflow_memory(uri)
+        return lag(self._showing(memory), memory)
 
     @contextmanager
     def mlflow_together(self) -> Iterator[list[ArtifactId]]:
@@ -100,15 +103,16 @@ class Projection(Exchange):
         if before is not None and registered:
             from provenance.mlflow_link.inline import tell_at_once
 
+            memory = self.mlflow_memory()
             self.mlflow_note = tell_at_once(
-                self._showing,
-                self.mlflow_memory(),
+                partial(self._showing, memory),
+                memory,
                 tuple(dict.fromkeys(registered)),
                 after=before.entries,
                 uri=uri,
             )
 
-    def _showing(self) -> "Showing":
+    def _showing(self, memory: "StoredProjection") -> "Showing":
         from provenance.mlflow_link.showing import Showing
         from provenance.render.evidence_pictures import pictures
 
@@ -117,6 +121,7 @@ class Projection(Exchange):
             reading=view.reading,
             policy=view.policy,
             unfinished=view.unfinished,
+            registry=memory.registry(),
             viewer=self.home.viewer,
             pictures=pictures,
         )

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from mlflow import MlflowClient
@@ -13,7 +14,16 @@ from provenance.artifacts import ArtifactId
 from provenance.facts import Snapshot
 from provenance.mlflow_link.adapter import RefusedError, connect
 from provenance.mlflow_link.desired import desired
-from provenance.mlflow_link.objects import Adopted, AdoptedKind, Desired, Links, ModelVersion
+from provenance.mlflow_link.objects import (
+    Adopted,
+    AdoptedKind,
+    Desired,
+    Links,
+    ModelVersion,
+    Superseded,
+    state_digest,
+)
+from provenance.mlflow_link.plan import pending
 from provenance.mlflow_link.text import BEGIN, END
 from provenance.risk.report import ArtifactRisks
 from provenance.store import Binding
@@ -37,7 +47,11 @@ def test_a_bound_version_gets_no_second_one_and_no_logged_model_or_run_of_ours()
     assert {name for name in bound if str(STUDENT) in name} == {
         f"adopted version {STUDENT}",
         f"adopted logged {STUDENT}",
+        f"version {STUDENT}",
     }
+    superseded = bound[f"version {STUDENT}"]
+    assert isinstance(superseded, Superseded)
+    assert pending([superseded], {}) == ()
     assert "registered name org/student" not in bound
 
 
@@ -195,3 +209,44 @@ def test_an_adopted_object_that_is_gone_is_said_and_not_made_anew(
     with pytest.raises(RefusedError, match=r"soon-gone"):
         _write(uri, _objects({STUDENT: binding}))
     assert client.search_model_versions("name = 'soon-gone'") == []
+
+
+def test_a_version_that_was_deleted_and_made_anew_is_told_nothing_of_the_old_one(
+    uri: str, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    binding = _theirs(client, "made-anew", monkeypatch)
+    old = client.get_model_version("made-anew", "1")
+    binding = replace(binding, made_at_ms=old.creation_timestamp)
+    _write(uri, _objects({STUDENT: binding}))
+    client.delete_registered_model("made-anew")
+    client.create_registered_model("made-anew")
+    new = client.create_model_version("made-anew", "s3://elsewhere/weights", await_creation_for=0)
+    assert new.version == old.version
+    assert new.creation_timestamp > old.creation_timestamp
+    with pytest.raises(RefusedError, match="was deleted in MLflow and made anew") as refused:
+        _write(uri, _objects({STUDENT: binding}))
+    assert "provenance mlflow import" in (refused.value.hint or "")
+    found = client.get_model_version("made-anew", "1")
+    assert (found.tags, found.description or "") == ({}, "")
+
+
+def test_an_object_of_ours_that_told_leaves_that_to_the_one_that_was_bound_since(
+    uri: str, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    binding = _theirs(client, "told-here", monkeypatch)
+    told: dict[str, tuple[str, str]] = {}
+    bindings = {STUDENT: binding, TEACHER: Binding(model_id=binding.model_id)}
+    with connect(uri) as mlflow:
+        for objects in (_objects({}), _objects(bindings)):
+            for item in pending(objects.values(), told):
+                ids = {subject: id_ for subject, (_, id_) in told.items()}
+                written = mlflow.write(item.desired, item.external_id, ids)
+                told[item.desired.subject] = state_digest(item.desired), written.external_id
+    name, number = told[f"version {STUDENT}"][1].split("/")
+    ours = client.get_model_version(name, number)
+    assert ours.tags.keys() == {"provenance.id", "provenance.key"}
+    assert "Where it stands is told on `told-here/1`, not here." in ours.description
+    assert "EXPOSED" not in ours.description
+    teacher_of_ours = client.get_logged_model(told[f"logged {TEACHER}"][1])
+    assert not any(key.startswith(("provenance.status", "provenance.risk")) for key in teacher_of_ours.tags)
+    assert f"told on `{binding.model_id}`" in teacher_of_ours.tags["mlflow.note.content"]

@@ -33,6 +33,8 @@ class Mlflow:
         self.is_away = False
         self.calls = 0
         self.opened = 0
+        self.marks: dict[str, str] = {}
+        self.experiment = self
 
     @contextmanager
     def connect(self, uri: str, timeout_s: float) -> Iterator["Mlflow"]:
@@ -43,6 +45,12 @@ class Mlflow:
 
     def prefetch(self, wanted: Sequence[Desired]) -> None:
         pass
+
+    def mark(self, registry: str) -> str | None:
+        return self.marks.get(registry)
+
+    def note(self, registry: str, mark: str) -> None:
+        self.marks[registry] = mark
 
     def write(self, desired: Desired, external_id: str | None, ids: Mapping[str, str]) -> Written:
         assert external_id in {None, f"id of {desired.subject}"}
@@ -163,7 +171,9 @@ def test_an_mlflow_that_is_away_moves_no_cursor(stored: Registry, mlflow: Mlflow
 def _everything(registry: Registry) -> set[str]:
     from provenance.mlflow_link.showing import EVERYTHING
 
-    return {item.subject for item in registry._showing().objects(EVERYTHING, lambda _: {})}
+    return {
+        item.subject for item in registry._showing(registry.mlflow_memory()).objects(EVERYTHING, lambda _: {})
+    }
 
 
 def test_what_is_recorded_while_a_sync_runs_is_told_by_the_same_sync(
@@ -238,7 +248,12 @@ def test_a_binding_that_comes_later_is_looked_at_and_completes_what_was_known(
     stored.mlflow_bind(BASE, Binding(model_id="m-1"))
     stored.mlflow_sync()
     # The child's links lead to their logged model from now on.
-    assert set(mlflow.held - before) == {"adopted logged model:base@1", "links of model:tuned@1"}
+    # Ours, which told until now where it stands, leaves that to theirs.
+    assert set(mlflow.held - before) == {
+        "adopted logged model:base@1",
+        "links of model:tuned@1",
+        "version model:base@1",
+    }
     assert stored.mlflow_bindings() == {BASE: Binding(model_id="m-1", run_id="r")}
     assert stored.mlflow_logged_model(BASE) == "m-1"
     assert stored.mlflow_logged_model(stored.resolve("tuned")) == "id of logged model:tuned@1"
@@ -262,9 +277,79 @@ def test_another_policy_has_everything_looked_at(
         assert found.updated + found.unchanged == len(_everything(again))
 
 
+def _flagged_and_told(folder: Path) -> str:
+    """A registry whose MLflow was told of a flag; the flag's id."""
+    with Registry.init(folder, mlflow=f"sqlite:///{folder}/mlflow.db") as registry:
+        registry.register_model(name="base", from_scratch=True)
+        many(registry, 20)
+        registry.add_trait("owls", severity="high")
+        registry.mlflow_sync()
+        flag = registry.flag("base", "owls", evidence="seen").recorded
+        registry.mlflow_sync()
+        return flag.id
+
+
+def test_what_a_registry_told_before_it_was_brought_back_from_a_copy_is_mended_by_the_next_write(
+    folder: Path, mlflow: Mlflow
+) -> None:
+    flag = _flagged_and_told(folder)
+    database = folder / ".provenance" / "registry.db"
+    shutil.copy(database, folder / "copy.db")
+    with Registry.open(folder) as registry:
+        registry.withdraw(flag, reason="wrong")
+        registry.mlflow_sync()
+    shutil.copy(folder / "copy.db", database)
+    before = mlflow.held.copy()
+    with Registry.open(folder) as registry:
+        # Nobody can know without asking, and with nothing to write the server is not asked.
+        assert registry.mlflow_sync().calls == 0
+        assert registry.mlflow_status().pending == 0
+        registry.register_model(name="late")
+        registry.mlflow_sync()
+        assert set(mlflow.held - before) == _everything(registry)
+        before = mlflow.held.copy()
+        registry.register_model(name="later")
+        registry.mlflow_sync()
+        assert {name for name in mlflow.held - before if "later" not in name} == set()
+
+
+def test_an_mlflow_that_was_brought_back_from_a_copy_is_told_of_everything_again(
+    folder: Path, mlflow: Mlflow
+) -> None:
+    flag = _flagged_and_told(folder)
+    marks = dict(mlflow.marks)
+    with Registry.open(folder) as registry:
+        registry.withdraw(flag, reason="wrong")
+        registry.mlflow_sync()
+        mlflow.marks = marks
+        before = mlflow.held.copy()
+        registry.register_model(name="late")
+        registry.mlflow_sync()
+        assert set(mlflow.held - before) == _everything(registry)
+
+
+def test_a_death_between_the_two_notes_of_a_mark_has_everything_looked_at(
+    stored: Registry, mlflow: Mlflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored.mlflow_sync()
+    stored.flag("base", "owls", evidence="seen")
+
+    def die(*_noted: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow, "note", die)
+        with pytest.raises(KeyboardInterrupt):
+            stored.mlflow_sync()
+    before = mlflow.held.copy()
+    assert stored.mlflow_sync().failed == ()
+    assert set(mlflow.held - before) == _everything(stored)
+
+
 def test_a_ledger_that_was_brought_back_from_a_copy_is_looked_at_as_a_whole(
     folder: Path, mlflow: Mlflow
 ) -> None:
+    """The memory may stand in another place than the ledger, so that it was not brought back with it."""
     database = folder / ".provenance" / "registry.db"
     with Registry.init(folder) as registry:
         registry.register_model(name="base")
@@ -281,6 +366,19 @@ def test_a_ledger_that_was_brought_back_from_a_copy_is_looked_at_as_a_whole(
         registry.mlflow_memory().move(cursor)
         assert registry.mlflow_memory().cursor() is None
         assert registry.mlflow_status().pending > 0
+
+
+def test_what_was_superseded_is_still_known_after_a_rebuild(stored: Registry, mlflow: Mlflow) -> None:
+    stored.mlflow_sync()
+    stored.mlflow_bind(BASE, Binding(version="theirs/3"))
+    before = mlflow.held.copy()
+    stored.mlflow_sync(rebuild=True)
+    assert "version model:base@1" in mlflow.held - before
+    assert "record of model:base@1" not in mlflow.held - before
+    before = mlflow.held.copy()
+    stored.mlflow_sync(rebuild=True)
+    assert "version model:base@1" in mlflow.held - before
+    assert mlflow.opened == 3
 
 
 # --- at once ----------------------------------------------------------------------------------------------------------
@@ -301,7 +399,7 @@ def test_what_a_server_refuses_at_once_is_said_and_tried_again_by_a_sync(
 ) -> None:
     mlflow.refused["version model:tuned@1"] = RefusedError("not this one")
     served.register_model(name="tuned")
-    assert "refused 1 of its objects (not this one): see `provenance mlflow status`" in served.mlflow_note
+    assert "MLflow refused 1 of the objects (not this one): see `provenance mlflow status`" in served.mlflow_note
     assert [one.subject for one in served.mlflow_status().failures] == ["version model:tuned@1"]
     mlflow.refused.clear()
     assert served.mlflow_sync().created == 1

@@ -178,7 +178,9 @@ def _nobody(_artifacts: Iterable[ArtifactId]) -> Mapping[ArtifactId, Binding]:
 
 
 def _showing(reading: Reading, policy: Policy) -> Showing:
-    return Showing(reading=reading, policy=policy, unfinished=False, viewer=None, pictures=no_pictures)
+    return Showing(
+        reading=reading, policy=policy, unfinished=False, registry="", viewer=None, pictures=no_pictures
+    )
 
 
 def pending(objects: Iterable[Desired], told: Told) -> Told:
@@ -198,7 +200,9 @@ def assert_nothing_pending_is_overlooked(
             state.bind(name, binding)
         if place == skipped:
             continue
-        showing = Showing(reading=reading, policy=policy, unfinished=False, viewer=None, pictures=no_pictures)
+        showing = Showing(
+            reading=reading, policy=policy, unfinished=False, registry="", viewer=None, pictures=no_pictures
+        )
         stretch = since(cursor, showing, state)
         whole = pending(showing.objects(EVERYTHING, state.bindings), told)
         assert pending(showing.objects(stretch.scope, state.bindings), told) == whole

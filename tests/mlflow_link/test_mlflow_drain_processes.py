@@ -107,7 +107,7 @@ def test_two_drainers_of_a_server_and_a_registry_in_postgresql_make_each_object_
         ):  # what is registered meanwhile waits for nobody, and stays pending
             family(registry, "race")
             assert registry.mlflow_note is not None
-            assert "another process is writing to MLflow at" in registry.mlflow_note
+            assert "another process is writing to MLflow: see `provenance mlflow status`" in registry.mlflow_note
             assert registry.mlflow_status().is_running
         assert not registry.mlflow_status().is_running
     done = race(str(folder))
@@ -236,7 +236,7 @@ def test_a_server_that_is_away_fails_no_registration_and_the_command_says_so(ter
     answer = terminal("register", "model", "--name", "base", "--json")
     assert answer.json["artifact"] == "model:base@1"
     assert answer.json["warnings"] == []
-    assert "recorded, and not in MLflow yet: MLflow at http://127.0.0.1:9 " in answer.err
+    assert "not in MLflow yet: MLflow at http://127.0.0.1:9 " in answer.err
     assert "`provenance mlflow sync` writes it later" in answer.err
     assert terminal("mlflow", "status", "--json").json["pending"] > 0
     terminal("register", "dataset", "--name", "rows")

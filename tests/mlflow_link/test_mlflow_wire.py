@@ -260,11 +260,11 @@ def _put(artifact_uri: str) -> None:
     ],
 )
 def test_files_are_not_sent_wherever_a_server_says(place: str) -> None:
-    with pytest.raises(RefusedError, match=r"not for this machine to write|have no place"):
+    with pytest.raises(RefusedError, match=r"not for us to write|have no place"):
         _put(place)
 
 
-def test_files_for_a_folder_of_this_machine_or_a_bucket_go_by_mlflows_own_client(
+def test_files_for_a_bucket_go_by_mlflows_own_client_and_those_for_a_folder_nowhere(
     fake: Fake, tmp_path: Path
 ) -> None:
     def run_at(run_id: str, artifact_uri: str) -> FoundRun:
@@ -280,10 +280,12 @@ def test_files_for_a_folder_of_this_machine_or_a_bucket_go_by_mlflows_own_client
         return found
 
     with connect(fake.uri) as mlflow:
-        mlflow._port.put_file(run_at("a", tmp_path.as_uri()), "whole/a.txt", b"text")
+        for place in (tmp_path.as_uri(), str(tmp_path), "runs:/b/artifacts", "models:/m-1"):
+            with pytest.raises(RefusedError, match="not for us to write"):
+                mlflow._port.put_file(run_at("a", place), "whole/a.txt", b"text")
         with pytest.raises(RefusedError, match="its files can't be stored: "):
             mlflow._port.put_file(run_at("b", "nothing://bucket/b"), "whole/a.txt", b"text")
-    assert (tmp_path / "whole/a.txt").read_bytes() == b"text"
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -298,6 +300,24 @@ def test_files_for_a_folder_of_this_machine_or_a_bucket_go_by_mlflows_own_client
 )
 def test_a_login_is_never_shown(uri: str, said: str) -> None:
     assert shown(uri) == said
+
+
+@pytest.mark.parametrize(
+    ("uri", "target"),
+    [
+        ("http://localhost:5000", "http://127.0.0.1:5000"),
+        ("http://[::1]:5000/", "http://127.0.0.1:5000"),
+        ("HTTP://me:secret@LocalHost:5000", "http://127.0.0.1:5000"),
+        ("http://Host.example:80", "http://host.example"),
+        ("https://host.example:443/MLflow/", "https://host.example/MLflow"),
+        ("https://host.example:80", "https://host.example:80"),
+        ("http://[fe80::1]:5000", "http://[fe80::1]:5000"),
+        ("sqlite:////a/b.db", "sqlite:////a/b.db"),
+        ("http://host:no", "http://host:no"),
+    ],
+)
+def test_one_mlflow_is_one_target_however_it_is_spelt(uri: str, target: str) -> None:
+    assert target_of(uri) == target
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from provenance.errors import ProvenanceError
-from provenance.mlflow_link.address import MlflowError, is_server, shown
+from provenance.mlflow_link.address import MlflowError, is_server
 from provenance.mlflow_link.credentials import denied
 from provenance.mlflow_link.embedded import embedded_port
+from provenance.mlflow_link.experiment import EXPERIMENT, Experiment
 from provenance.mlflow_link.objects import (
     KEY_TAG,
     NAME_TAG,
+    NOTE_TAG,
     PREFIX,
     Adopted,
     AdoptedKind,
@@ -24,8 +26,9 @@ from provenance.mlflow_link.objects import (
     ModelVersion,
     RegisteredModel,
     Run,
+    Superseded,
 )
-from provenance.mlflow_link.places import model_place, run_place, version_place
+from provenance.mlflow_link.places import Place, model_place, run_place, version_place
 from provenance.mlflow_link.port import (
     ForbiddenError,
     FoundModel,
@@ -42,8 +45,6 @@ from provenance.mlflow_link.text import lookup_key
 
 __all__ = ["EXPERIMENT", "Mlflow", "MlflowError", "RefusedError", "Written", "connect"]
 
-EXPERIMENT = "provenance"
-"""The experiment that holds the runs and logged models of the projection."""
 FILES_TAG = f"{PREFIX}files"
 """A fingerprint of the files of a run; set when all of them are there."""
 
@@ -85,15 +86,7 @@ def connect(uri: str, timeout_s: float = 15.0) -> "Iterator[Mlflow]":
         MlflowError: It can't be opened or does not answer, or is of a version that is not supported.
     """
     with rest_port(uri, timeout_s) if is_server(uri) else embedded_port(uri) as port:
-        try:
-            experiment_id = _experiment(port, uri)
-        except ForbiddenError as error:
-            raise denied(uri, error.message) from error
-        except RefusedError as error:
-            raise MlflowError(
-                f"MLflow at {shown(uri)} can't be used: {error.message}", hint=error.hint
-            ) from error
-        yield Mlflow(port, uri, experiment_id)
+        yield Mlflow(port, uri, Experiment(port, uri))
 
 
 class Mlflow:
@@ -102,13 +95,13 @@ class Mlflow:
     Args:
         port: What speaks to it.
         uri: Where it is.
-        experiment_id: The experiment of the projection.
+        experiment: The experiment of the projection.
     """
 
-    def __init__(self, port: Port, uri: str, experiment_id: str) -> None:
+    def __init__(self, port: Port, uri: str, experiment: Experiment) -> None:
         self._port = port
         self._uri = uri
-        self._experiment_id = experiment_id
+        self.experiment = experiment
         self._read: dict[tuple[type[Desired], str], FoundRun | FoundModel | FoundVersion] = {}
         self._unlinked: set[str] = set()
 
@@ -133,9 +126,9 @@ class Mlflow:
             if isinstance(item, (Run, LoggedModel, ModelVersion)):
                 keys.setdefault(type(item), set()).add(item.key)
         with suppress(RefusedError):  # Then they are read one by one.
-            self._pages(Run, keys, lambda token: self._port.runs(self._experiment_id, None, token))
+            self._pages(Run, keys, lambda token: self._port.runs(self.experiment.id, None, token))
             self._pages(
-                LoggedModel, keys, lambda token: self._port.logged_models(self._experiment_id, None, token)
+                LoggedModel, keys, lambda token: self._port.logged_models(self.experiment.id, None, token)
             )
             self._pages(ModelVersion, keys, lambda token: self._port.versions(None, None, token))
 
@@ -159,7 +152,9 @@ class Mlflow:
                 raise denied(self._uri, error.message) from error
             raise
 
-    def _write(self, desired: Desired, external_id: str | None, ids: Mapping[str, str]) -> Written:
+    def _write(  # noqa: PLR0911 - one for each type of object
+        self, desired: Desired, external_id: str | None, ids: Mapping[str, str]
+    ) -> Written:
         match desired:
             case Run():
                 return self._run(desired, external_id)
@@ -171,6 +166,8 @@ class Mlflow:
                 return self._model_version(desired, external_id, ids)
             case Adopted():
                 return self._adopted(desired)
+            case Superseded():
+                return self._superseded(desired, external_id)
             case Links():
                 return self._links(desired, ids)
 
@@ -180,9 +177,9 @@ class Mlflow:
             desired,
             external_id,
             self._run_by_id,
-            lambda: self._port.runs(self._experiment_id, desired.key),
+            lambda: self._port.runs(self.experiment.id, desired.key),
         )
-        run = found or self._port.create_run(self._experiment_id, desired)
+        run = found or self._port.create_run(self.experiment.id, desired)
         if found is None:
             self._unlinked.add(run.run_id)
         files = {FILES_TAG: _fingerprint(desired)} if desired.texts or desired.pictures else {}
@@ -213,10 +210,10 @@ class Mlflow:
             desired,
             external_id,
             self._port.logged_model,
-            lambda: self._port.logged_models(self._experiment_id, desired.key),
+            lambda: self._port.logged_models(self.experiment.id, desired.key),
         )
         model = found or self._port.create_logged_model(
-            self._experiment_id, replace(desired, tags={**desired.tags, **_EXTERNAL}), _id(ids, desired.run)
+            self.experiment.id, replace(desired, tags={**desired.tags, **_EXTERNAL}), _id(ids, desired.run)
         )
         model_place(self._port, model).show(desired.tags)
         if not model.ready:
@@ -249,7 +246,7 @@ class Mlflow:
         found = self._found(
             desired,
             external_id,
-            self._version_by_id,
+            self._our_version,
             lambda: self._port.versions(name, desired.key),
             under=f"{name}/",
         )
@@ -260,21 +257,31 @@ class Mlflow:
         return Written(_external_id(version), found is None)
 
     def _adopted(self, desired: Adopted) -> Written:
-        place = None
-        match desired.kind:
-            case AdoptedKind.VERSION:
-                if (version := self._version_by_id(desired.external_id)) is not None:
-                    place = version_place(self._port, version)
-            case AdoptedKind.LOGGED_MODEL:
-                if (model := self._port.logged_model(desired.external_id)) is not None:
-                    place = model_place(self._port, model)
-        if place is None:
+        found = self._by_kind(desired.kind, desired.external_id)
+        if found is None:
             raise RefusedError(
                 f"the {desired.kind} {desired.external_id!r} is gone from MLflow",
                 hint="It was made by others, so it is not made again. The ledger keeps what it knows of it.",
             )
-        place.adopt(desired)
+        if isinstance(found, FoundVersion) and desired.made_at_ms not in {None, found.made_at_ms}:
+            raise RefusedError(
+                f"the version {desired.external_id!r} was deleted in MLflow and made anew: it is not {desired.about!r}",
+                hint="Run `provenance mlflow import`: what bears that number now is another artifact.",
+            )
+        self._place(found).adopt(desired)
         return Written(desired.external_id, created=False)
+
+    def _superseded(self, desired: Superseded, external_id: str | None) -> Written:
+        if external_id is None:
+            raise RefusedError(f"the {desired.kind} of ours of {desired.about!r} is not known")
+        found = self._by_kind(desired.kind, external_id)
+        # One that is gone tells nothing any more.
+        if found is not None and KEY_TAG in found.tags:
+            if isinstance(found, FoundVersion):
+                self._place(found).show(desired.tags, desired.words)
+            else:
+                self._place(found).show({**desired.tags, NOTE_TAG: desired.words})
+        return Written(external_id, created=False)
 
     def _links(self, desired: Links, ids: Mapping[str, str]) -> Written:
         run_id = _id(ids, desired.run)
@@ -338,22 +345,22 @@ class Mlflow:
         name, _, number = external_id.rpartition("/")
         return self._port.version(name, number)
 
+    def _our_version(self, external_id: str) -> FoundVersion | None:
+        """As above, and None where the number was given to somebody else's since."""
+        version = self._version_by_id(external_id)
+        return version if version is not None and KEY_TAG in version.tags else None
 
-def _experiment(port: Port, uri: str) -> str:
-    found = port.experiment(EXPERIMENT)
-    if found is None:
-        try:
-            return port.create_experiment(EXPERIMENT)
-        except TakenError:
-            found = port.experiment(EXPERIMENT)
-            if found is None:
-                raise
-    if not found.active:
-        raise MlflowError(
-            f"the experiment {EXPERIMENT!r} in MLflow at {shown(uri)} was deleted",
-            hint=f"Bring it back: mlflow experiments restore --experiment-id {found.experiment_id}",
+    def _place(self, found: FoundVersion | FoundModel) -> Place:
+        return (
+            version_place(self._port, found)
+            if isinstance(found, FoundVersion)
+            else model_place(self._port, found)
         )
-    return found.experiment_id
+
+    def _by_kind(self, kind: AdoptedKind, external_id: str) -> FoundVersion | FoundModel | None:
+        if kind is AdoptedKind.VERSION:
+            return self._version_by_id(external_id)
+        return self._port.logged_model(external_id)
 
 
 def _external_id(found: FoundRun | FoundModel | FoundVersion) -> str:

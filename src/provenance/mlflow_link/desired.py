@@ -11,7 +11,8 @@ evidence    an audit run, with the audited artifacts as its inputs
 ==========  ===================================================================================================
 
 A record run has the parents as its inputs and, but for a dataset, the logged model as its output. An artifact for which others made a
-version or a logged model becomes none of these: theirs are adopted, and only told of.
+version or a logged model becomes none of these: theirs are adopted, and only told of. An object of ours that told of it before points
+there.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -41,6 +42,7 @@ def desired(
     report: RiskReport,
     bindings: Bindings = NO_BINDINGS,
     *,
+    registry: str = "",
     viewer: str | None = None,
     pictures: Pictures = no_pictures,
     only: Collection[ArtifactId] | None = None,
@@ -52,6 +54,7 @@ def desired(
         snapshot: The facts.
         report: The risks of its artifacts. One that is not in the report is projected without a status.
         bindings: The objects that others made for artifacts: all of those that the facts name.
+        registry: What tells the registry from others, see `StoredProjection.registry`.
         viewer: The web viewer's address, to link to.
         pictures: What draws a test.
         only: The artifacts whose own objects are wanted; None for all.
@@ -70,6 +73,7 @@ def desired(
             snapshot=snapshot,
             report=report,
             bindings=bindings,
+            registry=registry,
             viewer=viewer,
             recorded=snapshot.artifacts[id_],
             relations=relations.get(id_, ()),

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from provenance.mlflow_link.changes import since
+from provenance.mlflow_link.marks import EstrangedError, agree
 from provenance.mlflow_link.objects import Desired
 from provenance.mlflow_link.plan import references
 from provenance.mlflow_link.showing import EVERYTHING, Scope, Showing
@@ -33,11 +34,14 @@ def drain(look: Look, state: StoredProjection, *, uri: str, progress: Progress |
     began = time.perf_counter()
     known = state.failures()
     retried = tuple(failure.about for failure in known)
-    with writing(uri, progress=progress) as mlflow:
+    with writing(uri, progress=progress, agreeing=lambda opened: agree(opened.experiment, state)) as mlflow:
         showing = look()
         while True:
             stretch = since(state.cursor(), showing, state, retried=retried)
-            _tell(mlflow, showing, stretch.scope, state)
+            try:
+                _tell(mlflow, showing, stretch.scope, state)
+            except EstrangedError:
+                continue  # Nothing was written, and nothing is remembered any more.
             mlflow.missing -= {failure.subject for failure in known}
             _mend(mlflow, showing, state)
             state.move(stretch.until)

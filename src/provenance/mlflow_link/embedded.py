@@ -79,13 +79,20 @@ class EmbeddedPort:
         found = self._call(self._client.get_experiment_by_name, name)
         if found is None:
             return None
-        return FoundExperiment(experiment_id=found.experiment_id, active=found.lifecycle_stage == "active")
+        return FoundExperiment(
+            experiment_id=found.experiment_id,
+            active=found.lifecycle_stage == "active",
+            tags=dict(found.tags),
+        )
 
     def create_experiment(self, name: str) -> str:
         created: str = self._call(
             self._client.create_experiment, name, artifact_location=artifact_location(self._uri)
         )
         return created
+
+    def tag_experiment(self, experiment_id: str, key: str, value: str) -> None:
+        self._call(self._client.set_experiment_tag, experiment_id, key, value)
 
     def run(self, run_id: str) -> FoundRun | None:
         return _each(_run, self._read(self._client.get_run, run_id))
@@ -279,6 +286,7 @@ def _version(found: "ModelVersion") -> FoundVersion:
     return FoundVersion(
         name=found.name,
         number=str(found.version),
+        made_at_ms=found.creation_timestamp,
         tags=dict(found.tags),
         description=found.description or "",
     )

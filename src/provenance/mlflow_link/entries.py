@@ -19,6 +19,7 @@ from provenance.mlflow_link.objects import (
     ModelVersion,
     RegisteredModel,
     Run,
+    Superseded,
 )
 from provenance.mlflow_link.subjects import (
     Bindings,
@@ -27,15 +28,18 @@ from provenance.mlflow_link.subjects import (
     is_adopted,
     key_of,
     our_logged,
+    our_version,
     record_of,
     registered_name,
     source_tags,
+    telling,
 )
 from provenance.mlflow_link.text import (
     PARAM_LIMIT,
     REGISTRY_LIMIT,
     RUN_NAME_LIMIT,
     RUN_TAG_LIMIT,
+    code,
     fit_tags,
     key_part,
     logged_name,
@@ -63,6 +67,7 @@ class Entry:
         snapshot: The facts, for what its parents are.
         report: The answer that its risks are from.
         bindings: What others made.
+        registry: What tells the registry from others.
         viewer: The web viewer's address, where there is one.
         recorded: The artifact.
         relations: Its parents.
@@ -74,6 +79,7 @@ class Entry:
     snapshot: Snapshot
     report: RiskReport
     bindings: Bindings
+    registry: str
     viewer: str | None
     recorded: Recorded[Artifact]
     relations: tuple[Relation, ...]
@@ -112,9 +118,7 @@ class Entry:
     def _model(self) -> Iterator[Desired]:
         id_ = self.recorded.fact.id
         description = self._description()
-        tags, whole = fit_tags(
-            self._name() | {KEY_TAG: key_of(self.recorded.fact)} | self._standing(), REGISTRY_LIMIT
-        )
+        tags, whole = fit_tags(self._name() | {KEY_TAG: self._key} | self._standing(), REGISTRY_LIMIT)
         if len(description) > REGISTRY_LIMIT:
             whole["whole/description.md"] = description
         yield self._logged_model(self._pointing(_VERSION_TELLS, REGISTRY_LIMIT))
@@ -130,7 +134,7 @@ class Entry:
         return Run(
             subject=record_of(artifact.id),
             about=str(artifact.id),
-            key=key_of(artifact),
+            key=self._key,
             name=shorten(str(artifact.id), RUN_NAME_LIMIT),
             began_at=self.recorded.recorded_at,
             tags={**source_tags(self.recorded.actor), **tags},
@@ -143,7 +147,7 @@ class Entry:
         return LoggedModel(
             subject=our_logged(artifact.id),
             about=str(artifact.id),
-            key=key_of(artifact),
+            key=self._key,
             name=logged_name(artifact.id.name),
             kind=artifact.id.kind.value,
             run=record_of(artifact.id),
@@ -154,9 +158,9 @@ class Entry:
     def _version(self, tags: Mapping[str, str], description: str) -> ModelVersion:
         artifact = self.recorded.fact
         return ModelVersion(
-            subject=f"version {artifact.id}",
+            subject=our_version(artifact.id),
             about=str(artifact.id),
-            key=key_of(artifact),
+            key=self._key,
             registered=registered_name(artifact.id),
             model=our_logged(artifact.id),
             run=record_of(artifact.id),
@@ -179,8 +183,8 @@ class Entry:
 
     # --- others' -------------------------------------------------------------------------------------------------------
 
-    def _adopted(self) -> Iterator[Adopted]:
-        """What is said on others' version and logged model: all of it on the one that people deploy, a pointer on the other."""
+    def _adopted(self) -> Iterator[Adopted | Superseded]:
+        """What is said on others' version and logged model: all of it on the one that people deploy, a pointer on the others."""
         id_ = self.recorded.fact.id
         bound = self.bindings[id_]
         told = self._name() | self._standing() | self._generation()
@@ -193,6 +197,7 @@ class Entry:
                 external_id=bound.version,
                 tags=fit_tags(told, REGISTRY_LIMIT)[0],
                 words=words,
+                made_at_ms=bound.made_at_ms,
             )
             told = self._name()
             words = point_to(id_, _VERSION_TELLS, self.viewer, FOOTER_WITHIN)
@@ -205,15 +210,31 @@ class Entry:
                 tags=fit_tags(told, REGISTRY_LIMIT)[0],
                 words=words,
             )
+        yield self._superseded(bound.version or bound.model_id or "")
+
+    def _superseded(self, place: str) -> Superseded:
+        id_ = self.recorded.fact.id
+        is_version = id_.kind is ArtifactKind.MODEL
+        return Superseded(
+            subject=telling(id_),
+            about=str(id_),
+            kind=AdoptedKind.VERSION if is_version else AdoptedKind.LOGGED_MODEL,
+            tags=self._name() | {KEY_TAG: self._key} if is_version else self._identity(),
+            words=point_to(id_, code(place), self.viewer),
+        )
 
     # --- tags and words ------------------------------------------------------------------------------------------------
+
+    @property
+    def _key(self) -> str:
+        return key_of(self.recorded.fact, self.registry)
 
     def _identity(self) -> dict[str, str]:
         """What never changes, in full, on the objects that are ours."""
         artifact = self.recorded.fact
         tags = {
             "provenance.id": str(artifact.id),
-            KEY_TAG: key_of(artifact),
+            KEY_TAG: self._key,
             "provenance.kind": artifact.id.kind.value,
         }
         if artifact.content is not None:

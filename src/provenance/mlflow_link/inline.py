@@ -1,6 +1,7 @@
 """Tells a server at once of what was just registered, as far as a second goes; what that leaves stays pending.
 
-A registration is recorded before this begins, and nothing that happens here takes it back: it ends in words for people.
+A registration is recorded before this begins, and nothing that happens here takes it back: it ends in words for people, short
+ones, since they may come with every registration.
 """
 
 import time
@@ -8,11 +9,12 @@ from collections.abc import Collection, Iterable
 
 from provenance.artifacts import ArtifactId
 from provenance.errors import ProvenanceError
-from provenance.mlflow_link.address import shown
 from provenance.mlflow_link.changes import Stretch, since
 from provenance.mlflow_link.drain import Look, doubtful, remember_failures, told_of, write
+from provenance.mlflow_link.marks import agree
 from provenance.mlflow_link.objects import Desired, Run
 from provenance.mlflow_link.plan import pending, references
+from provenance.mlflow_link.port import RESUME
 from provenance.mlflow_link.showing import Scope, Showing
 from provenance.mlflow_link.sync import Writer, writing
 from provenance.store import StoredProjection
@@ -23,6 +25,8 @@ _FEW_FACTS = 4 * MOST_ARTIFACTS
 """Of a registry with no more facts, everything is looked at as fast as a part."""
 _BUDGET_S = 1.0
 _SILENCE_S = 0.5  # a server that keeps silent for longer is taken to be away
+_PATIENCE_S = 0.5  # for another process that is telling it, most often of a registration that takes no longer
+_BUSY = "another process is writing to MLflow: see `provenance mlflow status`"
 _LATER = "`provenance mlflow sync` writes the rest"
 _OUT_OF_TIME = "was not told all of it in a second"
 
@@ -42,19 +46,38 @@ def tell_at_once(
     Returns:
         What people should know; None where all was told.
     """
-    where = f"MLflow at {shown(uri)}"
+    from provenance.mlflow_link.hangup import deadline
+
+    end = time.monotonic() + _BUDGET_S
     try:
-        with state.held() as is_ours:
+        with state.held(patience_s=_PATIENCE_S) as is_ours:
             if not is_ours:
-                return f"recorded; another process is writing to {where}, and takes this along or leaves it to `provenance mlflow sync`"
-            with writing(uri, timeout_s=_SILENCE_S, deadline=time.monotonic() + _BUDGET_S) as mlflow:
+                return _BUSY
+            with (
+                deadline(end),
+                writing(
+                    uri,
+                    timeout_s=_SILENCE_S,
+                    deadline=end,
+                    agreeing=lambda opened: agree(opened.experiment, state),
+                ) as mlflow,
+            ):
                 left = _tell(mlflow, look(), state, registered, after)
     except ProvenanceError as error:
-        return f"recorded, and not in MLflow yet: {error.message}; `provenance mlflow sync` writes it later"
+        return _why_not(error) if time.monotonic() < end else f"MLflow {_OUT_OF_TIME}; {_LATER}"
     if mlflow.failed:
         message = next(iter(mlflow.failed.values())).message
-        return f"recorded; {where} refused {len(mlflow.failed)} of its objects ({message}): see `provenance mlflow status`"
-    return f"recorded; {where} {left}; {_LATER}" if left else None
+        return (
+            f"MLflow refused {len(mlflow.failed)} of the objects ({message}): see `provenance mlflow status`"
+        )
+    return f"MLflow {left}; {_LATER}" if left else None
+
+
+def _why_not(error: ProvenanceError) -> str:
+    """Why a server was not told, and what to do; a sync does by itself only where nobody answered."""
+    if error.hint == RESUME:
+        return f"not in MLflow yet: {error.message}; `provenance mlflow sync` writes it later"
+    return f"not in MLflow: {error.message}" + (f". {error.hint}" if error.hint else "")
 
 
 def _tell(

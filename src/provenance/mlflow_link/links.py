@@ -55,7 +55,7 @@ def dataset_input(artifact: Artifact, role: str) -> DatasetInput:
         role: What it was to the run, which MLflow shows as its context: ``training``, ``source``, ...
     """
     content = artifact.content
-    digest = content.digest.hex if content is not None else key_of(artifact)
+    digest = content.digest.hex if content is not None else key_of(artifact, "")  # which no standing goes by
     tags = {"mlflow.data.context": role, "provenance.id": str(artifact.id)}
     if content is not None:
         tags["provenance.digest"] = str(content.digest)

@@ -181,7 +181,7 @@ class Links:
 
 
 class AdoptedKind(StrEnum):
-    """What an adopted object is in MLflow. A run is none: it may have made several artifacts, whose tags would fight."""
+    """What an object that tells where an artifact stands is in MLflow. A run is none: it may have made several artifacts, whose tags would fight."""
 
     VERSION = "version"
     LOGGED_MODEL = "logged-model"
@@ -201,6 +201,7 @@ class Adopted:
         external_id: MLflow's own name for it: ``name/3`` of a version, ``m-...`` of a logged model.
         tags: Our tags; never a key, by which an object would pass for one that we made.
         words: Markdown.
+        made_at_ms: When the version was made that the artifact is, in milliseconds since 1970; None where that is not known.
     """
 
     subject: str
@@ -209,12 +210,42 @@ class Adopted:
     external_id: str
     tags: Mapping[str, str] = field(hash=False)
     words: str
+    made_at_ms: int | None = None
 
 
-Desired: TypeAlias = Run | LoggedModel | RegisteredModel | ModelVersion | Adopted | Links
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Superseded:
+    """An object of ours that told where an artifact stands, until one that others made was bound to it: it only points there now.
+
+    It is written where MLflow was told of it, and never created.
+
+    Args:
+        subject: As in `Run`; the same as when it told.
+        about: As in `Run`.
+        kind: What it is in MLflow.
+        tags: All our tags.
+        words: Its description, Markdown.
+    """
+
+    subject: str
+    about: str
+    kind: AdoptedKind
+    tags: Mapping[str, str] = field(hash=False)
+    words: str
+
+
+Desired: TypeAlias = Run | LoggedModel | RegisteredModel | ModelVersion | Adopted | Superseded | Links
 """One object of MLflow."""
 
-ORDER: tuple[type[Desired], ...] = (Run, LoggedModel, RegisteredModel, ModelVersion, Adopted, Links)
+ORDER: tuple[type[Desired], ...] = (
+    Run,
+    LoggedModel,
+    RegisteredModel,
+    ModelVersion,
+    Adopted,
+    Superseded,
+    Links,
+)
 """What is written first: an object refers only to those of earlier types."""
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from provenance.facts import Snapshot
 from provenance.mlflow_link.desired import desired
-from provenance.mlflow_link.objects import Desired, Links, LoggedModel, ModelVersion, state_digest
+from provenance.mlflow_link.objects import Desired, Links, LoggedModel, ModelVersion, Superseded, state_digest
 from provenance.risk.report import RiskReport
 
 
@@ -53,12 +53,13 @@ def plan(snapshot: Snapshot, report: RiskReport, state: ProjectionState) -> tupl
 
 
 def pending(wanted: Iterable[Desired], told: Mapping[str, tuple[str, str]]) -> tuple[Pending, ...]:
-    """Those objects whose state differs from what MLflow was told."""
+    """Those objects whose state differs from what MLflow was told; of what was superseded, those that it was told of."""
     nothing = ("", None)
     return tuple(
         Pending(desired=item, digest=digest, external_id=external_id)
         for item in wanted
         for told_digest, external_id in [told.get(item.subject, nothing)]
+        if external_id is not None or not isinstance(item, Superseded)
         if (digest := state_digest(item)) != told_digest
     )
 

@@ -44,10 +44,12 @@ class FoundExperiment:
     Args:
         experiment_id: MLflow's own name for it.
         active: Whether it was not deleted.
+        tags: Its tags.
     """
 
     experiment_id: str
     active: bool
+    tags: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +101,12 @@ class FoundVersion:
         number: MLflow's number for it.
         tags: Its tags.
         description: Its description.
+        made_at_ms: When it was made, in milliseconds since 1970.
     """
 
     name: str
     number: str
+    made_at_ms: int
     tags: Mapping[str, str] = field(hash=False)
     description: str
 
@@ -138,6 +142,10 @@ class Port(Protocol):
         Returns:
             Its id.
         """
+        ...
+
+    def tag_experiment(self, experiment_id: str, key: str, value: str) -> None:
+        """Sets a tag of an experiment."""
         ...
 
     def run(self, run_id: str) -> FoundRun | None:

@@ -1,12 +1,11 @@
 """An MLflow server, spoken to by its REST API: nothing here imports mlflow, whose import alone takes seconds.
 
-Only a run whose files the server does not take itself (it names a bucket, or a folder) is left to MLflow's own client.
+Only a run whose files the server does not take itself (it names a bucket) is left to MLflow's own client.
 """
 # ruff: noqa: D102 - `Port` says what each of its methods does.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from ipaddress import ip_address
 from urllib.parse import quote, unquote, urlsplit
 
 from provenance.mlflow_link.objects import DatasetInput, LoggedModel, Measurement, Run
@@ -24,6 +23,8 @@ from provenance.mlflow_link.port import (
 from provenance.mlflow_link.wire import Json, Wire
 
 _FILES = "/api/2.0/mlflow-artifacts/artifacts"
+_NO_BUCKETS = frozenset({"", "file", "http", "https", "mlflow-artifacts", "runs", "models"})
+"""Where files are never sent because a server says so: folders, other servers, and what leads back to either."""
 _READY = "LOGGED_MODEL_READY"
 
 
@@ -66,13 +67,20 @@ class RestPort:
         with self._wire.reading():
             found = answer["experiment"]
             return FoundExperiment(
-                experiment_id=str(found["experiment_id"]), active=found["lifecycle_stage"] == "active"
+                experiment_id=str(found["experiment_id"]),
+                active=found["lifecycle_stage"] == "active",
+                tags=_tags(found),
             )
 
     def create_experiment(self, name: str) -> str:
         answer = self._wire.ask("POST", "experiments/create", name=name)
         with self._wire.reading():
             return str(answer["experiment_id"])
+
+    def tag_experiment(self, experiment_id: str, key: str, value: str) -> None:
+        self._wire.ask(
+            "POST", "experiments/set-experiment-tag", experiment_id=experiment_id, key=key, value=value
+        )
 
     def run(self, run_id: str) -> FoundRun | None:
         answer = self._read("runs/get", run_id=run_id)
@@ -128,11 +136,9 @@ class RestPort:
                 raise RefusedError(f"its files have no place: {run.artifact_uri!a}")
             folder = quote(where.path.strip("/"), safe="/%")  # It may be encoded already.
             self._wire.put(f"{_FILES}/{folder}/{quote(path)}", content)
-        elif where.scheme in {"http", "https", "mlflow-artifacts"} or (
-            where.scheme in {"", "file"} and not _is_this_machine(self._wire.host())
-        ):
+        elif where.scheme in _NO_BUCKETS:
             raise RefusedError(
-                f"its files would go to {run.artifact_uri!a}, which is not for this machine to write",
+                f"its files would go to {run.artifact_uri!a}, which is not for us to write",
                 hint="Let the server keep the files (mlflow server --serve-artifacts), or a bucket.",
             )
         else:
@@ -292,6 +298,7 @@ def _version(found: Json) -> FoundVersion:
     return FoundVersion(
         name=str(found["name"]),
         number=str(found["version"]),
+        made_at_ms=int(found["creation_timestamp"]),
         tags=_tags(found),
         description=str(found.get("description", "")),
     )
@@ -311,12 +318,3 @@ def _dataset_input(item: DatasetInput) -> Json:
     if item.profile is not None:
         dataset["profile"] = item.profile
     return {"dataset": dataset, "tags": _pairs(item.tags)}
-
-
-def _is_this_machine(host: str) -> bool:
-    """Whether a host and port is this machine by its very words: no name is looked up."""
-    name = urlsplit(f"//{host}").hostname or ""
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"

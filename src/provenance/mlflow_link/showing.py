@@ -43,6 +43,7 @@ class Showing:
         reading: Its ledger.
         policy: Its policy.
         unfinished: Whether an import was begun and not finished, so that every answer is partial.
+        registry: What tells it from other registries.
         viewer: Where its web viewer answers; None where there is none.
         pictures: Draws evidence.
     """
@@ -50,6 +51,7 @@ class Showing:
     reading: Reading
     policy: Policy
     unfinished: bool
+    registry: str
     viewer: str | None
     pictures: Pictures
 
@@ -95,6 +97,7 @@ class Showing:
             snapshot,
             report,
             bound(snapshot.artifacts),
+            registry=self.registry,
             viewer=self.viewer,
             pictures=self.pictures,
             only=only,

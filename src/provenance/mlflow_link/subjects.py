@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
-from provenance.artifacts import Artifact, ArtifactId
+from provenance.artifacts import Artifact, ArtifactId, ArtifactKind
 from provenance.mlflow_link.text import lookup_key, shorten
 
 if TYPE_CHECKING:
-    from provenance.store.projection import Binding
+    from provenance.store import Binding
 
 Bindings: TypeAlias = "Mapping[ArtifactId, Binding]"
 """The objects of artifacts that others made."""
@@ -49,14 +49,29 @@ def is_adopted(binding: "Binding | None") -> bool:
     return binding is not None and (binding.version is not None or binding.model_id is not None)
 
 
+def our_version(artifact: ArtifactId) -> str:
+    """Our version of its registered model."""
+    return f"version {artifact}"
+
+
+def telling(artifact: ArtifactId) -> str:
+    """Which object of ours tells where a model or teacher stands, where others made none."""
+    return our_version(artifact) if artifact.kind is ArtifactKind.MODEL else our_logged(artifact)
+
+
 def registered_name(artifact: ArtifactId) -> str:
     """Our registered model, which the versions of one name share."""
     return f"registered name {artifact.name}"
 
 
-def key_of(artifact: Artifact) -> str:
-    """Content is part of it: the same name with other content, from another registry, is another object."""
-    return lookup_key(str(artifact.id), str(artifact.content.digest) if artifact.content is not None else "")
+def key_of(artifact: Artifact, registry: str) -> str:
+    """What the objects of an artifact are found by: its name with its content, and without content with the registry that recorded it.
+
+    So two registries share an object where name and content are the same, and never otherwise.
+    """
+    return lookup_key(
+        str(artifact.id), str(artifact.content.digest) if artifact.content is not None else registry
+    )
 
 
 def source_tags(actor: str) -> dict[str, str]:

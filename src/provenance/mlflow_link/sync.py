@@ -20,6 +20,9 @@ from provenance.risk.report import RiskReport
 Progress = Callable[[int, int], None]
 """Told (objects done, objects to do) after each object."""
 
+Agreeing = Callable[[Mlflow], None]
+"""Told of an MLflow that was opened to be written to."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
@@ -64,6 +67,7 @@ class Writer:
         timeout_s: How long a server may keep silent, in seconds.
         deadline: When to stop, on the clock of `time.monotonic`; None for never.
         progress: Told after each object.
+        agreeing: Told once of the open MLflow, before anything is written; what it raises ends the writing.
     """
 
     def __init__(
@@ -74,13 +78,16 @@ class Writer:
         timeout_s: float,
         deadline: float | None,
         progress: Progress | None,
+        agreeing: Agreeing | None,
     ) -> None:
         self._opened = opened
         self._uri = uri
         self._timeout_s = timeout_s
         self._deadline = deadline
         self._progress = progress
+        self._agreeing = agreeing
         self._mlflow: Mlflow | None = None
+        self._has_read_ahead = False
         self.created = self.updated = self.unchanged = 0
         self.failed: dict[str, RefusedError] = {}
         self.remade: set[str] = set()
@@ -109,7 +116,8 @@ class Writer:
             MlflowError: MLflow can't be opened or does not answer.
         """
         todo = pending(wanted, told)
-        self.unchanged += len(wanted) - len(todo)
+        self.unchanged += sum(item.subject in told for item in wanted)
+        self.unchanged -= sum(item.external_id is not None for item in todo)
         ids = {subject: external_id for subject, (_, external_id) in told.items()}
         for done, item in enumerate(todo, 1):
             if self._deadline is not None and time.monotonic() > self._deadline:
@@ -141,6 +149,10 @@ class Writer:
     def _open(self, todo: Sequence[Pending]) -> Mlflow:
         if self._mlflow is None:
             self._mlflow = self._opened.enter_context(connect(self._uri, self._timeout_s))
+            if self._agreeing is not None:
+                self._agreeing(self._mlflow)
+        if not self._has_read_ahead:
+            self._has_read_ahead = True
             self._mlflow.prefetch(item.desired for item in todo)
         return self._mlflow
 
@@ -165,10 +177,13 @@ def writing(
     timeout_s: float = 15.0,
     deadline: float | None = None,
     progress: Progress | None = None,
+    agreeing: Agreeing | None = None,
 ) -> Iterator[Writer]:
     """Writes to one MLflow, see `Writer`."""
     with ExitStack() as opened:
-        yield Writer(opened, uri, timeout_s=timeout_s, deadline=deadline, progress=progress)
+        yield Writer(
+            opened, uri, timeout_s=timeout_s, deadline=deadline, progress=progress, agreeing=agreeing
+        )
 
 
 def sync(

@@ -9,6 +9,7 @@
 - `transaction`, `appended`, `bulk`: a look that stays true, and the writing of what is appended.
 - `verification`: walking the chain and saying what does not hold.
 - `projection`: what has been projected to MLflow, how far, and what others made there; may change, like the sketches.
+- `told`: the same as plain values.
 - `locks`: what keeps two processes from doing the same work at once.
 - `imports`: the imports that were begun and not finished; may change, too.
 - `sketches`: the sketches of registered weights, for comparing and searching without their files.
@@ -18,9 +19,10 @@ from provenance.store.affected import Affected
 from provenance.store.head import Head
 from provenance.store.imports import Begun, StoredImports
 from provenance.store.ledger import Ledger
-from provenance.store.projection import Binding, Cursor, Failure, StoredProjection
+from provenance.store.projection import StoredProjection
 from provenance.store.reading import Reading
 from provenance.store.sketches import SketchIndex, StoredSketches
+from provenance.store.told import Binding, Cursor, Failure
 from provenance.store.transaction import Transaction
 from provenance.store.verification import Problem, Verification
 

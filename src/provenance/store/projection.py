@@ -20,74 +20,10 @@ from provenance.store.database import reading, writing
 from provenance.store.locks import held, is_held
 from provenance.store.rows import listed, texts
 from provenance.store.tables import BINDING, COMMIT, CURSOR, FACT, FAILURE, PROJECTED, SCAN
+from provenance.store.told import Binding, Cursor, Failure
 
 _AT_ONCE = 100
 _AT_LEAST_EVERY_S = 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cursor:
-    """Up to where the other system was told everything that it takes.
-
-    Args:
-        position: The last fact whose effects it holds.
-        head: Digest of the transaction that recorded this fact.
-        moment: What had expired by then; aware, UTC.
-        basis: A digest of all that the projection rests on besides the facts and the bindings.
-        bindings: The number of the last binding that it took into account.
-    """
-
-    position: int
-    head: str
-    moment: datetime
-    basis: str
-    bindings: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """An object that the other system would not take.
-
-    Args:
-        subject: Which.
-        about: The artifact or the evidence that it shows.
-        message: Why, in the other system's words, when it was last tried.
-        since: When it was tried first; aware, UTC.
-        attempts: How often it was tried.
-    """
-
-    subject: str
-    about: str
-    message: str
-    since: datetime
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Binding:
-    """The objects of an artifact in MLflow that others made, imported or captured; the projection adopts them and makes none of its own.
-
-    Args:
-        version: A registered version, ``name/number``.
-        model_id: A logged model, ``m-...``.
-        run_id: The run that made it.
-        made_at_ms: When the version was made there, in milliseconds since 1970: a number that was deleted is given again.
-    """
-
-    version: str | None = None
-    model_id: str | None = None
-    run_id: str | None = None
-    made_at_ms: int | None = None
-
-    def completed(self, later: "Binding") -> "Binding":
-        """This one with what a later one says; what that leaves open stays as it is."""
-        is_same = later.version in {None, self.version}
-        return Binding(
-            version=later.version or self.version,
-            model_id=later.model_id or self.model_id,
-            run_id=later.run_id or self.run_id,
-            made_at_ms=later.made_at_ms or (self.made_at_ms if is_same else None),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,10 +315,23 @@ class StoredProjection:
             connection.execute(delete(SCAN).where(SCAN.c.target == self.target))
             connection.execute(insert(SCAN), {"target": self.target, "body": body})
 
-    def forget(self) -> None:
-        """Forgets everything that this target was told, so that every object is looked at again; what others made there stays known."""
+    def registry(self) -> str:
+        """What tells this registry from others: the digest of its first transaction; empty before that."""
+        with reading(self.engine) as connection:
+            return connection.execute(select(COMMIT.c.digest).where(COMMIT.c.number == 1)).scalar() or ""
+
+    def forget(self, *, names: Iterable[str] = ()) -> None:
+        """Forgets everything that this target was told, so that every object is looked at again; what others made there stays known.
+
+        Args:
+            names: Subjects of which only the state is forgotten: what the target calls them stays known.
+        """
+        told = PROJECTED.c.target == self.target
+        named = PROJECTED.c.subject.in_(texts("names"))
         with writing(self.engine) as connection:
-            for table in (PROJECTED, CURSOR, FAILURE):
+            connection.execute(delete(PROJECTED).where(told, ~named), {"names": listed(names)})
+            connection.execute(update(PROJECTED).where(told).values(state_digest=""))
+            for table in (CURSOR, FAILURE):
                 connection.execute(delete(table).where(table.c.target == self.target))
 
 
