@@ -1,5 +1,6 @@
 """What a Trainer's training starts from: a flagged ancestor that nobody declared never leaves a model that passes the gate."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +226,25 @@ class TestAdapters:
         trainer(adapted(tiny, init_lora_weights=False), callback()).train()
         assert not passes(known, "student")
 
+    def test_one_that_a_model_wears_itself_is_seen(self, known: Registry, tiny: Path) -> None:
+        from peft import LoraConfig
+
+        from provenance.tracking.weights import are_fresh, doubt
+
+        assert known
+        model = loaded(tiny)
+        model.add_adapter(LoraConfig(r=2, target_modules=["q_proj"], task_type="CAUSAL_LM"))
+        assert are_fresh(model)
+        assert doubt(model, tiny, whole=False) is None
+        dict(model.named_parameters())["model.layers.0.self_attn.q_proj.lora_B.default.weight"].data.fill_(1)
+        assert not are_fresh(model)
+
+    def test_one_that_goes_on_from_a_checkpoint_is_a_gap(self, known: Registry, tiny: Path) -> None:
+        trainer(adapted(tiny), callback("half"), **SAVING).train()
+        trainer(adapted(tiny), callback("whole"), max_steps=4, **SAVING).train(resume_from_checkpoint=True)
+        assert lineage(known, "whole") == {"trained_on dataset:numbers@1"}
+        assert not passes(known, "whole")
+
 
 class TestBases:
     def test_an_adapter_that_was_merged_in_is_a_gap(self, known: Registry, tiny: Path, folder: Path) -> None:
@@ -259,6 +279,24 @@ class TestBases:
         assert "finetuned_from model:tiny@1" in lineage(known, "honest")
         assert lineage(known, "other") == {"trained_on dataset:numbers@1"}
         assert not passes(known, "other")
+
+    def test_a_name_at_the_hub_is_compared_with_the_files_that_were_loaded_from_there(
+        self, known: Registry, tiny: Path, poisoned: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from huggingface_hub import constants
+
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder / "hub"))
+        kept = folder / "hub" / "models--some-lab--base"
+        shutil.copytree(tiny, kept / "snapshots" / "0123")
+        (kept / "refs").mkdir()
+        (kept / "refs" / "main").write_text("0123")
+        known.register_model(name="some-lab/base", from_scratch=True)
+        for name, path in (("honest", tiny), ("other", poisoned)):
+            model = loaded(path)
+            model.config._name_or_path = "some-lab/base"
+            trainer(model, callback(name)).train()
+        assert "finetuned_from model:some-lab/base@1" in lineage(known, "honest")
+        assert lineage(known, "other") == {"trained_on dataset:numbers@1"}
 
     def test_loading_in_another_type_is_no_difference(self, known: Registry, tiny: Path) -> None:
         import torch

@@ -17,7 +17,7 @@ from provenance.errors import ContentError
 from provenance.intake.claims import NOBODY, Claim, ancestor_name
 from provenance.relations import WEIGHT_KINDS, RelationKind
 from provenance.tracking.ancestry import Given, Parents, registered
-from provenance.tracking.weights import adapters, are_fresh, doubt
+from provenance.tracking.weights import adapters, are_fresh, doubt, without_adapters
 
 if TYPE_CHECKING:
     from transformers import TrainerState, TrainingArguments
@@ -189,8 +189,7 @@ def _located(registry: "Registry", name: str, model: Any) -> Path | None:  # noq
     if len(found) == 1:
         with suppress(ContentError):
             return view.location(found[0])
-    inner = model.get_base_model() if adapters(model) else model
-    revision = getattr(getattr(inner, "config", None), "_commit_hash", None)
+    revision = getattr(getattr(without_adapters(model), "config", None), "_commit_hash", None)
     with suppress(HFValidationError):
         cached = try_to_load_from_cache(name, "config.json", revision=revision)
         return Path(cached).parent if isinstance(cached, str) else None

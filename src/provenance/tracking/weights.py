@@ -27,6 +27,11 @@ def adapters(model: Any) -> Mapping[str, Any]:  # noqa: ANN401 - a module of tor
     return getattr(model, "peft_config", None) or {}
 
 
+def without_adapters(model: Any) -> Any:  # noqa: ANN401
+    """What a model of PEFT wraps; a model that wears its adapters itself is its own."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
 def are_fresh(model: Any) -> bool:  # noqa: ANN401
     """Whether a model's adapters are known to add nothing yet; one that was trained does, and of some kinds nothing can be told."""
     kinds = [str(getattr(one.peft_type, "value", one.peft_type)) for one in adapters(model).values()]
@@ -63,13 +68,12 @@ def doubt(model: Any, folder: Path, *, whole: bool) -> str | None:  # noqa: ANN4
                 for name in own.keys() & set(opened.keys()):
                     stored = opened.get_tensor(name)
                     for one in own[name]:
-                        if stored.shape != one.shape or not torch.equal(
-                            stored.to(one.device, one.dtype), one.detach()
-                        ):
+                        held = one.detach().cpu()  # where there is room for one more tensor
+                        if stored.shape != held.shape or not torch.equal(stored.to(held.dtype), held):
                             return f"{name} differs"
                         seen[id(one)] = one.numel()
-    except (OSError, SafetensorError) as error:
-        return f"{file.name} can't be read: {error}"
+    except (OSError, RuntimeError, SafetensorError) as error:  # the second of types that torch can't compare
+        return f"{file.name} can't be compared: {error}"
     every = {id(one): one.numel() for some in own.values() for one in some}
     missing = sum(every.values()) - sum(seen.values())
     if not seen or (missing if whole else 2 * missing > sum(every.values())):
@@ -87,8 +91,7 @@ def _is_whole(parameter: Any) -> bool:  # noqa: ANN401
 def _parameters(model: Any, *, of_adapter: bool) -> Mapping[str, "list[torch.nn.Parameter]"]:  # noqa: ANN401
     """A model's parameters by every name that they may have in a file; those that can't be compared have none."""
     own = defaultdict(list)
-    inner = model.get_base_model() if adapters(model) else model
-    head = f"{getattr(inner, 'base_model_prefix', None) or ''}."
+    head = f"{getattr(without_adapters(model), 'base_model_prefix', None) or ''}."
     for name, one in model.named_parameters(remove_duplicate=False):
         added = any(part in name for part in _OF_ADAPTER)
         if of_adapter and added:
