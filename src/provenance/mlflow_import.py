@@ -79,7 +79,7 @@ def import_history(
                 hint="Leave it to go on; then type the command again, if need be.",
             )
         ours = frozenset(name for _, name in memory.all().values())
-        read = read_history(source, memory.scanned(), ours, lambda done, total: tell("runs", done, total))
+        read = read_history(source, memory.scanned(), lambda done, total: tell("runs", done, total), ours)
         known = gather(read.history, ledger, memory)
         taken = takeover(read.history, known, source.parent_tags)
         if read.note:

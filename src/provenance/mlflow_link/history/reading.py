@@ -96,15 +96,15 @@ class Read:
 
 
 def read_history(
-    source: HistorySource, scanned: str, ours: Collection[str], progress: ReadingProgress
+    source: HistorySource, scanned: str, progress: ReadingProgress, ours: Collection[str] = ()
 ) -> Read:
     """Reads a history.
 
     Args:
         source: Which, and how.
         scanned: How far the last scan by the API came; empty before the first.
-        ours: What our own projection wrote, see `complete`.
         progress: See `ReadingProgress`.
+        ours: What our own projection wrote, see `complete`.
 
     Raises:
         UsageError: It can't be read in the way that is asked for.

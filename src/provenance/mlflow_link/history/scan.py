@@ -167,7 +167,7 @@ def scan(
         versions=versions,
         deleted_experiments=len(deleted - own),
         own_experiments=own,
-        places=places,
+        places={key: one for key, one in places.items() if key not in models},
         looked_for=None if since is None else looked_for | models.keys(),
     )
     pending = tuple(sorted(key for key, one in models.items() if one.status == PENDING))
