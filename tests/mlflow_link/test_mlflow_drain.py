@@ -349,7 +349,7 @@ def test_a_death_between_the_two_notes_of_a_mark_has_everything_looked_at(
 def test_a_ledger_that_was_brought_back_from_a_copy_is_looked_at_as_a_whole(
     folder: Path, mlflow: Mlflow
 ) -> None:
-    """The memory may stand in another place than the ledger, so that it was not brought back with it."""
+    """In a database whose tables can be brought back one by one, the memory may stay as it was."""
     database = folder / ".provenance" / "registry.db"
     with Registry.init(folder) as registry:
         registry.register_model(name="base")
@@ -399,7 +399,9 @@ def test_what_a_server_refuses_at_once_is_said_and_tried_again_by_a_sync(
 ) -> None:
     mlflow.refused["version model:tuned@1"] = RefusedError("not this one")
     served.register_model(name="tuned")
-    assert "MLflow refused 1 of the objects (not this one): see `provenance mlflow status`" in served.mlflow_note
+    assert (
+        "MLflow refused 1 of the objects (not this one): see `provenance mlflow status`" in served.mlflow_note
+    )
     assert [one.subject for one in served.mlflow_status().failures] == ["version model:tuned@1"]
     mlflow.refused.clear()
     assert served.mlflow_sync().created == 1

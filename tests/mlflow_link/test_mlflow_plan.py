@@ -170,3 +170,18 @@ def test_planning_imports_no_mlflow() -> None:
         "sys.exit(any(name.split('.')[0] in {'mlflow', 'sqlalchemy', 'pandas'} for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_two_registries_share_the_objects_of_the_same_content_and_no_others() -> None:
+    state = story()
+    ours, theirs = (
+        {
+            item.about: item.key
+            for item in desired(state, report(state), registry=registry)
+            if isinstance(item, (Run, LoggedModel, ModelVersion)) and not item.about.startswith("evidence")
+        }
+        for registry in ("a" * 64, "b" * 64)
+    )
+    with_content = {str(id_) for id_, one in state.artifacts.items() if one.fact.content is not None}
+    assert 0 < len(with_content) < len(ours)
+    assert {about for about, key in ours.items() if theirs[about] == key} == with_content
