@@ -1,6 +1,7 @@
 """register and relate."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -116,18 +117,17 @@ def register(
         raise UsageError(
             "say what to register", hint="provenance register model|dataset|teacher ..., or -f MANIFEST.yaml"
         )
-    with open_registry(registry, actor) as opened:
+    with open_registry(registry, actor) as opened, _recording(opened):
         with byte_progress("reading") as progress:
             found = opened.register_manifest(manifest, progress=progress)
-        _tell_of_mlflow(opened)
-    for warning in (warning for one in found for warning in one.warnings):
-        warn(warning)
-    if as_json:
-        print_json([as_data(one) for one in found])
-        return
-    for one in found:
-        _print(one)
-    say(f"{sum(one.created for one in found)} new of {len(found)} artifacts")
+        for warning in (warning for one in found for warning in one.warnings):
+            warn(warning)
+        if as_json:
+            print_json([as_data(one) for one in found])
+            return
+        for one in found:
+            _print(one)
+        say(f"{sum(one.created for one in found)} new of {len(found)} artifacts")
 
 
 @register.command()
@@ -160,24 +160,23 @@ def model(
     record does not tell is a warning.
     """
     with open_registry(registry, actor) as opened:
-        with byte_progress(f"reading {path}") as progress:
-            found = opened.register_model(
-                path,
-                name=name,
-                parents=_parents(typed),
-                from_scratch=from_scratch,
-                metadata=key_values(meta, "--meta"),
-                sha256=sha256,
-                progress=progress,
-            )
-        _tell_of_mlflow(opened)
+        with _recording(opened):
+            with byte_progress(f"reading {path}") as progress:
+                found = opened.register_model(
+                    path,
+                    name=name,
+                    parents=_parents(typed),
+                    from_scratch=from_scratch,
+                    metadata=key_values(meta, "--meta"),
+                    sha256=sha256,
+                    progress=progress,
+                )
+            if not (audit and as_json):
+                _report(found, as_json=as_json)
         if not audit:
-            _report(found, as_json=as_json)
             return
         from provenance_cli.audit import print_outcomes, run_audit
 
-        if not as_json:
-            _report(found, as_json=False)
         outcomes = run_audit(opened, [found.artifact])
     if as_json:
         print_json({**as_data(found), "audit": [as_data(one) for one in outcomes]})
@@ -211,7 +210,7 @@ def dataset(
     **typed: tuple[str, ...],
 ) -> None:
     """Record a dataset from a file or folder, or by name alone. Python: Registry.register_dataset()."""
-    with open_registry(registry, actor) as opened:
+    with open_registry(registry, actor) as opened, _recording(opened):
         with byte_progress(f"reading {path}") as progress:
             found = opened.register_dataset(
                 path,
@@ -222,8 +221,7 @@ def dataset(
                 sha256=sha256,
                 progress=progress,
             )
-        _tell_of_mlflow(opened)
-    _report(found, as_json=as_json)
+        _report(found, as_json=as_json)
 
 
 @register.command()
@@ -247,7 +245,7 @@ def teacher(
     as_json: bool,
 ) -> None:
     """Record a teacher: a model as it generated. Python: Registry.register_teacher()."""
-    with open_registry(registry, actor) as opened:
+    with open_registry(registry, actor) as opened, _recording(opened):
         found = opened.register_teacher(
             name=name,
             model=model_ref,
@@ -256,8 +254,7 @@ def teacher(
             sampling=key_values(sampling, "--sampling"),
             metadata=key_values(meta, "--meta"),
         )
-        _tell_of_mlflow(opened)
-    _report(found, as_json=as_json)
+        _report(found, as_json=as_json)
 
 
 _RELATION_HELP = "\n\n".join(
@@ -292,16 +289,25 @@ def relate(
     as_json: bool,
 ) -> None:
     """Add a relation between registered artifacts."""
-    with open_registry(registry, actor) as opened:
+    with open_registry(registry, actor) as opened, _recording(opened):
         found = opened.relate(
             child, kind, parent, share=share, clean_fraction=clean, filters=filters, resolves=resolves
         )
-        _tell_of_mlflow(opened)
-    _report(found, as_json=as_json)
+        _report(found, as_json=as_json)
 
 
-def _tell_of_mlflow(opened: "Registry") -> None:
-    """Tells people where an MLflow server was not told all of a registration."""
+@contextmanager
+def _recording(opened: "Registry") -> Iterator[None]:
+    """Around what is recorded and said; an MLflow server is told afterwards, and an interrupt then is none of the record."""
+    is_said = False
+    try:
+        with opened.mlflow_together():
+            yield
+            is_said = True
+    except KeyboardInterrupt:
+        if not is_said:
+            raise
+        note("interrupted while MLflow was told; `provenance mlflow sync` writes the rest")
     if opened.mlflow_note is not None:
         note(opened.mlflow_note)
 

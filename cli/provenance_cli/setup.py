@@ -7,7 +7,7 @@ import click
 
 from provenance.errors import UsageError
 from provenance_cli.options import as_of_option, json_option, open_registry, registry_options
-from provenance_cli.output import counted, note, print_json, say
+from provenance_cli.output import counted, note, print_json, say, warn
 
 if TYPE_CHECKING:
     from provenance.status import RegistryStatus
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 )
 @click.option("--actor", metavar="NAME", help="Who is recorded; default: the login name.")
 def init(directory: str, store: str, mlflow: str | None, viewer: str | None, actor: str | None) -> None:
-    """Make a registry in DIRECTORY (default: here), or confirm the one that is there. Python: Registry.init()."""
+    """Make a registry in DIRECTORY (default: here), or confirm the one that is there. Python: Registry.init().
+
+    An MLflow server is asked once whether it answers; the registry is made in any case.
+    """
     from provenance.registry import Registry
 
     if (click.get_current_context().find_root().obj or {}).get("registry"):
@@ -40,6 +43,10 @@ def init(directory: str, store: str, mlflow: str | None, viewer: str | None, act
         )
     with Registry.init(directory, store=store, mlflow=mlflow, viewer=viewer, actor=actor) as registry:
         say(f"registry {registry.home.name}, {registry.head().entries} facts")
+        if (trouble := registry.mlflow_trouble()) is not None:
+            warn(trouble.message)
+            if trouble.hint:
+                note(f"hint: {trouble.hint}")
         note("next: provenance register model PATH --name NAME --from-scratch")
 
 

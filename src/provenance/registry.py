@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Self
 
 from provenance import home
 from provenance.artifacts import ArtifactId, ArtifactKind, Generation
-from provenance.errors import UsageError
+from provenance.errors import ProvenanceError, UsageError
 from provenance.examination import Ref
 from provenance.projection import Projection
 from provenance.references import choose
@@ -100,6 +100,12 @@ class Registry(Projection):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def mlflow_trouble(self) -> ProvenanceError | None:
+        """Why its MLflow server can't be written to just now, by asking it once; None where it can, or where MLflow is a database."""
+        from provenance.mlflow_link.greeting import trouble_with
+
+        return trouble_with(self.home.mlflow_uri) if self.home.mlflow_uri else None
 
     # --- registering ---------------------------------------------------------------------------------------------------
 
