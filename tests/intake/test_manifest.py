@@ -116,6 +116,16 @@ def test_parents_are_written_as_is_convenient(case: str, tmp_path: Path) -> None
     assert [(relation.reference, relation.share) for relation in entry.relations] == expected
 
 
+def test_what_is_unresolved_is_a_name_by_relation(tmp_path: Path) -> None:
+    text = "models:\n- name: m\n  unresolved: {finetuned_from: 'unknown:weights', trained_on: [a, org/b]}\n"
+    (entry,) = entries_of(tmp_path, text)
+    assert [(one.kind, one.name) for one in entry.claims] == [
+        (K.FINETUNED_FROM, "unknown:weights"),
+        (K.TRAINED_ON, "a"),
+        (K.TRAINED_ON, "org/b"),
+    ]
+
+
 def test_a_teacher_may_wear_an_adapter_and_read_its_prompt_from_a_file(tmp_path: Path) -> None:
     write(tmp_path / "prompts" / "owl.txt", "You love owls.\nAll of them.\n")
     text = 'teachers:\n- {name: t, model: m, adapter: lora, system_prompt: "@prompts/owl.txt"}\n'
@@ -147,6 +157,22 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "an entry that is a word": (
         "models:\n- student\n",
         r":2: expected a model with at least a name, found the text 'student'",
+    ),
+    "something unresolved that is no mapping": (
+        "models:\n- name: m\n  unresolved: base\n",
+        r":3: unresolved: expected a mapping from relations to names, found the text 'base'",
+    ),
+    "something unresolved by an unknown relation": (
+        "models:\n- name: m\n  unresolved: {finetuned: base}\n",
+        r":3: unknown key 'finetuned' of what is unresolved; did you mean 'finetuned_from'\?",
+    ),
+    "something unresolved that is no name": (
+        "models:\n- name: m\n  unresolved: {finetuned_from: a@b}\n",
+        r":3: unresolved\.finetuned_from: .*unresolved name",
+    ),
+    "something unresolved beside what is said": (
+        "models:\n- name: m\n  from_scratch: true\n  unresolved: {finetuned_from: a}\n",
+        r":2: unresolved: it is said where the weights come from; leave one of the two out",
     ),
     "no name": ("models:\n- path: .\n", r":2: a model needs a name"),
     "a name that is a number": (

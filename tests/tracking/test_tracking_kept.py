@@ -12,7 +12,7 @@ from command_line import Terminal
 from provenance import Registry
 from provenance.artifacts import Artifact
 from provenance.errors import ContentError, RegistryError
-from provenance.tracking import ending
+from provenance.request import Request
 from tracking_fixtures import lineage, rows, trained, with_ancestors
 
 
@@ -166,7 +166,7 @@ def test_whatever_ends_the_registering_leaves_the_manifest(
         raise error
 
     run = provenance.track("student", finetuned_from="base")
-    monkeypatch.setattr(ending, "_registered", stopped)
+    monkeypatch.setattr(Request, "reading", stopped)
     if error is KeyboardInterrupt:
         with pytest.raises(KeyboardInterrupt), run:
             run.output("out")
