@@ -368,6 +368,33 @@ def test_a_ledger_that_was_brought_back_from_a_copy_is_looked_at_as_a_whole(
         assert registry.mlflow_status().pending > 0
 
 
+def test_another_version_brings_its_own_time_and_the_same_one_keeps_what_is_known(stored: Registry) -> None:
+    stored.mlflow_bind(BASE, Binding(version="theirs/3", made_at_ms=1_790_000_000_000))
+    stored.mlflow_bind(BASE, Binding(version="theirs/3", model_id="m-1"))
+    assert stored.mlflow_bindings()[BASE].made_at_ms == 1_790_000_000_000
+    stored.mlflow_bind(BASE, Binding(version="theirs/4"))
+    assert stored.mlflow_bindings()[BASE] == Binding(version="theirs/4", model_id="m-1")
+
+
+def test_logged_models_and_runs_are_known_wherever_they_were_and_versions_where_they_are(
+    stored: Registry,
+) -> None:
+    memory, moved = stored.mlflow_memory(), stored.mlflow_memory("http://moved.example")
+    memory.put_all({"version X": ("", "net/1"), "record of X": ("", "r1")})
+    memory.bind(BASE, Binding(model_id="m-1"))
+    assert memory.known(["net/1", "r1", "r2"]) == {"net/1": "version X", "r1": "record of X"}
+    assert moved.known(["net/1", "r1", "r2"]) == {"r1": "record of X"}
+    assert moved.bound_anywhere(["m-1", "m-2"]) == {"m-1": BASE}
+
+
+def test_a_registry_knows_its_own_mlflow_by_any_spelling(folder: Path) -> None:
+    with Registry.init(folder, mlflow="http://me:secret@localhost:5000/") as registry:
+        assert registry.is_own_mlflow("http://127.0.0.1:5000")
+        assert not registry.is_own_mlflow("http://127.0.0.1:5001")
+        registry.mlflow_bind(BASE, Binding(model_id="m-1"))
+        assert registry.mlflow_bindings("http://[::1]:5000") == {BASE: Binding(model_id="m-1")}
+
+
 def test_what_was_superseded_is_still_known_after_a_rebuild(stored: Registry, mlflow: Mlflow) -> None:
     stored.mlflow_sync()
     stored.mlflow_bind(BASE, Binding(version="theirs/3"))
