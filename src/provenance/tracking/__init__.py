@@ -12,6 +12,8 @@ afterwards never ends a training and loses nothing: the facts stay in a manifest
 - `provenance.tracking.manifest`: what could not be registered, kept in a file.
 - `provenance.tracking.ending`: a training that came to its end: registered, and linked with what MLflow has of it.
 - `provenance.tracking.run`: `track`.
+- `provenance.tracking.weights`: the weights that a Trainer holds, set beside a folder's; the only part that imports torch.
+- `provenance.tracking.start`: what a Trainer's training starts from, and where that can't be told.
 - `provenance.tracking.transformers`: the callback for the Trainer of transformers; the only part that imports that.
 """
 
