@@ -18,6 +18,7 @@ from mlflow_servers import Server
 from provenance import Registry
 from provenance.artifacts import ArtifactKind
 from provenance.errors import ConflictError
+from provenance.mlflow_link import inline
 from provenance.mlflow_link.adapter import EXPERIMENT
 from provenance.relations import RelationKind
 from provenance.request import Parent, Request
@@ -107,7 +108,9 @@ def test_two_drainers_of_a_server_and_a_registry_in_postgresql_make_each_object_
         ):  # what is registered meanwhile waits for nobody, and stays pending
             family(registry, "race")
             assert registry.mlflow_note is not None
-            assert "another process is writing to MLflow: see `provenance mlflow status`" in registry.mlflow_note
+            assert (
+                "another process is writing to MLflow: see `provenance mlflow status`" in registry.mlflow_note
+            )
             assert registry.mlflow_status().is_running
         assert not registry.mlflow_status().is_running
     done = race(str(folder))
@@ -161,8 +164,10 @@ def test_the_command_says_that_it_waits(terminal: Terminal) -> None:
 
 
 @pytest.fixture
-def live(folder: Path, mlflow_server: Server) -> Iterator[Registry]:
-    """An empty registry whose MLflow is a server."""
+def live(folder: Path, mlflow_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
+    """An empty registry whose MLflow is a server, which has the time that a busy machine takes."""
+    for limit in ("_BUDGET_S", "_SILENCE_S"):
+        monkeypatch.setattr(inline, limit, 60.0)
     with Registry.init(folder, mlflow=mlflow_server.uri) as opened:
         yield opened
 
@@ -253,6 +258,8 @@ def test_an_embedded_store_is_never_told_at_once(registry: Registry) -> None:
 LOADED = """
 import sys
 from provenance import Registry
+from provenance.mlflow_link import inline
+inline._BUDGET_S = inline._SILENCE_S = 60.0
 with Registry.open() as registry:
     registry.register_model(name=sys.argv[1])
     registry.mlflow_status()
