@@ -87,7 +87,7 @@ class Projection(Exchange):
         """Tells an MLflow server of what is registered within when that came to its end, and not before.
 
         A server is told of a registration at once, as far as a second goes; `mlflow_note` says what became of it. An embedded store
-        is told by `mlflow_sync` alone.
+        is told by `mlflow_sync` alone. An interrupt meanwhile is raised as anywhere: what was registered is recorded by then.
         """
         if self._together is not None:
             yield self._together
