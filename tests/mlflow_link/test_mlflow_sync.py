@@ -191,9 +191,7 @@ def test_a_registered_model_of_somebody_else_is_not_touched(client: MlflowClient
 
 def test_a_server_that_is_down_is_said_and_nothing_is_remembered() -> None:
     memory = Memory()
-    with pytest.raises(
-        MlflowError, match=r"MLflow at http://\*\*\*@127.0.0.1:9 does not answer"
-    ) as caught:
+    with pytest.raises(MlflowError, match=r"MLflow at http://\*\*\*@127.0.0.1:9 does not answer") as caught:
         sync(STORY, FLAGGED, uri="http://me:secret@127.0.0.1:9", state=memory)
     assert "secret" not in caught.value.message
     assert caught.value.hint is not None
