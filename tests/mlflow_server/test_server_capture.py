@@ -188,7 +188,8 @@ def test_a_registry_that_is_away_stops_no_request_and_is_found_again(folder: Pat
 
 
 @pytest.mark.usefixtures("trained")
-def test_the_listener_ends_with_a_signal(listener: "subprocess.Popen[str]") -> None:
+def test_the_listener_ends_with_a_signal(folder: Path, listener: "subprocess.Popen[str]") -> None:
+    assert eventually(lambda: lineage(folder / "listened") == LINEAGE)
     listener.send_signal(signal.SIGTERM)
     said, complained = listener.communicate(timeout=30)
     assert listener.returncode == 0

@@ -137,7 +137,8 @@ def _registered(registry: Registry, end: Ending, request: "Request") -> "Registr
             request = replace(request, version=free_version(registry, request, counts_up=True))
             if not end.plan.counts_up:
                 if end.kept is not None:
-                    manifest.write(end.kept, [*end.plan.unregistered, request])
+                    kept = replace(end.request, version=request.version)
+                    manifest.write(end.kept, [*end.plan.unregistered, kept])
                 raise
     raise ConflictError(
         f"the name {request.name} was taken {_MOST_RACES} times while it was to be registered"

@@ -89,7 +89,8 @@ def _entry(request: Request) -> dict[str, Any]:
         entry[ROOT_KEYS[request.kind]] = True
     for parent in request.parents:
         entry.setdefault(parent.kind.value, []).append(_reference(parent))
-    for claim in request.claims:
+    # What its own files claim is read again when it is registered.
+    for claim in () if request.content is not None else request.claims:
         entry.setdefault("unresolved", {}).setdefault(claim.kind.value, []).append(claim.name)
     if request.metadata:
         entry["meta"] = dict(request.metadata)

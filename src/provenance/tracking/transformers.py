@@ -116,7 +116,8 @@ class ProvenanceCallback(TrainerCallback):
             return
         with opened(self._common["registry"], self._common["actor"]) as registry:
             starts = start(registry, self._said, args, state, model)
-        begun(model)
+        if state.global_step:
+            begun(model)
         self._saved_at = None
         self.run = TrackedRun(
             announced(
@@ -135,6 +136,20 @@ class ProvenanceCallback(TrainerCallback):
         if state.global_step:
             self.run.note(resumed_at_step=state.global_step)
         self._unfinished = weakref.finalize(self, self.run.give_up)
+
+    def on_step_end(
+        self,
+        args: "TrainingArguments",
+        state: "TrainerState",
+        control: "TrainerControl",
+        *,
+        model: Any = None,  # noqa: ANN401 - a module of torch
+        **_: object,
+    ) -> None:
+        """Notes that the weights have changed: a training that failed before its first step is none."""
+        del args, control
+        if state.is_world_process_zero:
+            begun(model)
 
     def on_save(
         self, args: "TrainingArguments", state: "TrainerState", control: "TrainerControl", **_: object

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import torch
 
 _ZERO_AT_FIRST: Mapping[str, tuple[str, ...]] = {
-    "LORA": ("lora_B", "lora_embedding_B"),
+    "LORA": ("lora_B", "lora_embedding_A"),
     "ADALORA": ("lora_E",),
 }
 """By kind of adapter, what holds nothing but zeros until it is trained, as PEFT initialises it by default."""
