@@ -193,5 +193,5 @@ def test_the_listener_ends_with_a_signal(folder: Path, listener: "subprocess.Pop
     listener.send_signal(signal.SIGTERM)
     said, complained = listener.communicate(timeout=30)
     assert listener.returncode == 0
-    assert re.search(r"^imported: .*relation", said, re.MULTILINE)
     assert complained == ""
+    assert re.search(r"^imported: .*relation", said, re.MULTILINE), said
