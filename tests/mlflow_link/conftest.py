@@ -16,3 +16,9 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> str:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with running_server(tmp_path_factory.mktemp("server")) as started:
         yield started.uri
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registration has more than its second to tell a server: a busy machine takes longer."""
+    monkeypatch.setattr("provenance.mlflow_link.inline._BUDGET_S", 30.0)
