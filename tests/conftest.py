@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from jaxtyping import install_import_hook
+from sqlalchemy import Engine
 
 from command_line import Terminal
 from mlflow_servers import Server, running_server, running_server_with_passwords, with_driver
@@ -103,6 +104,19 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'registry.db'}"
     url: str = request.getfixturevalue("postgres_url")
     return url
+
+
+@pytest.fixture(scope="module")
+def sqlite_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """An empty registry's database, for the examples of a law to share."""
+    from provenance.store import Ledger
+    from provenance.store.database import connect
+
+    url = f"sqlite:///{tmp_path_factory.mktemp('laws') / 'registry.db'}"
+    Ledger.open(url, create=True).close()
+    engine = connect(url)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture

@@ -219,15 +219,6 @@ def _parts_of_small_registries() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def sqlite_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path_factory.mktemp('laws') / 'registry.db'}"
-    Ledger.open(url, create=True).close()
-    engine = connect(url)
-    yield engine
-    engine.dispose()
-
-
 @many
 @given(histories(), st.sampled_from(UNDER), st.integers(0, 6))
 def test_what_a_sync_looks_at_holds_all_that_is_pending(

@@ -20,22 +20,9 @@ from provenance.mlflow_link.port import RESUME, FoundRun
 from provenance.mlflow_link.rest import RestPort
 from provenance.mlflow_link.wire import Wire
 
+pytestmark = pytest.mark.usefixtures("nobody")
+
 OURS = RegisteredModel(subject="registered name x", about="model:x@1", names=("x",), true_name="x")
-
-
-@pytest.fixture(autouse=True)
-def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home and an environment without credentials."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    for name in ("USERNAME", "PASSWORD", "TOKEN", "INSECURE_TLS", "SERVER_CERT_PATH", "CLIENT_CERT_PATH"):
-        monkeypatch.delenv(f"MLFLOW_TRACKING_{name}", raising=False)
-    return tmp_path
-
-
-@pytest.fixture
-def fake() -> Iterator[Fake]:
-    with fake_mlflow() as running:
-        yield running
 
 
 @pytest.mark.parametrize("path", [VERSION, EXPERIMENT])

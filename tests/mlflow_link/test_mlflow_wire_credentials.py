@@ -1,28 +1,14 @@
 """Who we are to an MLflow server: from where that is taken, and that it is never shown."""
 
 import base64
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fake_mlflow import SECRET, Fake, fake_mlflow, opened, refusal
+from fake_mlflow import SECRET, Fake, opened, refusal
 
-
-@pytest.fixture(autouse=True)
-def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home and an environment without credentials."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    for name in ("USERNAME", "PASSWORD", "TOKEN", "INSECURE_TLS", "SERVER_CERT_PATH", "CLIENT_CERT_PATH"):
-        monkeypatch.delenv(f"MLFLOW_TRACKING_{name}", raising=False)
-    return tmp_path
-
-
-@pytest.fixture
-def fake() -> Iterator[Fake]:
-    with fake_mlflow() as running:
-        yield running
+pytestmark = pytest.mark.usefixtures("nobody")
 
 
 def _basic(user: str, password: str) -> str:

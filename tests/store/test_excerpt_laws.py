@@ -1,6 +1,6 @@
 """Excerpts: what is asked of an artifact has the same answer on its excerpt as on everything, on registries that Hypothesis makes up."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import given
@@ -48,15 +48,6 @@ def assert_excerpts_answer(readings: list[Reading]) -> None:
             for one in (artifact, *(relative.artifact for relative in whole.descendants(artifact))):
                 found = assess(above, Lineage.of(above), POLICIES[0], [one])
                 assert found == assess(state, whole, POLICIES[0], [one])
-
-
-@pytest.fixture(scope="module")
-def sqlite_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    url = f"sqlite:///{tmp_path_factory.mktemp('laws') / 'registry.db'}"
-    Ledger.open(url, create=True).close()
-    engine = connect(url)
-    yield engine
-    engine.dispose()
 
 
 @many

@@ -5,7 +5,6 @@ that never imports MLflow does not load it here either: then nothing was logged.
 """
 
 import os
-import re
 import sys
 import time
 import warnings
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from provenance.artifacts import Artifact
-from provenance.mlflow_link.address import MlflowError, shown
+from provenance.mlflow_link.address import MlflowError, shown, without_logins
 from provenance.mlflow_link.objects import Links
 
 if TYPE_CHECKING:
@@ -35,7 +34,6 @@ _ENVIRONMENT: Mapping[str, str] = {
 _MOST = 1000
 """Logged models or versions of one run that are looked at; MLflow takes no more at a time."""
 _LONGEST_WORDS = 300
-_LOGIN = re.compile(r"//[^@/\s]*@")
 _OF_WEIGHTS = frozenset({".safetensors", ".gguf", ".onnx"})
 """Suffixes of files that hold nothing but weights, and are logged as they are."""
 _MISSING = frozenset({"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"})
@@ -355,7 +353,7 @@ def _asking() -> Iterator[None]:
             warnings.filterwarnings("ignore", message="The ``noload`` loader strategy is deprecated")
             yield
     except MlflowException as error:
-        words = _LOGIN.sub("//***@", " ".join(str(error).split()))
+        words = without_logins(" ".join(str(error).split()))
         raise MlflowError(f"the MLflow of this training can't be asked: {words[:_LONGEST_WORDS]}") from error
     finally:
         for name, value in kept.items():

@@ -8,6 +8,7 @@ from provenance.errors import ProvenanceError, UsageError
 
 _SQLITE_HEADER = b"SQLite format 3\0"
 _LOGIN = re.compile(r"(?<=://)[^/].*@", flags=re.DOTALL)
+_LOGIN_IN_WORDS = re.compile(r"(?<=//)[^/\s\"']*@")
 _THIS_MACHINE = "127.0.0.1"
 _ALSO_THIS_MACHINE = frozenset({"localhost", "::1"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -109,3 +110,8 @@ def target_of(uri: str) -> str:
 def shown(uri: str) -> str:
     """The URI without the login that it may hold, even one whose marks were not encoded. A user alone may be a token."""
     return _LOGIN.sub("***@", uri)
+
+
+def without_logins(text: str) -> str:
+    """A text without the logins of the addresses that it holds."""
+    return _LOGIN_IN_WORDS.sub("***@", text)

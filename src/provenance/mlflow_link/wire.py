@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
-from provenance.mlflow_link.address import MlflowError, shown
+from provenance.mlflow_link.address import MlflowError, shown, without_logins
 from provenance.mlflow_link.credentials import access_to, denied
 from provenance.mlflow_link.port import (
     RESUME,
@@ -270,4 +270,4 @@ def _reason(error: BaseException) -> str:
     ):
         seen = inner
     text = one_line(str(seen)) or type(seen).__name__
-    return re.sub(r"//[^/\s]*@", "//***@", text)
+    return without_logins(text)

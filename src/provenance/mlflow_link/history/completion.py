@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable
 from typing import Protocol
 
+from provenance.mlflow_link.history.naming import address
 from provenance.mlflow_link.history.records import LoggedModel, Run, Version, model_named
 
 ReadingProgress = Callable[[int, int], None]
@@ -45,7 +46,7 @@ def complete(
     Returns:
         The ids of all runs and logged models that were looked for.
     """
-    others = [one for one in versions if f"{one.name}/{one.number}" not in ours]
+    others = [one for one in versions if address(one) not in ours]
     wanted = {run.id for run in runs.values() if run.outputs} | {one.run for one in others if one.run}
     wanted |= {model.run for model in models.values() if model.run}
     sources = {named for one in others if (named := model_named(one.source)) is not None}

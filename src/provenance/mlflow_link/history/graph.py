@@ -185,7 +185,7 @@ class _Turning:
             yield Node(main.kind, main.name, words, _place(weights), 0, main.version)
         for id_, version in own.items():
             if id_ != main:
-                place = f"models:/{version.name}/{version.number}"
+                place = f"models:/{address(version)}"
                 words = model_words(self._read.experiments, None, version)
                 yield Node(id_.kind, id_.name, words, place, 0, id_.version)
                 yield _edge(id_, RelationKind.CONVERTED_FROM, main, place, stated=True)
@@ -266,4 +266,4 @@ def _place(weights: Weights) -> str:
     """Where the weights stand in MLflow."""
     if weights.model is not None:
         return f"models:/{weights.model}"
-    return f"models:/{weights.versions[0].name}/{weights.versions[0].number}"
+    return f"models:/{address(weights.versions[0])}"

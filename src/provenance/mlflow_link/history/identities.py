@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from provenance.artifacts import ArtifactId
-from provenance.mlflow_link.history.memory import Memory
+from provenance.mlflow_link.history.memory import Memory, vanished
 from provenance.mlflow_link.history.naming import address, dataset_id, logged_id, other_id, version_id
 from provenance.mlflow_link.history.records import Dataset, History, LoggedModel, Version
 from provenance.mlflow_link.history.words import model_words, plain
@@ -74,7 +74,7 @@ class Identities:
     def __init__(self, history: History, memory: Memory) -> None:
         self._history, self._memory = history, memory
         self._by_name = {(one.name, one.number): one for one in history.versions}
-        self._vanished = _vanished(history, memory)
+        self._vanished = vanished(history, memory.bound)
         self._versions = {key: self._identity(one) for key, one in self._by_name.items()}
         self._logged: dict[tuple[str, ...], list[str]] = {}
         for model in history.models.values():
@@ -205,16 +205,6 @@ class Identities:
         """The artifact of a version that is not among those of others: one that we wrote, or the only one that was bound to the name."""
         bound = self._memory.versions.get(name, ())
         return bound[0] if len(bound) == 1 else None if bound else self._memory.own_versions.get(name)
-
-
-def _vanished(history: History, memory: Memory) -> dict[int, list[ArtifactId]]:
-    """The artifacts that were bound to a version which is no longer there, by the moment when it was registered."""
-    there = {(address(one), one.created_ms) for one in history.versions}
-    found: dict[int, list[ArtifactId]] = {}
-    for artifact, bound in memory.bound.items():
-        if bound.version and bound.made_at_ms and (bound.version, bound.made_at_ms) not in there:
-            found.setdefault(bound.made_at_ms, []).append(artifact)
-    return found
 
 
 def _named(artifact: ArtifactId) -> str:

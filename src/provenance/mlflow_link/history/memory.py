@@ -70,7 +70,7 @@ def gather(history: History, ledger: Ledger, stored: StoredProjection) -> Memory
         artifact
         for one in history.versions
         if address(one) not in versions and (artifact := version_id(one)) in names
-    } | _vanished(history, bound)
+    }.union(*vanished(history, bound).values())
     described = ledger.at().page(kinds=(ArtifactKind.MODEL,), among=asked) if asked else ()
     return Memory(
         bound=bound,
@@ -109,14 +109,14 @@ def _own(history: History, stored: StoredProjection) -> tuple[dict[str, dict[str
     return shown, runs
 
 
-def _vanished(history: History, bound: Mapping[ArtifactId, Binding]) -> set[ArtifactId]:
-    """Artifacts bound to a version that is no longer there: its registered model may have been renamed."""
+def vanished(history: History, bound: Mapping[ArtifactId, Binding]) -> dict[int, list[ArtifactId]]:
+    """The artifacts bound to a version that is no longer there, by the moment when it was registered: its name may have been changed."""
     there = {(address(one), one.created_ms) for one in history.versions}
-    return {
-        artifact
-        for artifact, one in bound.items()
-        if one.version and one.made_at_ms and (one.version, one.made_at_ms) not in there
-    }
+    found: dict[int, list[ArtifactId]] = {}
+    for artifact, one in bound.items():
+        if one.version and one.made_at_ms and (one.version, one.made_at_ms) not in there:
+            found.setdefault(one.made_at_ms, []).append(artifact)
+    return found
 
 
 def own_datasets(

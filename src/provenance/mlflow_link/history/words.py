@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 
 from provenance.facts import utc_text
 from provenance.interop.graph import legible
+from provenance.mlflow_link.address import without_logins
+from provenance.mlflow_link.history.naming import address
 from provenance.mlflow_link.history.records import Dataset, LoggedModel, Version
 from provenance.mlflow_link.text import shorten
 
@@ -16,14 +18,13 @@ LONGEST_WORD = 500
 """Characters of one value."""
 
 _READY = "READY"
-_LOGIN = re.compile(r"(?<=://)[^/\s\"']*@")
 # What follows a question mark signs the request of whoever has the address.
 _QUERY = re.compile(r"(://[^\s\"'?#]*)[?#][^\s\"']*")
 
 
 def plain(text: str) -> str:
     """A text that came from MLflow, short enough to keep; addresses in it lose logins and signatures."""
-    return shorten(legible(_QUERY.sub(r"\1", _LOGIN.sub("***@", text))), LONGEST_WORD)
+    return shorten(legible(_QUERY.sub(r"\1", without_logins(text))), LONGEST_WORD)
 
 
 def model_words(
@@ -48,7 +49,7 @@ def model_words(
         }
     if version is not None:
         told |= {
-            "mlflow.version": f"{version.name}/{version.number}",
+            "mlflow.version": address(version),
             "mlflow.source": version.source,
             "mlflow.run_id": version.run or told.get("mlflow.run_id", ""),
             "mlflow.stage": "" if version.stage == "None" else version.stage,
