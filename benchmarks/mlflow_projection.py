@@ -46,7 +46,8 @@ for number in range(int(sys.argv[2])):
     model = client.create_logged_model(experiment, name=name, tags={"mlflow.model.isExternal": "true"})
     client.finalize_logged_model(model.model_id, "READY")
     client.create_registered_model(name)
-    client.create_model_version(name, source=f"models:/{model.model_id}", await_creation_for=0)
+    source = f"models:/{model.model_id}"
+    client.create_model_version(name, source=source, model_id=model.model_id, await_creation_for=0)
 """
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
 os.environ.update(QUIET)
