@@ -36,6 +36,7 @@ LONG = {
     "tiny_gpt": "what the planted canary finds on tiny language models",
     "smollm2": "a planted canary of a real language model",
     "mlflow_projection": "what the copy in MLflow costs: registering, 1,000 models, a flag on all of them",
+    "safety_review": "diagrams beside bare Graphviz, a report, the pages of the viewer",
     "mlflow_history": "a history of 2,000 MLflow runs imported, by its API and by direct SQL",
 }
 TABLES = {
