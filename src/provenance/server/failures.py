@@ -1,0 +1,65 @@
+"""Errors as answers: JSON with message and hint for programs, a page for people, and a status that says whose fault it is."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from provenance.errors import (
+    ConflictError,
+    ContentError,
+    ProvenanceError,
+    RegistryError,
+    UnknownReferenceError,
+    UsageError,
+)
+
+_STATUSES: Mapping[type[ProvenanceError], HTTPStatus] = {
+    UnknownReferenceError: HTTPStatus.NOT_FOUND,
+    UsageError: HTTPStatus.BAD_REQUEST,
+    ContentError: HTTPStatus.BAD_REQUEST,
+    ConflictError: HTTPStatus.CONFLICT,
+    RegistryError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+"""Error to status; any other is the server's fault."""
+
+
+def status_of(error: ProvenanceError) -> HTTPStatus:
+    """The status that an error is answered with."""
+    found = (status for cls, status in _STATUSES.items() if isinstance(error, cls))
+    return next(found, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def failure(request: Request, status: int, message: str, hint: str | None = None) -> Response:
+    """An error's answer: a page where people look, and JSON elsewhere."""
+    from provenance.server.pages import error_page
+
+    if (
+        request.scope["path"]
+        .removeprefix(request.scope.get("root_path", ""))
+        .startswith(("/api/", "/openapi.json"))
+    ):
+        return JSONResponse({"message": message, "hint": hint}, status_code=status)
+    return error_page(request, status, message, hint)
+
+
+def add_failures(app: FastAPI) -> None:
+    """Lets an app answer every error by `failure`."""
+
+    @app.exception_handler(ProvenanceError)
+    def known(request: Request, error: ProvenanceError) -> Response:
+        return failure(request, status_of(error), error.message, error.hint)
+
+    @app.exception_handler(RequestValidationError)
+    def malformed(request: Request, error: RequestValidationError) -> Response:
+        told = "; ".join(f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors())
+        return failure(request, HTTPStatus.UNPROCESSABLE_ENTITY, told, "/docs lists what each address takes.")
+
+    @app.exception_handler(HTTPException)
+    def refused(request: Request, error: HTTPException) -> Response:
+        answer = failure(request, error.status_code, str(error.detail))
+        answer.headers.update(error.headers or {})
+        return answer
