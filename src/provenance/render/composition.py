@@ -216,6 +216,7 @@ class _Scene:
         return Node(
             id=node_id(artifact),
             kind=NodeKind(artifact.kind.value),
+            artifact=str(artifact),
             name=str(artifact),
             label=wrapped(shortened(f"{artifact.name}@{artifact.version}")),
             status=status,
