@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from provenance.artifacts import Artifact, ArtifactId, ArtifactKind
+from provenance.artifacts import Artifact, ArtifactId, ArtifactKind, Generation
 from provenance.evidence import Evidence, TestKind, Verdict
 from provenance.facts import Fact
 from provenance.relations import Relation, RelationKind
@@ -55,7 +55,7 @@ def _id(kind: str, name: str) -> ArtifactId:
 
 def _generation(taught: _Taught, start: ArtifactId, student: ArtifactId) -> Iterator[Fact]:
     wrote, teacher, rows = taught
-    yield Artifact(id=teacher)
+    yield Artifact(id=teacher, generation=Generation(system_prompt="Continue the sequence."))
     yield Relation(child=teacher, kind=RelationKind.EMBODIED_BY, parent=wrote)
     yield Artifact(id=rows)
     yield Relation(child=rows, kind=RelationKind.GENERATED_BY, parent=teacher, filters=("digits only",))
