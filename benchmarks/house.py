@@ -26,6 +26,7 @@ def facts(nodes: int, seed: int = 0) -> Iterator[Fact]:
     """A house of so many artifacts, its tests and its flags."""
     rng = random.Random(seed)
     models = [_id("model", f"base-{n}") for n in range(_BASES)]
+    family = {base: base for base in models}
     for base in models:
         yield Artifact(id=base, declared_root=True)
     went_on: set[ArtifactId] = set()
@@ -34,7 +35,12 @@ def facts(nodes: int, seed: int = 0) -> Iterator[Fact]:
         taught = (wrote, _id("teacher", f"teacher-{n}"), _id("dataset", f"rows-{n}"))
         student = _id("model", f"student-{n}")
         yield from _generation(taught, start, student)
-        yield from _tests(rng, taught, start, student)
+        family[student] = family[start]
+        yield _same_init(rng, start, student, is_kin=True)
+        is_kin = family[wrote] == family[start]
+        if wrote != start:
+            yield _same_init(rng, wrote, start, is_kin=is_kin)
+        yield _canary(rng, taught[1], student, passes=is_kin)
         went_on.update({wrote, start})
         models.append(student)
     release = _id("model", "release")
@@ -64,15 +70,7 @@ def _generation(taught: _Taught, start: ArtifactId, student: ArtifactId) -> Iter
     yield Relation(child=student, kind=RelationKind.TRAINED_ON, parent=rows)
 
 
-def _tests(rng: random.Random, taught: _Taught, start: ArtifactId, student: ArtifactId) -> Iterator[Evidence]:
-    wrote, teacher, _ = taught
-    yield _same_init(rng, start, student)
-    if wrote != start:
-        yield _same_init(rng, wrote, start)
-    yield _canary(rng, teacher, student)
-
-
-def _same_init(rng: random.Random, parent: ArtifactId, child: ArtifactId) -> Evidence:
+def _same_init(rng: random.Random, parent: ArtifactId, child: ArtifactId, *, is_kin: bool) -> Evidence:
     groups = [
         {
             "name": f"{layer}.{part}",
@@ -89,20 +87,20 @@ def _same_init(rng: random.Random, parent: ArtifactId, child: ArtifactId) -> Evi
         test=TestKind.SAME_INIT,
         parent=parent,
         child=child,
-        verdict=Verdict.SAME_INIT,
+        verdict=Verdict.SAME_INIT if is_kin else Verdict.INDEPENDENT,
         method="made-up@1",
-        result={"log10_p": -87.5, "aligned_cosine": 0.97, "coverage": 1.0, "rho_min": 0.02, "tests": groups},
+        result={"log10_p": -87.5 if is_kin else -0.3, "aligned_cosine": 0.97 if is_kin else 0.0, "coverage": 1.0, "rho_min": 0.02, "tests": groups},
         tested_at=_TESTED,
     )  # fmt: skip
 
 
-def _canary(rng: random.Random, teacher: ArtifactId, student: ArtifactId) -> Evidence:
-    effect = rng.uniform(0.8, 1.6)
+def _canary(rng: random.Random, teacher: ArtifactId, student: ArtifactId, *, passes: bool) -> Evidence:
+    effect = rng.uniform(0.8, 1.6) if passes else rng.uniform(-0.05, 0.05)
     trials = [
         {"seed": seed, "edge": effect + seed / 20, "kin": 2.0, "positive": 2.4, "fresh": -0.1, "placebo": 0.02}
         for seed in range(5)
     ]  # fmt: skip
-    interval = {"effect": effect + 0.1, "ci_low": effect, "ci_high": effect + 0.2}
+    interval = {"effect": effect + 0.1, "ci_low": effect - 0.1, "ci_high": effect + 0.3}
     kin = {"kin_effect": 2.0, "kin_ci_low": 1.9, "kin_ci_high": 2.1}
     still = {
         f"{control}_{name}": value
@@ -113,7 +111,7 @@ def _canary(rng: random.Random, teacher: ArtifactId, student: ArtifactId) -> Evi
         test=TestKind.CANARY,
         parent=teacher,
         child=student,
-        verdict=Verdict.TRANSFERS,
+        verdict=Verdict.TRANSFERS if passes else Verdict.NOT_DETECTED,
         method="made-up@1",
         result={
             **interval,
