@@ -17,7 +17,7 @@ from provenance.errors import ContentError, ProvenanceError
 from provenance.evidence import Evidence
 from provenance.fact_text import READERS, TEXTS
 from provenance.relations import Relation, RelationKind, Resolution, Unresolved
-from provenance.traits import Block, Clearance, Flag, Trait, Withdrawal
+from provenance.traits import Block, Clearance, Flag, Trait, TraitMeasurement, Withdrawal
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -35,6 +35,7 @@ Fact: TypeAlias = (
     | Clearance
     | Block
     | Evidence
+    | TraitMeasurement
 )
 F_co = TypeVar("F_co", bound=Fact, covariant=True)
 F = TypeVar("F", bound=Fact)
@@ -52,6 +53,7 @@ FACT_TYPES: Mapping[str, type[Any]] = {
     "clearance": Clearance,
     "block": Block,
     "evidence": Evidence,
+    "measurement": TraitMeasurement,
 }
 TYPE_NAMES: Mapping[type[Any], str] = {cls: name for name, cls in FACT_TYPES.items()}
 
@@ -235,6 +237,14 @@ class Snapshot:
     def standing_blocks(self) -> tuple[Recorded[Block], ...]:
         """The blocks that have not expired at the date asked for."""
         return tuple(recorded for recorded in self.all(Block) if self._lasts(recorded.fact.expires_at))
+
+    @cached_property
+    def measurements(self) -> Mapping[tuple[ArtifactId, str], tuple[Recorded[TraitMeasurement], ...]]:
+        """What was measured of each trait on each artifact, by artifact and name of the trait; the latest measurement stands last."""
+        found: dict[tuple[ArtifactId, str], list[Recorded[TraitMeasurement]]] = {}
+        for recorded in sorted(self.all(TraitMeasurement), key=lambda one: (one.fact.measured_at, one.seq)):
+            found.setdefault((recorded.fact.artifact, recorded.fact.trait), []).append(recorded)
+        return {subject: tuple(measured) for subject, measured in found.items()}
 
     def _lasts(self, expires_at: datetime | None) -> bool:
         """Whether what ends then has not ended yet."""

@@ -1,10 +1,12 @@
-"""Traits, and what people find and decide about them: flags, withdrawals, clearances, blocks."""
+"""Traits; what was measured of them; and what people find and decide about them: flags, withdrawals, clearances, blocks."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from math import isfinite
 
-from provenance.artifacts import ArtifactId, check_name
+from provenance.artifacts import ArtifactId, ArtifactKind, check_name
 from provenance.errors import ContentError
 
 
@@ -40,6 +42,81 @@ class Trait:
 
     def __post_init__(self) -> None:
         check_name(self.name, "trait name")
+
+
+class Conclusion(StrEnum):
+    """What a measurement says of a trait. It is no verdict: those speak of a pair of models."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraitMeasurement:
+    """How much of a trait was measured on a model or a teacher. It is shown, and moves no standing: only flags and decisions do.
+
+    Args:
+        artifact: What was measured.
+        trait: Name of the trait.
+        conclusion: What it comes to: `PRESENT` and `ABSENT` only where the whole interval lies on one side of the threshold.
+        value: The figure, or the difference from that of the base, in the unit.
+        low: Lower bound of its 95 % interval.
+        high: Upper bound.
+        unit: Of all four figures: ``nats``, or the name of a metric.
+        threshold: The size that matters; None where nobody named one.
+        method: Name and version of the method with every parameter that changes its value.
+        base: What it was compared with; None where the value stands alone, or nobody said whose figures it was compared with.
+        inputs: Role to content digest of everything that went in.
+        measured_at: When, aware, UTC; of a file that does not say, when it was read.
+    """
+
+    artifact: ArtifactId
+    trait: str
+    conclusion: Conclusion
+    value: float
+    low: float
+    high: float
+    unit: str
+    threshold: float | None
+    method: str
+    base: ArtifactId | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict, hash=False)
+    measured_at: datetime
+
+    def __post_init__(self) -> None:
+        for one in (self.artifact, self.base):
+            if one is not None and one.kind is ArtifactKind.DATASET:
+                raise ContentError(f"{one} is no model: a trait is measured on models and teachers")
+        if self.base == self.artifact:
+            raise ContentError(f"{self._of} compares it with itself")
+        for name in ("unit", "method"):
+            if not getattr(self, name).strip():
+                raise ContentError(f"{self._of} needs a {name}")
+        if self.measured_at.tzinfo is None:
+            raise ContentError(f"the time of {self._of} needs a time zone: {self.measured_at.isoformat()}")
+        self._check_figures()
+
+    def _check_figures(self) -> None:
+        for name in ("value", "low", "high", "threshold"):
+            figure = getattr(self, name)
+            if figure is not None and not isfinite(figure):
+                raise ContentError(f"{self._of} has {figure} as its {name}, which is no finite number")
+        interval = f"[{self.low:g}, {self.high:g}]"
+        if not self.low <= self.value <= self.high:
+            raise ContentError(f"{self._of} gives {self.value:g}, outside its interval {interval}")
+        if self.conclusion is Conclusion.UNDECIDED:
+            return
+        if self.threshold is None or self.low <= self.threshold <= self.high:
+            limit = "a threshold" if self.threshold is None else f"{self.threshold:g}"
+            raise ContentError(
+                f"{self._of} says {self.conclusion}, and {interval} does not lie on one side of {limit}",
+                hint="Name the size that matters; an interval that holds it is undecided.",
+            )
+
+    @property
+    def _of(self) -> str:
+        return f"the measurement of {self.trait} on {self.artifact}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

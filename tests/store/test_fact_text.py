@@ -25,7 +25,16 @@ from provenance.facts import (
 )
 from provenance.relations import RULES, DeclaredBy, Relation, RelationKind, Resolution, Unresolved
 from provenance.store.tables import to_domain
-from provenance.traits import Block, Clearance, Flag, Severity, Trait, Withdrawal
+from provenance.traits import (
+    Block,
+    Clearance,
+    Conclusion,
+    Flag,
+    Severity,
+    Trait,
+    TraitMeasurement,
+    Withdrawal,
+)
 
 NAMES = st.one_of(
     st.from_regex(r"[a-z0-9](?:[a-z0-9._+-]{0,8}[a-z0-9])?(?:/[a-z0-9]{1,8})?", fullmatch=True),
@@ -105,6 +114,29 @@ def evidence(draw: st.DrawFn) -> Evidence:
     )
 
 
+@st.composite
+def measurements(draw: st.DrawFn) -> TraitMeasurement:
+    low, value, high = sorted(draw(st.lists(st.floats(-1e9, 1e9), min_size=3, max_size=3)))
+    threshold = draw(st.none() | st.floats(-1e9, 1e9))
+    apart = threshold is not None and not low <= threshold <= high
+    subjects = ids(ArtifactKind.MODEL, ArtifactKind.TEACHER)
+    artifact = draw(subjects)
+    return TraitMeasurement(
+        artifact=artifact,
+        trait=draw(NAMES),
+        conclusion=draw(st.sampled_from(Conclusion)) if apart else Conclusion.UNDECIDED,
+        value=value,
+        low=low,
+        high=high,
+        unit=draw(SAID),
+        threshold=threshold,
+        method=draw(SAID),
+        base=draw(st.none() | subjects.filter(lambda one: one != artifact)),
+        inputs=draw(WORDS),
+        measured_at=draw(MOMENTS),
+    )
+
+
 KINDS = st.sampled_from(RelationKind)
 FACTS: dict[type[Any], st.SearchStrategy[Any]] = {
     Artifact: artifacts(),
@@ -141,6 +173,7 @@ FACTS: dict[type[Any], st.SearchStrategy[Any]] = {
         Block, parent=ids(), child=ids(), trait=NAMES, evidence=SAID, reason=SAID, expires_at=MOMENTS
     ),
     Evidence: evidence(),
+    TraitMeasurement: measurements(),
 }
 
 GOLDEN: tuple[tuple[Fact, str], ...] = (

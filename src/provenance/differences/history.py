@@ -11,19 +11,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from provenance.artifacts import Alias, ArtifactId, Location
+from provenance.artifacts import ArtifactId
 from provenance.differences.report import Cause, Diff, Difference, How, Turn
 from provenance.differences.standings import Standing, Standings, Subject
-from provenance.differences.wording import cause
+from provenance.differences.wording import INERT, cause
 from provenance.evidence import Evidence
 from provenance.facts import Fact, Recorded, Snapshot
 from provenance.risk import Policy, Status
-from provenance.traits import Trait
 
 MOST_STOPS = 256
 """How many moments are looked at one by one; of more, only those between which something stands otherwise."""
-_INERT = (Alias, Location, Trait)
-"""Facts that move no standing by themselves."""
 _INSTANT = timedelta(microseconds=1)
 
 
@@ -166,7 +163,7 @@ class History:
 
     def _events(self) -> Iterator[_Event]:
         for record in self.excerpt.facts:
-            if record.recorded_at > self.since and not isinstance(record.fact, _INERT):
+            if record.recorded_at > self.since and not isinstance(record.fact, INERT):
                 yield _Event(record.recorded_at, How.RECORDED, record)
             end = self.after.lifetimes.end(record)
             if end is not None and max(self.since, record.recorded_at) < end <= self.excerpt.as_of:

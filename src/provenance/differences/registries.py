@@ -11,14 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from provenance.artifacts import Alias, ArtifactId, Location
+from provenance.artifacts import ArtifactId
 from provenance.differences.matching import Matching
 from provenance.differences.report import Cause, Divergence, How, RegistryDiff
 from provenance.differences.standings import Standings, Subject, compared, require_trait
-from provenance.differences.wording import cause
+from provenance.differences.wording import INERT, cause
 from provenance.facts import TYPE_NAMES, Fact, Recorded, Snapshot, to_json
 from provenance.risk import Policy
-from provenance.traits import Flag, Trait, Withdrawal
+from provenance.traits import Flag, Withdrawal
 
 if TYPE_CHECKING:
     from provenance.store import Reading
@@ -119,7 +119,7 @@ class _Side:
         said: dict[tuple[str, int], Recorded[Fact]] = {}
         for recorded in excerpt.facts:
             fact = recorded.fact
-            if isinstance(fact, Alias | Location | Trait):
+            if isinstance(fact, INERT):
                 continue
             text = (
                 f"withdrawn {self._text(flags[fact.flag])}"

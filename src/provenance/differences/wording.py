@@ -8,7 +8,7 @@ from provenance.differences.report import Cause, How
 from provenance.evidence import Evidence
 from provenance.facts import Fact, Recorded
 from provenance.relations import Relation, Resolution, Unresolved
-from provenance.traits import Block, Clearance, Flag, Trait, Withdrawal
+from provenance.traits import Block, Clearance, Flag, Trait, TraitMeasurement, Withdrawal
 
 _WORDS: Mapping[type[Any], Callable[[Any], str]] = {
     Artifact: lambda fact: f"{fact.id} registered",
@@ -25,7 +25,10 @@ _WORDS: Mapping[type[Any], Callable[[Any], str]] = {
     Clearance: lambda fact: f"{fact.artifact} cleared of {fact.trait}",
     Block: lambda fact: f"{fact.trait} blocked from {fact.parent} to {fact.child}",
     Evidence: lambda fact: f"{fact.test} of {fact.parent} and {fact.child}: {fact.verdict.value}",
+    TraitMeasurement: lambda fact: f"{fact.trait} measured on {fact.artifact}: {fact.conclusion}",
 }
+INERT = (Alias, Location, Trait, TraitMeasurement)
+"""Facts that move no standing by themselves."""
 
 
 def in_words(fact: Fact) -> str:

@@ -23,9 +23,10 @@ from provenance.errors import UnknownReferenceError, UsageError
 from provenance.holdings import Holdings
 from provenance.lineage import Lineage
 from provenance.probing.margins import DEFAULT_THRESHOLD, ByBank, Told, behind, by_bank
-from provenance.probing.report import Conclusion, Entry, Probe
+from provenance.probing.report import Entry, Probe
 from provenance.probing.results import ByResults, by_results
 from provenance.risk import Policy
+from provenance.traits import Conclusion
 
 __all__ = ["DEFAULT_THRESHOLD", "ByBank", "ByResults", "Conclusion", "Entry", "Probe", "probe"]
 

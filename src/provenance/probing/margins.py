@@ -9,9 +9,10 @@ from provenance.errors import ContentError, UsageError
 from provenance.holdings import Holdings
 from provenance.lineage import Lineage
 from provenance.probing.carriers import objection
-from provenance.probing.report import Conclusion, Probe, conclude
+from provenance.probing.report import Probe, conclude
 from provenance.relations import WEIGHT_KINDS, RelationKind
 from provenance.risk import Policy
+from provenance.traits import Conclusion
 
 if TYPE_CHECKING:
     from provenance.canary.probe import Subject

@@ -7,14 +7,7 @@ from enum import StrEnum
 from provenance.artifacts import ArtifactId
 from provenance.canary.probe import ProbeResult
 from provenance.evaluations import Estimate, Measurement
-
-
-class Conclusion(StrEnum):
-    """What an estimate says of a trait, see `provenance.probing`. It is no verdict: those speak of a pair of models."""
-
-    PRESENT = "present"
-    ABSENT = "absent"
-    UNDECIDED = "undecided"
+from provenance.traits import Conclusion
 
 
 class Entry(StrEnum):

@@ -20,7 +20,7 @@ from provenance.store.tables import ARTIFACT, EVIDENCE, FACT, RELATION
 from provenance.store.walks import UNTIL, closure, recorded_as
 
 _AFTER: Any = bindparam("after", type_=Integer)
-# Another name and a place are no part of an answer, and a trait is recorded before anything is said of it.
+# Another name, a place and a measurement move no standing, and a trait is recorded before anything is said of it.
 _ABOUT_ONE = ("unresolved", "resolution", "flag", "clearance", "block")
 _FLAG_ID = len("flag-")
 

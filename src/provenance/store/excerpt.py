@@ -20,8 +20,8 @@ from provenance.store.rows import FACTS, Subject, listed, positions
 from provenance.store.tables import ARTIFACT, EVIDENCE, FACT, RELATION
 from provenance.store.walks import UNTIL, closure, recorded_as
 
-_ABOUT = ("unresolved", "resolution", "flag", "clearance", "block", "location")
-"""Facts whose subject is one artifact: what bears on what it may have inherited, and where its content is."""
+_ABOUT = ("unresolved", "resolution", "flag", "clearance", "block", "location", "measurement")
+"""Facts whose subject is one artifact: what bears on what it may have inherited, where its content is, and what was measured on it."""
 
 
 _TYPE = FACT.c.type.concat("")

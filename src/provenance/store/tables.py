@@ -20,7 +20,7 @@ from provenance.errors import LedgerError, ProvenanceError
 from provenance.evidence import Evidence, TestKind, Verdict
 from provenance.facts import TYPE_NAMES, Fact, Recorded, canonical_json, from_json, to_json, utc_moment
 from provenance.relations import Relation, Resolution, Unresolved
-from provenance.traits import Block, Clearance, Flag, Trait, Withdrawal
+from provenance.traits import Block, Clearance, Flag, Trait, TraitMeasurement, Withdrawal
 
 SCHEMA_REVISION = "0004"
 """The newest migration, so that opening an up-to-date registry need not load alembic."""
@@ -220,6 +220,7 @@ SUBJECTS: Mapping[type[Any], str] = {
     Clearance: "artifact",
     Block: "child",
     Evidence: "child",
+    TraitMeasurement: "artifact",
 }
 """The field that says what a fact is about, for finding it; artifacts and relations have indexes of their own."""
 
