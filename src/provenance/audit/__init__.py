@@ -13,9 +13,9 @@ Reading order:
 
 from provenance.audit.jobs import Job, Recipe
 from provenance.audit.order import by_risk
-from provenance.audit.owed import canary_task, name_teachers, plan
+from provenance.audit.owed import canary_task, name_teachers, plan, progress
 from provenance.audit.running import Audit, Means
-from provenance.audit.tasks import AuditReport, NotTestable, Outcome, Stake, State, Task
+from provenance.audit.tasks import AuditReport, NotTestable, Outcome, Progress, Stake, State, Task
 
 __all__ = [
     "Audit",
@@ -24,6 +24,7 @@ __all__ = [
     "Means",
     "NotTestable",
     "Outcome",
+    "Progress",
     "Recipe",
     "Stake",
     "State",
@@ -32,4 +33,5 @@ __all__ = [
     "canary_task",
     "name_teachers",
     "plan",
+    "progress",
 ]

@@ -10,11 +10,12 @@ method, stands; it is asked for again by name (`State`).
 """
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from provenance.artifacts import ArtifactId, ArtifactKind
-from provenance.audit.tasks import State, Task
+from provenance.audit.tasks import Progress, State, Task
 from provenance.errors import UnknownReferenceError
 from provenance.evidence import Evidence, TestKind, Verdict
 from provenance.facts import Snapshot
@@ -47,6 +48,27 @@ def plan(
     Raises:
         UnknownReferenceError: One of them is not recorded.
     """
+    return tuple(
+        replace(task, state=state, because=task.because + _LACKS[state])
+        for task, state in _judged(kindred, wanted)
+        if state is not None and (state in _OWED or state in again)
+    )
+
+
+def progress(kindred: Kindred, wanted: Iterable[ArtifactId]) -> Progress:
+    """How many tests the edges above some artifacts, and they themselves, ask for, and how it stands with each.
+
+    Raises:
+        UnknownReferenceError: One of them is not recorded.
+    """
+    states = Counter(state for _, state in _judged(kindred, wanted))
+    return Progress(
+        asked=states.total(), settled=states[None], lacking={one: states[one] for one in State if states[one]}
+    )
+
+
+def _judged(kindred: Kindred, wanted: Iterable[ArtifactId]) -> list[tuple[Task, State | None]]:
+    """Every test that the edges above some artifacts ask for, once, and how it stands with its evidence."""
     models = sorted((one for one in kindred.lineage.line(wanted) if one.kind is ArtifactKind.MODEL), key=str)
     claims: dict[object, Task] = {}
     for task in (*_weights(kindred, models), *_teachers(kindred, models), *_canaries(kindred, models)):
@@ -56,12 +78,7 @@ def plan(
         if task.concerns != first.concerns:
             concerns = dict.fromkeys((*first.concerns, *task.concerns))
             claims[key] = replace(first, concerns=tuple(concerns))
-    judged = ((task, _state(kindred, task)) for task in claims.values())
-    return tuple(
-        replace(task, state=state, because=task.because + _LACKS[state])
-        for task, state in judged
-        if state is not None and (state in _OWED or state in again)
-    )
+    return [(task, _state(kindred, task)) for task in claims.values()]
 
 
 def canary_task(snapshot: Snapshot, teacher: ArtifactId, student: ArtifactId) -> Task:

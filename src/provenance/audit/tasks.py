@@ -1,6 +1,7 @@
 """What an audit is about: tests that are owed, what speaks for each, and what became of it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from provenance.artifacts import ArtifactId
@@ -77,6 +78,21 @@ class Task:
 
     def __str__(self) -> str:
         return f"{self.test} {self.parent} -> {self.child}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far the testing of some edges has come.
+
+    Args:
+        asked: How many tests the edges ask for.
+        settled: How many of these have evidence that came to a conclusion and still counts.
+        lacking: How many of the others are in which state; a state that none is in is left out.
+    """
+
+    asked: int
+    settled: int
+    lacking: Mapping[State, int] = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
-from provenance.artifacts import ArtifactId
+from provenance.artifacts import ArtifactId, ArtifactKind
 from provenance.facts import Snapshot
 from provenance.lineage.gaps import Gaps
 from provenance.lineage.graph import Lineage
@@ -59,16 +59,22 @@ class Survey:
         return _STATUSES[self.ranks[self._lineage.node(artifact)]]
 
     def artifacts(
-        self, *, statuses: Collection[Status] = (), after: ArtifactId | None = None, limit: int | None = None
+        self,
+        *,
+        statuses: Collection[Status] = (),
+        kinds: Collection[ArtifactKind] = (),
+        after: ArtifactId | None = None,
+        limit: int | None = None,
     ) -> tuple[ArtifactId, ...]:
         """Recorded artifacts in order of their names.
 
         Args:
             statuses: Only with one of these; empty for all.
+            kinds: Only of one of these kinds; empty for all.
             after: Only those whose names come later; it need not be recorded itself.
             limit: At most so many.
         """
-        return tuple(map(self._lineage.artifact, islice(self._nodes(statuses, after), limit)))
+        return tuple(map(self._lineage.artifact, islice(self._nodes(statuses, kinds, after), limit)))
 
     def report(self, artifacts: Iterable[ArtifactId]) -> RiskReport:
         """The entries of some artifacts with their routes, as `assess` gives them.
@@ -78,13 +84,16 @@ class Survey:
         """
         return report(self._lineage.snapshot, self.terrain, artifacts, self.trait)
 
-    def _nodes(self, statuses: Collection[Status], after: ArtifactId | None) -> Iterator[int]:
+    def _nodes(
+        self, statuses: Collection[Status], kinds: Collection[ArtifactKind], after: ArtifactId | None
+    ) -> Iterator[int]:
         table, wanted = self._lineage.table, {status.rank for status in statuses or Status}
+        of_kinds = tuple(f"{kind}:" for kind in kinds or ArtifactKind)
         first = 0 if after is None else bisect_right(table.keys, str(after))
         return (
             node
             for node in range(first, len(table.keys))
-            if self.ranks[node] in wanted and table.recorded[node]
+            if self.ranks[node] in wanted and table.recorded[node] and table.keys[node].startswith(of_kinds)
         )
 
     @property

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -47,6 +48,29 @@ def read_head(connection: Connection, as_of: datetime | None = None) -> Head:
     row = connection.execute(query.limit(1)).one_or_none()
     if row is None:
         return Head(number=0, entries=0, digest=GENESIS, recorded_at=None)
+    return _head(row)
+
+
+def read_heads(connection: Connection, until: int, most: int) -> tuple[Head, ...]:
+    """The ends of the transactions up to one of them, oldest first; where there are more than ``most``, these evenly among them.
+
+    The first and the last are always told.
+
+    Args:
+        connection: Sees one state of the database.
+        until: Number of the last transaction.
+        most: How many at most, two or more.
+
+    Raises:
+        LedgerError: A date can't be what was recorded.
+    """
+    steps = min(until, most) - 1
+    numbers = [1 + round(step * (until - 1) / steps) for step in range(steps + 1)] if steps > 0 else [until]
+    query = select(COMMIT).where(COMMIT.c.number.in_(numbers)).order_by(COMMIT.c.number)
+    return tuple(map(_head, connection.execute(query)))
+
+
+def _head(row: Any) -> Head:  # noqa: ANN401 - a row
     try:
         recorded_at = utc_moment(row.recorded_at)
     except ValueError as error:

@@ -12,25 +12,34 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, bindparam
+from sqlalchemy import Connection, bindparam, select
 
 from provenance.artifacts import Artifact, ArtifactId, ArtifactKind
 from provenance.collector import at_rest
+from provenance.evidence import Evidence
 from provenance.facts import FACT_TYPES, Recorded, Snapshot, canonical_json
 from provenance.lineage_table import LineageTable
 from provenance.relations import RelationKind
 from provenance.store import catalogue, walks
 from provenance.store.affected import TESTS, TESTS_OF, Affected, affected, perishable
 from provenance.store.excerpt import ABOUT, RESTING_ON, Apart, line
-from provenance.store.head import Head
+from provenance.store.head import Head, read_heads
 from provenance.store.rows import FACTS, listed, read_facts
-from provenance.store.tables import FACT
+from provenance.store.tables import EVIDENCE, FACT
 from provenance.store.walks import UNTIL
-from provenance.traits import Flag, Trait
+from provenance.traits import Trait
 
 _UP_TO = FACTS.where(FACT.c.seq <= UNTIL).order_by(FACT.c.seq)
 _OF_TYPES = _UP_TO.where(FACT.c.type.in_(bindparam("types", expanding=True)))
 _FINDINGS = tuple(sorted(FACT_TYPES.keys() - {"artifact", "relation", "location"}))
+_LATEST_TESTS = FACTS.where(
+    FACT.c.seq.in_(
+        select(EVIDENCE.c.seq)
+        .where(EVIDENCE.c.seq <= UNTIL)
+        .order_by(EVIDENCE.c.seq.desc())
+        .limit(bindparam("most"))
+    )
+).order_by(FACT.c.seq.desc())
 
 
 class Reading:
@@ -55,6 +64,11 @@ class Reading:
         self.head = head
         self.moment = moment
         self.as_of = as_of
+
+    def heads(self, most: int) -> tuple[Head, ...]:
+        """The ends of the transactions up to that date, oldest first; of more than ``most``, so many, evenly among them."""
+        with self._connect() as connection:
+            return read_heads(connection, self.head.number, most)
 
     # --- facts ---------------------------------------------------------------------------------------------------------
 
@@ -102,9 +116,18 @@ class Reading:
     def _traits(self) -> Mapping[str, Recorded[Trait]]:
         return self._facts(_OF_TYPES, types=("trait",)).traits
 
+    def latest_tests(self, most: int) -> tuple[Recorded[Evidence], ...]:
+        """The tests that were recorded last, the latest first."""
+        with self._connect() as connection:
+            return tuple(read_facts(connection, _LATEST_TESTS, until=self.head.entries, most=most))
+
+    def flags(self) -> Snapshot:
+        """Every flag that was ever raised, and what became of it."""
+        return self._flags
+
     @cached_property
-    def _standing_flags(self) -> tuple[Recorded[Flag], ...]:
-        return self._facts(_OF_TYPES, types=("flag", "withdrawal")).standing_flags
+    def _flags(self) -> Snapshot:
+        return self._facts(_OF_TYPES, types=("flag", "withdrawal"))
 
     @cached_property
     def _apart(self) -> Apart:
@@ -222,7 +245,7 @@ class Reading:
             limit: How many at most; None for all.
         """
         if flagged is not None:
-            standing = {one.fact.artifact for one in self._standing_flags if one.fact.trait == flagged}
+            standing = {one.fact.artifact for one in self._flags.standing_flags if one.fact.trait == flagged}
             among = standing if among is None else standing.intersection(among)
         with self._connect() as connection:
             return catalogue.page(
