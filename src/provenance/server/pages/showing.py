@@ -1,0 +1,115 @@
+"""Showing: from a page's data and its template to an answer, with what stands around every page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse
+
+from provenance.pages import environment
+from provenance.server.pages.addresses import Address, Links
+from provenance.server.pages.frame import Frame
+from provenance.server.serving import AskedServed, AskedView, Served
+from provenance.view import View
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_NAVIGATION = (
+    ("Artifacts", "artifacts"),
+    ("Risks", "risks"),
+    ("Flags", "flags"),
+    ("Audit", "audit"),
+)
+
+
+@cache
+def _templates() -> "Environment":
+    return environment("provenance.server")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asks for, and how it is answered.
+
+    Args:
+        request: The request.
+        served: What is served.
+        view: What is known at the date that it asks about.
+    """
+
+    request: Request
+    served: Served
+    view: View
+
+    @property
+    def here(self) -> Address:
+        """The address that was asked for."""
+        return _here(self.request)
+
+    @property
+    def links(self) -> Links:
+        """Links that keep the date."""
+        return _links(self.request)
+
+    def show(
+        self, template: str, title: str, *, headers: Mapping[str, str] | None = None, **data: Any
+    ) -> HTMLResponse:  # noqa: ANN401 - whatever a template shows
+        """A page.
+
+        Args:
+            template: File name of its template.
+            title: What it is called.
+            headers: Of the answer.
+            data: What the template shows.
+        """
+        present = self.view if self.view.reading.as_of is None else self.served.view()
+        frame = Frame.of(self.view, present)
+        text = (
+            _templates()
+            .get_template(template)
+            .render(**data, **_around(self.links, self.here), frame=frame, title=title)
+        )
+        return HTMLResponse(text, headers=headers)
+
+
+def _asked(request: Request, served: AskedServed, view: AskedView) -> Asked:
+    return Asked(request, served, view)
+
+
+Page = Annotated[Asked, Depends(_asked)]
+"""A parameter of a route: what the request asks for."""
+
+
+def error_page(request: Request, status: int, message: str, hint: str | None) -> HTMLResponse:
+    """An error, for people: what is wrong, what to do next, and a way on."""
+    text = (
+        _templates()
+        .get_template("error.html")
+        .render(
+            **_around(_links(request), _here(request)),
+            frame=None,
+            title=HTTPStatus(status).phrase,
+            status=status,
+            message=message,
+            hint=hint,
+        )
+    )
+    return HTMLResponse(text, status_code=status)
+
+
+def _here(request: Request) -> Address:
+    """The address of a request, its path as it came: decoded, a name with a question mark would end it."""
+    return Address(request.scope["raw_path"].decode("ascii"), tuple(request.query_params.multi_items()))
+
+
+def _links(request: Request) -> Links:
+    return Links(prefix=request.scope.get("root_path", ""), as_of=request.query_params.get("as_of") or None)
+
+
+def _around(links: Links, here: Address) -> dict[str, Any]:
+    """What every template is given."""
+    return {"links": links, "here": here, "href": links.href, "navigation": _NAVIGATION}
