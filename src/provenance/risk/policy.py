@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from provenance.digests import digest_bytes
 from provenance.errors import PolicyError
@@ -58,16 +58,28 @@ class Policy:
     digest: str
 
     @classmethod
-    def load(cls, path: Path | None = None) -> "Policy":
+    def load(cls, path: Path | None = None) -> Self:
         """Reads a policy file over the default policy; without a file, the default policy.
 
         Raises:
             PolicyError: The file, or one that it extends, can't be read, is no TOML, holds an unknown key, or a value without meaning;
                 the message lists all of it.
         """
-        contents = policy_file.read(path)
+        return cls._from(policy_file.read(path), str(path))
+
+    @classmethod
+    def of(cls, values: Mapping[str, object]) -> Self:
+        """The policy that says these keys, and of all others what the default policy says.
+
+        Raises:
+            PolicyError: A key is unknown, or its value has no meaning; the message lists all of it.
+        """
+        return cls._from(policy_file.stated(values), "as stated")
+
+    @classmethod
+    def _from(cls, contents: policy_file.Contents, name: str) -> Self:
         if contents.problems:
-            raise _error(str(path), contents.problems)
+            raise _error(name, contents.problems)
         values: dict[str, Any] = {setting.key: setting.value for setting in contents.settings.values()}
         return cls(
             weights=values["exposure.weights"],

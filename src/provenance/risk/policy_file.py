@@ -85,6 +85,20 @@ def read(path: Path | None) -> Contents:
     return contents
 
 
+def stated(values: Mapping[str, object]) -> Contents:
+    """Takes keys with their values, such as a report names them, over the default policy."""
+    contents = Contents(settings=dict(_defaults()))
+    for key, value in values.items():
+        if key not in contents.settings:
+            contents.problems.append(Problem(file="the policy", line=None, message=unknown_key(key)))
+            continue
+        try:
+            contents.settings[key] = replace(contents.settings[key], value=read_value(key, value))
+        except ValueError as error:
+            contents.problems.append(Problem(file="the policy", line=None, message=str(error)))
+    return contents
+
+
 @cache
 def _defaults() -> Mapping[str, Setting]:
     problems: list[Problem] = []

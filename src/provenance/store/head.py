@@ -51,6 +51,16 @@ def read_head(connection: Connection, as_of: datetime | None = None) -> Head:
     return _head(row)
 
 
+def find_head(connection: Connection, digest: str) -> Head | None:
+    """The end of the chain when a transaction was the last one; None where the chain does not hold it.
+
+    Raises:
+        LedgerError: Its date can't be what was recorded.
+    """
+    row = connection.execute(select(COMMIT).where(COMMIT.c.digest == digest)).first()
+    return None if row is None else _head(row)
+
+
 def read_heads(connection: Connection, until: int, most: int) -> tuple[Head, ...]:
     """The ends of the transactions up to one of them, oldest first; where there are more than ``most``, these evenly among them.
 

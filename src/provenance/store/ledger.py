@@ -16,7 +16,7 @@ from provenance.artifacts import Artifact, ArtifactId
 from provenance.errors import ProvenanceError
 from provenance.facts import Snapshot
 from provenance.store.database import connect, ensure_current, reading, writing
-from provenance.store.head import Head, read_head
+from provenance.store.head import Head, find_head, read_head
 from provenance.store.imports import StoredImports
 from provenance.store.projection import StoredProjection
 from provenance.store.reading import Reading
@@ -65,6 +65,12 @@ class Ledger:
         with reading(self._engine) as connection:
             head = read_head(connection, as_of)
         return Reading(partial(reading, self._engine), head, as_of or head.now, as_of=as_of)
+
+    def when_last(self, digest: str, moment: datetime) -> Reading | None:
+        """Everything recorded when a transaction was the last one, asked for a date; None where the chain does not hold it."""
+        with reading(self._engine) as connection:
+            head = find_head(connection, digest)
+        return None if head is None else Reading(partial(reading, self._engine), head, moment, as_of=moment)
 
     def snapshot(self, as_of: datetime | None = None) -> Snapshot:
         """All facts recorded up to ``as_of`` (default: now)."""
