@@ -143,6 +143,8 @@ def _recorded_of(found: "Description") -> list[tuple[str, object]]:
 
 def _found_of(found: "Description") -> list[tuple[str, object]]:
     """What is missing, and what people and tests found."""
+    from provenance.meanings import measured
+
     lines: list[tuple[str, object]] = [("missing", gap) for gap in found.gaps]
     lines += [(one.id, f"{one.fact.trait}: {one.fact.evidence}") for one in found.flags]
     lines += [(one.id, f"{one.fact.trait}: {one.fact.evidence}") for one in found.clearances]
@@ -153,5 +155,9 @@ def _found_of(found: "Description") -> list[tuple[str, object]]:
     lines += [
         (one.id, f"{one.fact.test} {one.fact.parent} -> {one.fact.child}: {one.fact.verdict.value}")
         for one in found.evidence
+    ]
+    lines += [
+        (one.id, f"{one.fact.trait} {one.fact.conclusion.upper()}: {measured(one.fact)}")
+        for one in found.measurements
     ]
     return lines

@@ -28,7 +28,7 @@ from provenance.preflight import Preflight
 from provenance.probing import Probe
 from provenance.registration import Registration
 from provenance.relations import Link
-from provenance.risk import ArtifactRisks, Check
+from provenance.risk import Check, ExplainedRisks
 from provenance.risk.policy_explanation import Explanation
 from provenance.risk.policy_review import PolicyCheck, PolicyReport
 from provenance.sameinit import Comparison
@@ -70,7 +70,7 @@ ANSWERS: Mapping[str, Any] = {
     "clear": FindingAnswer,
     "block": FindingAnswer,
     "risks": RiskPage,
-    "why": ArtifactRisks,
+    "why": ExplainedRisks,
     "impact": ImpactAnswer,
     "impact-notify": Event,
     "diff": Diff,

@@ -61,7 +61,9 @@ _FILES = {"base_results": "--base-results", "metric": "--metric", "lower_is_more
     help="The size that matters, in nats (default 1) or the metric's unit.",
 )
 @click.option(
-    "--record", type=click.Choice(["flag", "clear"]), help="Record it as that, if the figures support it."
+    "--record",
+    type=click.Choice(["flag", "clear", "measurement"]),
+    help="Record it as that: a flag or a clearance if the figures support it, a measurement whatever they say.",
 )
 @registry_options
 @json_option
@@ -78,7 +80,8 @@ def probe(
     """Measure TRAIT on the model or teacher REF itself: does it prefer the trait more than its base does?
 
     The margin of log-probs over the prompts of a trait bank decides, or the results of another tool's evaluation. Nothing is recorded
-    without --record; exit 3 where the figures do not support what was to be recorded. Python: Registry.probe().
+    without --record; exit 3 where the figures do not support what was to be recorded. A measurement is shown, and changes no status;
+    one is recorded with every flag and clearance. Python: Registry.probe(), Registry.measure().
     """
     from provenance.probing import Entry
 

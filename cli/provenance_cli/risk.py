@@ -21,7 +21,7 @@ from provenance_cli.output import note, note_some, print_json, say, warn
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provenance.risk import ArtifactRisks, RiskEntry, Term
+    from provenance.risk import ArtifactRisks, ExplainedRisks, RiskEntry, Term
     from provenance.view import RiskPage
 
 
@@ -154,10 +154,23 @@ def why(
         _print_route(found, risk)
     for stop in found.stopped:
         say(f"stopped here because of {stop.by}: {stop.parent} -> {stop.child} ({stop.reason})")
+    _print_measured(found)
     for missing in found.unknown:
         say(f"not known: {missing}")
     for root in found.roots:
         say(f"trust begins: {root}")
+
+
+def _print_measured(found: "ExplainedRisks") -> None:
+    """Prints what was measured on the models that the trait may have come through, and on which of them nothing was."""
+    from provenance.meanings import measured
+
+    for one in found.measured:
+        if (recorded := one.measurement) is not None:
+            fact = recorded.fact
+            say(f"measured on {one.artifact}: {fact.conclusion.upper()}, {measured(fact)}  [{recorded.id}]")
+    if missing := [str(one.artifact) for one in found.measured if one.measurement is None]:
+        say(f"not measured: {', '.join(missing)}")
 
 
 _STANDS: "Mapping[str, str]" = {

@@ -20,7 +20,7 @@ from provenance.references import choose, is_digest
 from provenance.request import at
 from provenance.risk import Change, Policy, impact
 from provenance.store import Transaction
-from provenance.traits import Block, Clearance, Flag, Trait, Withdrawal
+from provenance.traits import Block, Clearance, Flag, Trait, TraitMeasurement, Withdrawal
 
 F = TypeVar("F", bound=Fact)
 _CLOCKS_DIFFER = timedelta(days=1)  # at most, between a machine that ran a test and the one that records it
@@ -260,17 +260,41 @@ def record(transaction: Transaction, evidence: Evidence) -> Recorded[Evidence]:
         ContentError: It claims to have run in the future.
         UnknownReferenceError: One of its two artifacts is not registered.
     """
-    if evidence.tested_at > datetime.now(UTC) + _CLOCKS_DIFFER:
+    test = f"{evidence.test} test of {evidence.parent} and {evidence.child}"
+    _require_past(evidence.tested_at, test)
+    _require_artifacts(transaction, (evidence.parent, evidence.child))
+    return transaction.append(evidence)
+
+
+def measure(transaction: Transaction, measurement: TraitMeasurement) -> Recorded[TraitMeasurement]:
+    """Records how much of a trait was measured on an artifact, or returns the record of that very measurement.
+
+    Raises:
+        ContentError: It claims to have been made in the future.
+        UnknownReferenceError: The trait or one of the artifacts is not recorded.
+    """
+    subject = measurement.artifact
+    _require_past(measurement.measured_at, f"measurement of {measurement.trait} on {subject}")
+    require_traits(transaction, {measurement.trait})
+    _require_artifacts(transaction, (subject, measurement.base))
+    known = (one for one in transaction.about("measurement", [str(subject)]) if one.fact == measurement)
+    return next(known, None) or transaction.append(measurement)
+
+
+def _require_past(moment: datetime, what: str) -> None:
+    if moment > datetime.now(UTC) + _CLOCKS_DIFFER:
         raise ContentError(
-            f"the {evidence.test} test of {evidence.parent} and {evidence.child} claims to have run in the future, "
-            f"at {evidence.tested_at:%Y-%m-%d %H:%M} UTC",
+            f"the {what} claims to have run in the future, at {moment:%Y-%m-%d %H:%M} UTC",
             hint="Is the clock right of the machine that ran it?",
         )
-    known = transaction.artifacts({evidence.parent, evidence.child})
-    for end in (evidence.parent, evidence.child):
-        if end not in known:
-            raise UnknownReferenceError(f"{end} is not registered")
-    return transaction.append(evidence)
+
+
+def _require_artifacts(transaction: Transaction, ids: Iterable[ArtifactId | None]) -> None:
+    wanted = [one for one in ids if one is not None]
+    known = transaction.artifacts(set(wanted))
+    for one in wanted:
+        if one not in known:
+            raise UnknownReferenceError(f"{one} is not registered")
 
 
 def require_traits(transaction: Transaction, names: Collection[str]) -> None:

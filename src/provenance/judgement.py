@@ -4,16 +4,25 @@ A method that records does so in one transaction, and says what that changes at 
 is checked first is `provenance.findings`. With ``dry_run`` it answers the same and records nothing.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from provenance.artifacts import ArtifactId
 from provenance.errors import UsageError
 from provenance.examination import Examination, Ref
 from provenance.facts import Fact, Recorded
-from provenance.traits import Block, Clearance, Flag, Severity, Trait, Withdrawal
+from provenance.traits import (
+    Block,
+    Clearance,
+    Conclusion,
+    Flag,
+    Severity,
+    Trait,
+    TraitMeasurement,
+    Withdrawal,
+)
 
 if TYPE_CHECKING:
     from provenance.findings import Finding, Flagging
@@ -173,7 +182,10 @@ class Judgement(Examination):
         record: "Entry | None" = None,
         told: Callable[[str], None] | None = None,
     ) -> "Probe":
-        """Measures a trait on a model or a teacher, see `provenance.probing.probe`; records it if told to, and if the figures support it."""
+        """Measures a trait on a model or a teacher, see `provenance.probing.probe`; records it if told to, and if the figures support it.
+
+        With a flag or a clearance, the figures are recorded as a measurement.
+        """
         from provenance import probing
 
         holdings, subject = self._inspection.holdings, self.resolve(ref)
@@ -182,8 +194,84 @@ class Judgement(Examination):
         )
         if record is None or not found.supports(record):
             return found
-        write = self.flag if record is probing.Entry.FLAG else self.clear
-        return replace(found, recorded=write(subject, trait, evidence=found.evidence).recorded.id)
+        return replace(found, recorded=self._keep(found, record).id)
+
+    def _keep(self, found: "Probe", record: "Entry") -> Recorded[Fact]:
+        """Records a probe's figures, and what they are to be taken for, in one transaction."""
+        from provenance import findings
+        from provenance.probing import Entry
+
+        with self._ledger.transaction(self.actor) as transaction:
+            figures = findings.measure(transaction, found.measurement(datetime.now(UTC)))
+            match record:
+                case Entry.FLAG:
+                    flag = Flag(artifact=found.artifact, trait=found.trait, evidence=found.evidence)
+                    return findings.flag(transaction, [flag])[0]
+                case Entry.CLEAR:
+                    clearance = Clearance(artifact=found.artifact, trait=found.trait, evidence=found.evidence)
+                    return findings.clear(transaction, clearance)
+                case Entry.MEASUREMENT:
+                    return figures
+
+    def measure(
+        self,
+        ref: Ref,
+        trait: str,
+        *,
+        conclusion: Conclusion | str,
+        value: float,
+        low: float,
+        high: float,
+        unit: str,
+        threshold: float | None,
+        method: str,
+        base: Ref | None = None,
+        inputs: Mapping[str, str] | None = None,
+        measured_at: datetime | None = None,
+    ) -> Recorded[TraitMeasurement]:
+        """Records how much of a trait was measured on a model or a teacher, elsewhere or by `probe`; no status changes by it.
+
+        Args:
+            ref: What was measured.
+            trait: Name of the trait.
+            conclusion: What that comes to; `PRESENT` and `ABSENT` only where the whole interval lies on one side of the threshold.
+            value: The figure, or the difference from that of the base, in the unit.
+            low: Lower bound of its 95 % interval.
+            high: Upper bound.
+            unit: Of all four figures: ``nats``, or the name of a metric.
+            threshold: The size that matters; None where nobody named one, and then nothing is settled.
+            method: Name and version of the method with every parameter that changes its value.
+            base: What it was compared with; None where the value stands alone.
+            inputs: Role to content digest of everything that went in.
+            measured_at: When, aware; None for now.
+
+        Raises:
+            ContentError: The figures contradict each other or the conclusion.
+            UnknownReferenceError: The trait or one of the artifacts is not recorded.
+            UsageError: There is no such conclusion.
+        """
+        from provenance import findings
+
+        if conclusion not in set(Conclusion):
+            raise UsageError(
+                f"there is no conclusion {conclusion!r}", hint=f"Conclusions: {', '.join(Conclusion)}."
+            )
+        measurement = TraitMeasurement(
+            artifact=self.resolve(ref),
+            trait=trait,
+            conclusion=Conclusion(conclusion),
+            value=float(value),
+            low=float(low),
+            high=float(high),
+            unit=unit,
+            threshold=None if threshold is None else float(threshold),
+            method=method,
+            base=None if base is None else self.resolve(base),
+            inputs=dict(inputs or {}),
+            measured_at=(measured_at or datetime.now(UTC)),
+        )
+        with self._ledger.transaction(self.actor) as transaction:
+            return findings.measure(transaction, measurement)
 
     def _find(
         self, append: "Callable[[Transaction], _Appended[F]]", *, dry_run: bool, policy: "Policy | None"

@@ -1,9 +1,10 @@
-"""What a verdict means, and what it does not: the same words wherever a test is shown to people."""
+"""What verdicts and measurements mean, and what they do not: the same words wherever one is shown to people."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from provenance.evidence import Evidence, TestKind, Verdict
+from provenance.traits import Conclusion, TraitMeasurement
 
 _SMALLEST_EXPONENT = -300
 """Power of ten below which a p-value is told as a bound: a double holds no less."""
@@ -16,10 +17,10 @@ _LONG = 10_000.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
-    """How a verdict is to be read, in two sentences.
+    """How a verdict or a conclusion is to be read, in two sentences.
 
     Args:
-        headline: The verdict in a few words, as a title.
+        headline: It in a few words, as a title.
         means: What follows from it.
         means_not: What does not follow from it, though one may think so.
     """
@@ -66,6 +67,45 @@ MEANINGS: Mapping[tuple[TestKind, Verdict], Meaning] = {
     ),
 }
 """How each verdict of each test is to be read."""
+
+
+MEASURED: Mapping[Conclusion, Meaning] = {
+    Conclusion.PRESENT: Meaning(
+        headline="The trait was found in the model itself",
+        means="It was looked for in this very model, and the whole 95 % interval lies beyond the size that matters.",
+        means_not="It is no flag, which somebody has to raise: risks spread from flags alone.",
+    ),
+    Conclusion.ABSENT: Meaning(
+        headline="The trait was not found at the size that matters",
+        means="It was looked for in this very model, and the whole 95 % interval lies short of the size that matters.",
+        means_not="It is no clearance: a model that shows nothing can still hand a trait on, and what was not asked does not show.",
+    ),
+    Conclusion.UNDECIDED: Meaning(
+        headline="Not settled: whether the model has the trait",
+        means="It was looked for in this very model, and the figures do not settle whether it has the size that matters.",
+        means_not="It is no all-clear.",
+    ),
+}
+"""How each conclusion of a measurement is to be read."""
+
+
+def measured(measurement: TraitMeasurement) -> str:
+    """The figures of a measurement, in words and with units."""
+    interval = f"95 % interval {measurement.low:.3g} to {measurement.high:.3g}"
+    against = f" compared with {measurement.base}" if measurement.base else ""
+    return f"{measurement.value:.3g} {measurement.unit}{against} ({interval}), {_held_against(measurement)}"
+
+
+def _held_against(measurement: TraitMeasurement) -> str:
+    """Where the interval lies from the size that matters; of some metrics, less is more of the trait."""
+    limit = measurement.threshold
+    if limit is None:
+        return "and nobody said what size matters"
+    if measurement.conclusion is Conclusion.UNDECIDED:
+        return f"which does not settle {limit:g}, the size that matters"
+    present, above = measurement.conclusion is Conclusion.PRESENT, measurement.low > limit
+    turned = "" if present is above else ", where less is more of the trait"
+    return f"all of it {'above' if above else 'below'} {limit:g}, the size that matters{turned}"
 
 
 def meaning(evidence: Evidence) -> Meaning:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from provenance.intake import ContentProgress
     from provenance.registration import Registration
     from provenance.request import Parent, Request
-    from provenance.risk import ArtifactRisks, Check, Policy, RiskReport
+    from provenance.risk import Check, ExplainedRisks, Policy, RiskReport
     from provenance.status import Owed, RegistryStatus
     from provenance.store import Head, Ledger
     from provenance.view import View
@@ -259,7 +259,7 @@ class Registry(Projection):
         """What artifacts may have inherited, as known now; all of them when ``refs`` is None. See `View.risks`."""
         return self.view().risks(refs, trait=trait)
 
-    def why(self, ref: Ref, trait: str) -> "ArtifactRisks":
+    def why(self, ref: Ref, trait: str) -> "ExplainedRisks":
         """Where an artifact stands with one trait, with the witness paths. See `View.why`."""
         return self.view().why(ref, trait)
 

@@ -26,8 +26,8 @@ from provenance.lineage_view import LineageView, Ref, in_full
 from provenance.moments import told
 from provenance.relations import Relation
 from provenance.risk import (
-    ArtifactRisks,
     Check,
+    ExplainedRisks,
     Impact,
     RiskReport,
     Status,
@@ -37,7 +37,7 @@ from provenance.risk import (
     impact,
 )
 from provenance.risk.survey import Survey, survey
-from provenance.traits import Block, Clearance, Flag
+from provenance.traits import Block, Clearance, Flag, TraitMeasurement
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -65,6 +65,7 @@ class Description:
         clearances: Its clearances that have not expired.
         blocks: The standing blocks of the edges to it.
         evidence: The tests it was part of.
+        measurements: What was measured of traits on it.
     """
 
     artifact: Artifact
@@ -79,6 +80,7 @@ class Description:
     clearances: tuple[Recorded[Clearance], ...]
     blocks: tuple[Recorded[Block], ...]
     evidence: tuple[Recorded[Evidence], ...]
+    measurements: tuple[Recorded[TraitMeasurement], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +225,7 @@ class View(LineageView):
             ),
             blocks=tuple(one for one in known.standing_blocks if one.fact.child == artifact),
             evidence=tuple(one for one in known.all(Evidence) if artifact in one.fact.pair),
+            measurements=tuple(one for one in known.all(TraitMeasurement) if one.fact.artifact == artifact),
         )
 
     def location(self, ref: Ref) -> Path:
@@ -314,7 +317,7 @@ class View(LineageView):
         follow = page[-1] if page and len(page) < len(listed) else None
         return RiskPage.of(self._as_known(found.report(page)), counts=found.counts, follow=follow)
 
-    def why(self, ref: Ref, trait: str) -> ArtifactRisks:
+    def why(self, ref: Ref, trait: str) -> ExplainedRisks:
         """Where an artifact stands with one trait, with the witness paths."""
         self._require_trait(trait)
         artifact = self.resolve(ref)

@@ -7,7 +7,7 @@ left behind. Either gives an estimate with its interval, which is held against t
 - *absent*: the whole interval lies below it, and an effect of that size would have been found;
 - *undecided*: everything else.
 
-A flag is supported by the first alone, a clearance by the second alone, and only where what was measured against is free of the trait
+Whatever they come to, they may be recorded as a measurement, which moves no standing. A flag is supported by the first alone, a clearance by the second alone, and only where what was measured against is free of the trait
 by what is recorded: to have no more of it than a carrier has clears nothing.
 
 - `provenance.probing.report`: what a probe answers.
@@ -23,7 +23,7 @@ from provenance.errors import UnknownReferenceError, UsageError
 from provenance.holdings import Holdings
 from provenance.lineage import Lineage
 from provenance.probing.margins import DEFAULT_THRESHOLD, ByBank, Told, behind, by_bank
-from provenance.probing.report import Entry, Probe
+from provenance.probing.report import SUPPORTS, Entry, Probe
 from provenance.probing.results import ByResults, by_results
 from provenance.risk import Policy
 from provenance.traits import Conclusion
@@ -70,7 +70,7 @@ def probe(
     stands_alone = isinstance(by, ByResults) and by.base_results is None
     if threshold is not None and not (isfinite(threshold) and (threshold > 0.0 or stands_alone)):
         raise UsageError(f"the threshold is the size of a difference, and above zero; got {threshold:g}")
-    if record is not None and threshold is None and isinstance(by, ByResults):
+    if record in SUPPORTS.values() and threshold is None and isinstance(by, ByResults):
         raise UsageError(
             f"what is recorded as {record} needs the size of an effect that matters",
             hint="Give --threshold, in the unit of the metric.",

@@ -1,13 +1,14 @@
-"""What a probe answers, and when its figures support a flag or a clearance."""
+"""What a probe answers, when its figures support a flag or a clearance, and how they are recorded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from provenance.artifacts import ArtifactId
 from provenance.canary.probe import ProbeResult
 from provenance.evaluations import Estimate, Measurement
-from provenance.traits import Conclusion
+from provenance.traits import Conclusion, TraitMeasurement
 
 
 class Entry(StrEnum):
@@ -15,10 +16,11 @@ class Entry(StrEnum):
 
     FLAG = "flag"
     CLEAR = "clear"
+    MEASUREMENT = "measurement"
 
 
 SUPPORTS = {Conclusion.PRESENT: Entry.FLAG, Conclusion.ABSENT: Entry.CLEAR}
-"""What each conclusion may be recorded as; being undecided, nothing."""
+"""The finding that each conclusion may be recorded as; being undecided, none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,7 @@ class Probe:
         objection: Why no clearance may rest on it, whatever the figures; empty where one may.
         result: The figures of a bank's margins; None where they come from files.
         measurements: The figures from files, the artifact's first.
-        recorded: Id of the flag or clearance; None where nothing was recorded.
+        recorded: Id of the flag, clearance or measurement; None where nothing was recorded.
     """
 
     artifact: ArtifactId
@@ -58,8 +60,32 @@ class Probe:
     recorded: str | None = None
 
     def supports(self, entry: Entry) -> bool:
-        """Whether the figures, and what they are measured against, allow to record it as that."""
+        """Whether the figures, and what they are measured against, allow to record it as that; they may always be kept as figures."""
+        if entry is Entry.MEASUREMENT:
+            return True
         return SUPPORTS.get(self.conclusion) is entry and not (entry is Entry.CLEAR and self.objection)
+
+    def measurement(self, read_at: datetime) -> TraitMeasurement:
+        """The figures as they are recorded.
+
+        Args:
+            read_at: When they were read, aware: their time, unless they come from a file that tells its own.
+        """
+        told = self.measurements[0].measured_at if self.measurements else None
+        return TraitMeasurement(
+            artifact=self.artifact,
+            trait=self.trait,
+            conclusion=self.conclusion,
+            value=self.estimate.value,
+            low=self.estimate.low,
+            high=self.estimate.high,
+            unit=self.unit,
+            threshold=self.threshold,
+            method=self.method,
+            base=self.base,
+            inputs=self.inputs,
+            measured_at=told or read_at,
+        )
 
     @property
     def evidence(self) -> str:

@@ -68,7 +68,7 @@ def by_results(
         artifact=artifact,
         trait=trait,
         base=by.base,
-        method=f"evaluation/{measured.tool} {measured.name}{' lower-is-more' if by.lower_is_more else ''}",
+        method=_method(by, measured),
         unit=measured.metric,
         estimate=estimate,
         threshold=threshold,
@@ -80,6 +80,14 @@ def by_results(
         },
         objection=_objection(lineage, by, trait, policy),
         measurements=measurements,
+    )
+
+
+def _method(by: ByResults, measured: Measurement) -> str:
+    """Tool and metric, and what was made of the figure."""
+    made = {"difference": by.base_results is not None, "lower-is-more": by.lower_is_more}
+    return " ".join(
+        [f"evaluation/{measured.tool}", measured.name, *(word for word, applies in made.items() if applies)]
     )
 
 

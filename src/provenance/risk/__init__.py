@@ -3,12 +3,15 @@
 from provenance.risk.changes import Change, with_statuses
 from provenance.risk.engine import assess, explain, impact
 from provenance.risk.gate import check
+from provenance.risk.measured import measured_along
 from provenance.risk.policy import Policy, Ruling
 from provenance.risk.report import (
     ArtifactRisks,
     Check,
+    ExplainedRisks,
     Impact,
     ImpactItem,
+    Measured,
     RiskEntry,
     RiskReport,
     Status,
@@ -23,8 +26,10 @@ __all__ = [
     "ArtifactRisks",
     "Change",
     "Check",
+    "ExplainedRisks",
     "Impact",
     "ImpactItem",
+    "Measured",
     "Policy",
     "RiskEntry",
     "RiskReport",
@@ -39,6 +44,7 @@ __all__ = [
     "check",
     "explain",
     "impact",
+    "measured_along",
     "survey",
     "with_statuses",
 ]

@@ -16,9 +16,19 @@ from provenance.lineage.kinship import Kindred
 from provenance.risk.compatibility import Origin
 from provenance.risk.conduction import Conduction, Terrain
 from provenance.risk.decisions import UNDECIDED, Decisions
+from provenance.risk.measured import measured_along, on_routes
 from provenance.risk.policy import Policy
 from provenance.risk.propagation import Spread, spread
-from provenance.risk.report import ArtifactRisks, Impact, ImpactItem, RiskEntry, RiskReport, Status, Stopped
+from provenance.risk.report import (
+    ArtifactRisks,
+    ExplainedRisks,
+    Impact,
+    ImpactItem,
+    RiskEntry,
+    RiskReport,
+    Status,
+    Stopped,
+)
 from provenance.traits import Flag, Severity, Trait
 
 
@@ -50,13 +60,15 @@ def assess(
 
 def explain(
     snapshot: Snapshot, lineage: Lineage, policy: Policy, artifact: ArtifactId, trait: str
-) -> ArtifactRisks:
-    """Why an artifact stands where it does with one trait: its entries with their routes, and what was stopped.
+) -> ExplainedRisks:
+    """Why an artifact stands where it does with one trait: its entries with their routes, what was stopped, and what was measured.
 
     Raises:
         UnknownReferenceError: The artifact or the trait is not recorded.
     """
-    return assess(snapshot, lineage, policy, [artifact], trait=trait).artifacts[0]
+    found = assess(snapshot, lineage, policy, [artifact], trait=trait).artifacts[0]
+    along = (*on_routes(found.risks), artifact)
+    return ExplainedRisks.of(found, measured_along(snapshot, along, trait))
 
 
 def impact(

@@ -1,13 +1,14 @@
 """What a question about inherited risk is answered with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 
 from provenance.artifacts import ArtifactId
 from provenance.evidence import Verdict
+from provenance.facts import Recorded
 from provenance.relations import RelationKind
-from provenance.traits import Severity
+from provenance.traits import Severity, TraitMeasurement
 
 
 class Status(StrEnum):
@@ -118,6 +119,19 @@ class Stopped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What was measured of a trait on an artifact.
+
+    Args:
+        artifact: Which.
+        measurement: The latest measurement; None where it was not measured.
+    """
+
+    artifact: ArtifactId
+    measurement: Recorded[TraitMeasurement] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactRisks:
     """All that one artifact may have inherited.
 
@@ -136,6 +150,24 @@ class ArtifactRisks:
     unknown: tuple[str, ...] = ()
     roots: tuple[str, ...] = ()
     stopped: tuple[Stopped, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedRisks(ArtifactRisks):
+    """The answer to `why`.
+
+    Args:
+        measured: What was measured of the trait on each model and teacher of its witness paths, the origins first, and on itself. It
+            moves no status.
+    """
+
+    measured: tuple[Measured, ...] = ()
+
+    @classmethod
+    def of(cls, risks: ArtifactRisks, measured: tuple[Measured, ...]) -> "ExplainedRisks":
+        """What one artifact may have inherited, with what was measured."""
+        told = {one.name: getattr(risks, one.name) for one in fields(ArtifactRisks)}
+        return cls(**told, measured=measured)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
