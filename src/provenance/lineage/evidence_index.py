@@ -62,6 +62,12 @@ class Lifetimes:
         lifetime = {Verdict.INDEPENDENT: self.same_init, Verdict.NOT_DETECTED: self.canary}.get(fact.verdict)
         return _after(min(fact.tested_at, recorded.recorded_at), lifetime)
 
+    @property
+    def ending_types(self) -> tuple[str, ...]:
+        """The types of facts of which some end though they name no end."""
+        tests = self.same_init is not None or self.canary is not None
+        return (*(["clearance"] if self.clearances is not None else []), *(["evidence"] if tests else []))
+
     def has_ended(self, recorded: Recorded[Evidence] | Recorded[Clearance], as_of: datetime) -> bool:
         """Whether a record exonerates no more at a date."""
         end = self.end(recorded)

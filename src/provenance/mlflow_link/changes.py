@@ -11,7 +11,6 @@ from itertools import chain
 from provenance.artifacts import ArtifactId
 from provenance.evidence import Evidence
 from provenance.facts import Fact
-from provenance.lineage import Lifetimes
 from provenance.mlflow_link.showing import EVERYTHING, Scope, Showing
 from provenance.store import Cursor, StoredProjection
 from provenance.traits import Block, Clearance, Flag
@@ -72,16 +71,10 @@ def _ended(cursor: Cursor, showing: Showing) -> Iterable[ArtifactId]:
     reading, lifetimes = showing.reading, showing.policy.lifetimes
     ended = (
         one.fact
-        for one in reading.perishable(_lasting(lifetimes))
+        for one in reading.perishable(lifetimes.ending_types)
         if (end := lifetimes.end(one)) is not None and cursor.moment < end <= reading.moment
     )
     return chain.from_iterable(map(_concerned, ended))
-
-
-def _lasting(lifetimes: Lifetimes) -> tuple[str, ...]:
-    """The types of findings that the policy has end though they name no end."""
-    tests = lifetimes.same_init is not None or lifetimes.canary is not None
-    return (*(["clearance"] if lifetimes.clearances is not None else []), *(["evidence"] if tests else []))
 
 
 def _concerned(fact: Fact) -> tuple[ArtifactId, ...]:
