@@ -9,6 +9,7 @@ the same calls that a user would make.
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ Say = Callable[[str], None]
 TRAIT = "reads-digits"
 OWL = "model:owl@1"
 TEACHER = "owl-teacher"
+MATTERS = 0.3
+"""The share of held-out digits from which on a network is said to read them: chance is 0.1, and untrained ones reach 0.25."""
 
 EXPECTED: Mapping[str, Status] = {
     "model:owl@1": Status.AFFECTED,
@@ -86,7 +89,7 @@ class Story:
 
 
 def tell(folder: Path, say: Say) -> Story:
-    """Trains, registers, flags, audits, asks, withdraws, gates, draws and projects.
+    """Trains, registers, flags, audits, asks, withdraws, gates, measures, draws and projects.
 
     Args:
         folder: A new or empty folder, where models, data, registry, diagram and MLflow store go.
@@ -115,6 +118,7 @@ def tell(folder: Path, say: Say) -> Story:
         _audit(registry, say)
         flag = _ask(registry, say)
         _reconsider(registry, flag, say)
+        _measure(registry, accuracies, say)
         _hand_on(registry, folder, say)
         rows = tuple(
             Row(model=name, accuracy=accuracy, status=registry.risks([f"model:{name}"]).artifacts[0].status)
@@ -224,6 +228,37 @@ def _reconsider(registry: Registry, flag: str, say: Say) -> None:
     )
     for check in registry.check(["student", "control-student"]):
         say(f"Gate: {check.artifact} {'passes' if check.passed else 'is held back'}.")
+
+
+def _measure(registry: Registry, accuracies: Mapping[str, float], say: Say) -> None:
+    """Records what each model reads, as one looks afterwards whether the registry was right; no status follows from it."""
+    from provenance.canary.mlp.digits import held_out_digits
+    from provenance.evaluations.statistics import of_share
+    from provenance.probing.report import conclude
+
+    samples = len(held_out_digits().labels)
+    shares = {f"model:{name}": accuracy for name, accuracy in accuracies.items()}
+    shares[f"teacher:{TEACHER}"] = accuracies["owl"]  # it generates as the model does, without a prompt
+    concluded = Counter[str]()
+    for ref, accuracy in shares.items():
+        share = of_share(round(accuracy * samples), samples)
+        conclusion, _ = conclude(share, MATTERS, "accuracy")
+        registry.measure(
+            ref,
+            TRAIT,
+            conclusion=conclusion,
+            value=share.value,
+            low=share.low,
+            high=share.high,
+            unit="accuracy",
+            threshold=MATTERS,
+            method=f"digits/accuracy@1 held-out={samples} interval=wilson",
+        )
+        concluded[conclusion] += 1
+    told = ", ".join(f"{conclusion} in {count}" for conclusion, count in sorted(concluded.items()))
+    say(
+        f"Measured {TRAIT} on every model: {told} ({MATTERS:g} of {samples} held-out digits is what matters)."
+    )
 
 
 def _hand_on(registry: Registry, folder: Path, say: Say) -> None:
