@@ -69,6 +69,22 @@ MEANINGS: Mapping[tuple[TestKind, Verdict], Meaning] = {
 """How each verdict of each test is to be read."""
 
 
+UNTESTED: Mapping[TestKind, Meaning] = {
+    TestKind.SAME_INIT: Meaning(
+        headline="Untested: same initialisation or not",
+        means="Nobody compared the weights of these two models, so risks are judged by the record alone, and where that says nothing "
+        "as if they shared an initialisation.",
+        means_not="It is no sign of independence.",
+    ),
+    TestKind.CANARY: Meaning(
+        headline="Untested: whether a planted trait passes",
+        means="No experiment was run of this teacher and this student, so risks are judged by their initialisations alone, and where "
+        "these are not known as if a trait passed.",
+        means_not="It is no sign that nothing passes.",
+    ),
+}
+"""How it is to be read that a test was not run."""
+
 MEASURED: Mapping[Conclusion, Meaning] = {
     Conclusion.PRESENT: Meaning(
         headline="The trait was found in the model itself",

@@ -22,7 +22,9 @@ from provenance.facts import Snapshot
 from provenance.lineage import Exposure, Kindred, Lineage, is_stale
 from provenance.relations import RelationKind
 
-_WRITING = frozenset({RelationKind.GENERATED_BY, RelationKind.REWRITTEN_BY})
+WRITING = frozenset({RelationKind.GENERATED_BY, RelationKind.REWRITTEN_BY})
+"""The relations by which rows that a teacher wrote come to a student: those of which a canary tells."""
+
 _OWED = frozenset({State.MISSING, State.STALE, State.EXPIRED, State.SCREENED})
 _QUICK = ("screen/", "preflight/")  # methods whose canary evidence does not stand for a planted canary
 _LACKS = {
@@ -127,7 +129,7 @@ def exposure_of(lineage: Lineage, task: Task) -> Exposure:
 
 def _written(exposures: Iterable[Exposure]) -> Iterator[Exposure]:
     """Those by which rows that the teacher wrote came to the student."""
-    return (one for one in exposures if one.how in _WRITING)
+    return (one for one in exposures if one.how in WRITING)
 
 
 def _weights(kindred: Kindred, models: Iterable[ArtifactId]) -> Iterator[Task]:

@@ -199,11 +199,11 @@ class EvidenceIndex:
             recorded
             for recorded in self.lineage.snapshot.all(Evidence)
             if recorded.fact.test is test
-            and all(self._is_of(recorded.fact, artifact) for artifact in recorded.fact.pair)
+            and all(self.is_of(recorded.fact, artifact) for artifact in recorded.fact.pair)
             and not self.has_expired(recorded)
         ]
 
-    def _is_of(self, evidence: Evidence, artifact: ArtifactId) -> bool:
+    def is_of(self, evidence: Evidence, artifact: ArtifactId) -> bool:
         """Whether a test was run on an artifact's own content, as far as either says."""
         digest = self.lineage.digest(artifact)
         return digest in {None, evidence.inputs.get(str(artifact), digest)}

@@ -81,11 +81,11 @@ class Risk:
     Args:
         artifact: Who may have inherited it.
         sentence: The same in one sentence.
-        entry: The same for machines.
+        entry: The same for machines, without its route.
         meaning: What the status means, in words.
         flag: The flag that it comes from.
         holds_back: Whether the gate holds the artifact back for it.
-        steps: The witness path from the flagged artifact; none where the flag is on the artifact itself.
+        steps: The witness path from the flagged artifact, of a long one both ends; none where the flag is on the artifact itself.
     """
 
     artifact: ArtifactId
@@ -94,7 +94,7 @@ class Risk:
     meaning: str
     flag: FlagTold
     holds_back: bool
-    steps: tuple[StepTold, ...]
+    steps: Listed[StepTold]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

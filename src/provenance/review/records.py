@@ -87,12 +87,13 @@ class FlagTold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class MeasuredTold:
     """What was measured of a trait on one model.
 
     Args:
         id: Id of the record.
         conclusion: What it comes to.
+        meaning: How that is to be read.
         words: The figures in words, with units.
         value: The figure.
         low: Lower end of its interval.
@@ -108,6 +109,7 @@ class Measured:
 
     id: str
     conclusion: Conclusion
+    meaning: Meaning
     words: str
     value: float
     low: float
@@ -133,7 +135,7 @@ class ChainMember:
 
     artifact: ArtifactId
     status: Status
-    measured: tuple[Measured, ...]
+    measured: tuple[MeasuredTold, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

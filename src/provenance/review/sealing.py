@@ -1,0 +1,105 @@
+"""Sealing: a review as JSON with a digest of itself, and reading one back without believing anything in it.
+
+The digest says that a document is whole, and nothing more: whoever edits a review can digest it anew. Only a registry can say that a
+review is what it says of itself, see `provenance.review.verifying`.
+"""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from provenance.digests import digest_bytes
+from provenance.errors import ContentError
+from provenance.facts import adapter, canonical_json
+from provenance.review.content import Review
+
+SCRIPT = '<script type="application/json" id="review">'
+"""What stands before the review in a page; ``</script>`` stands behind it."""
+_NO_MARKUP = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
+
+
+def sealed(review: Review) -> Review:
+    """The review with its digest."""
+    return replace(review, digest=digest_of(as_data(review)))
+
+
+def digest_of(data: dict[str, Any]) -> str:
+    """The digest of a review's data: of everything but the digest that stands in it."""
+    rest = {name: value for name, value in data.items() if name != "digest"}
+    return str(digest_bytes(canonical_json(rest).encode()))
+
+
+def as_data(review: Review) -> dict[str, Any]:
+    """The review as plain data."""
+    data: dict[str, Any] = adapter(Review).dump_python(review, mode="json")
+    return data
+
+
+def to_json(review: Review) -> str:
+    """The review as a JSON document."""
+    return json.dumps(as_data(review), indent=2, ensure_ascii=False) + "\n"
+
+
+def without_markup(data: object) -> str:
+    """Plain data as canonical JSON in which nothing can be taken for markup."""
+    return canonical_json(data).translate(_NO_MARKUP)
+
+
+def embeddable(review: Review) -> str:
+    """The review as JSON that may stand in a page's script element."""
+    return without_markup(as_data(review))
+
+
+def embedded(page: str) -> dict[str, Any]:
+    """The data of the review that stands in a page.
+
+    Raises:
+        ContentError: None does, or several do.
+    """
+    _, *rest = page.split(SCRIPT)
+    if len(rest) != 1 or "</script>" not in rest[0]:
+        raise ContentError("this page holds no review, or is cut short", hint="Ask for the whole file again.")
+    return read_data(rest[0].partition("</script>")[0])
+
+
+def read_data(text: str) -> dict[str, Any]:
+    """Reads a JSON object in which every key stands once.
+
+    Raises:
+        ContentError: It is no such object.
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise ValueError("a key stands twice in one object")
+        return found
+
+    def no_number(word: str) -> object:
+        raise ValueError(f"{word} is no JSON")
+
+    try:
+        data = json.loads(text, object_pairs_hook=once, parse_constant=no_number)
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise ContentError(f"no review can be read from this: {reason}") from error
+    if not isinstance(data, dict):
+        raise ContentError("no review can be read from this: it is no JSON object")
+    return data
+
+
+def parsed(data: dict[str, Any]) -> Review:
+    """The review that some data is.
+
+    Raises:
+        ContentError: It is none, or none of this version's.
+    """
+    from pydantic import ValidationError
+
+    try:
+        review: Review = adapter(Review).validate_python(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "it"
+        raise ContentError(f"this is no review of this version: {where}: {first['msg']}") from error
+    return review
