@@ -107,9 +107,15 @@ MEASURED: Mapping[Conclusion, Meaning] = {
 
 def measured(measurement: TraitMeasurement) -> str:
     """The figures of a measurement, in words and with units."""
-    interval = f"95 % interval {measurement.low:.3g} to {measurement.high:.3g}"
+    value, low, high = map(_three_digits, (measurement.value, measurement.low, measurement.high))
     against = f" compared with {measurement.base}" if measurement.base else ""
-    return f"{measurement.value:.3g} {measurement.unit}{against} ({interval}), {_held_against(measurement)}"
+    return (
+        f"{value} {measurement.unit}{against} (95 % interval {low} to {high}), {_held_against(measurement)}"
+    )
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:#.3g}".removesuffix(".")
 
 
 def _held_against(measurement: TraitMeasurement) -> str:
