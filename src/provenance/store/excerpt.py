@@ -28,18 +28,29 @@ _TYPE = FACT.c.type.concat("")
 """The type of a fact where its subject is to find it: a database that believes a type to be rare would find all of that type first."""
 
 
+_OF_STANDING = tuple(name for name in _ABOUT if name not in {"location", "measurement"})
+"""The same without what is known of an artifact and moves no standing."""
+
+
 def _line_of(starts: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's select
     return select(closure(starts, "line", up=True).c.seq)
 
 
 _LINE = _line_of(recorded_as("ids"))
 _LINE_OF_BELOW = _line_of(select(closure(recorded_as("ids"), "below", up=False).c.seq))
+_LINE_OF_MEMBERS = _line_of(positions("members"))
 
 
 def line(connection: Connection, until: int, ids: Iterable[ArtifactId], *, below: bool) -> set[int]:
     """The positions of artifacts and of all their ancestors; with ``below``, of all their descendants and the ancestors of these."""
     query = _LINE_OF_BELOW if below else _LINE
     return set(connection.execute(query, {"ids": listed(map(str, ids)), "until": until}).scalars())
+
+
+def line_of(connection: Connection, until: int, members: Iterable[int]) -> set[int]:
+    """Some positions and those of all ancestors of what stands there."""
+    found = connection.execute(_LINE_OF_MEMBERS, {"members": listed(sorted(members)), "until": until})
+    return set(found.scalars())
 
 
 _APART = select(EVIDENCE.c.parent, EVIDENCE.c.child).where(EVIDENCE.c.apart, EVIDENCE.c.seq <= UNTIL)
@@ -83,6 +94,10 @@ class Apart:
         bearing = [pair for pair in self._pairs if touched.issuperset(pair) or not members.isdisjoint(pair)]
         return _walk((end for pair in bearing for end in pair), self._parents) - members
 
+    def kin_of(self, positions: set[int]) -> set[int]:
+        """The ends of those of these tests that have one of some positions as an end."""
+        return {end for pair in self._pairs if not positions.isdisjoint(pair) for end in pair}
+
     def lines_through(self, positions: set[int]) -> set[int]:
         """The lines, by weights, of both ends of each test that has one of some positions in them."""
         below = _walk(positions, self._children)
@@ -118,7 +133,13 @@ def _facts_at(*wanted: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's select
     return FACTS.where(FACT.c.seq.in_(known)).order_by(FACT.c.seq)
 
 
-def _resting_on() -> Any:  # noqa: ANN401 - SQLAlchemy's select
+def _resting_on(types: Iterable[str], *, lineage: bool) -> Any:  # noqa: ANN401 - SQLAlchemy's select
+    """The facts that the standing of the artifacts at the listed positions ``members`` rests on.
+
+    Args:
+        types: The types of the facts about one artifact.
+        lineage: Whether the artifacts and their relations are among them.
+    """
     members = positions("members").cte("members")
     within = select(members.c.seq)
     subjects = (
@@ -126,7 +147,7 @@ def _resting_on() -> Any:  # noqa: ANN401 - SQLAlchemy's select
         .select_from(members)
         .join(ARTIFACT, ARTIFACT.c.seq == members.c.seq)
         .join(FACT, FACT.c.subject == Subject(ARTIFACT.c.key))
-        .where(_TYPE.in_(_ABOUT))
+        .where(_TYPE.in_(types))
         .cte("subjects")
     )
     canaries = (
@@ -140,20 +161,27 @@ def _resting_on() -> Any:  # noqa: ANN401 - SQLAlchemy's select
         select(edge.c.seq)
         .join(members, members.c.seq == edge.c.child)
         .where(edge.c.parent.in_(within).is_(true()))
-        for edge in (RELATION, EVIDENCE)
+        for edge in ((RELATION, EVIDENCE) if lineage else (EVIDENCE,))
     )
+    artifacts = (within, select(canaries.c.child)) if lineage else ()
     return _facts_at(
-        within,
-        *inner,
-        select(subjects.c.seq),
-        _withdrawals(subjects),
-        select(canaries.c.seq),
-        select(canaries.c.child),
+        *artifacts, *inner, select(subjects.c.seq), _withdrawals(subjects), select(canaries.c.seq)
     )
 
 
-RESTING_ON = _resting_on()
+RESTING_ON = _resting_on(_ABOUT, lineage=True)
 """The facts of the excerpt whose artifacts stand at the listed positions ``members``."""
+
+BESIDE_THE_LINEAGE = _resting_on(_OF_STANDING, lineage=False)
+"""The same without the artifacts, their relations, and what moves no standing."""
+
+TRIED_ON = (
+    select(EVIDENCE.c.child)
+    .where(EVIDENCE.c.test == TestKind.CANARY.value, EVIDENCE.c.seq <= UNTIL)
+    .where(EVIDENCE.c.parent.in_(positions("members")))
+    .distinct()
+)
+"""The positions of the students on which canaries of teachers at the listed positions ``members`` ran."""
 
 
 def _about() -> Any:  # noqa: ANN401 - SQLAlchemy's select

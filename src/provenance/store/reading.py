@@ -26,6 +26,7 @@ from provenance.store.excerpt import ABOUT, RESTING_ON, Apart, line
 from provenance.store.head import Head, read_heads
 from provenance.store.rows import FACTS, listed, read_facts
 from provenance.store.tables import EVIDENCE, FACT
+from provenance.store.vicinity import Reach, Vicinity, vicinity
 from provenance.store.walks import UNTIL
 from provenance.traits import Trait
 
@@ -188,6 +189,12 @@ class Reading:
         """
         with self._connect() as connection:
             return walks.subtable(connection, self.head.entries, ids, up=up, relations=relations, depth=depth)
+
+    def vicinity(self, reach: Reach) -> Vicinity:
+        """What a diagram shows around some artifacts, with what the standing of all that rests on; see `provenance.store.vicinity`."""
+        apart = self._apart
+        with self._connect() as connection:
+            return vicinity(connection, self.head.entries, reach, apart, self.moment)
 
     def between(self, upper: ArtifactId, lower: ArtifactId) -> LineageTable:
         """What lies on the ways down from one artifact to another, both included; nothing where there is no way."""

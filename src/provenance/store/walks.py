@@ -8,13 +8,13 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Integer, and_, bindparam, literal, select
+from sqlalchemy import Connection, Integer, and_, bindparam, literal, select, true
 
 from provenance.artifacts import ArtifactId
 from provenance.collector import at_rest
 from provenance.lineage_table import LineageTable
 from provenance.relations import RelationKind
-from provenance.store.rows import listed, read_rows, texts
+from provenance.store.rows import listed, positions, read_rows, texts
 from provenance.store.tables import ARTIFACT, RELATION
 
 UNTIL: Any = bindparam("until", type_=Integer)
@@ -145,6 +145,42 @@ _EDGES = select(*_EDGE).where(RELATION.c.seq <= UNTIL)
 def table(connection: Connection, until: int) -> LineageTable:
     """All artifacts and relations recorded up to a position."""
     return _in_columns(*(read_rows(connection, query, until=until) for query in (_NODES, _EDGES)))
+
+
+def _among(parameter: str, *columns: Any) -> Any:  # noqa: ANN401 - SQLAlchemy's columns and select
+    """The artifacts at listed positions."""
+    given = positions(parameter).cte(parameter)
+    return select(*columns).select_from(given).join(ARTIFACT, ARTIFACT.c.seq == given.c.seq)
+
+
+def _edges_within(parameter: str) -> Any:  # noqa: ANN401 - SQLAlchemy's select
+    """The relations whose two ends stand at listed positions."""
+    given = positions(parameter).cte(parameter)
+    inside = RELATION.c.parent.in_(select(given.c.seq)).is_(true())
+    arrives = RELATION.c.child == given.c.seq
+    return select(*_EDGE).select_from(given).join(RELATION, arrives).where(inside, RELATION.c.seq <= UNTIL)
+
+
+_NODES_AMONG = _among("nodes", *_NODE)
+_EDGES_AMONG = _edges_within("members")
+
+
+@at_rest()
+def table_of(
+    connection: Connection, until: int, members: Iterable[int], beside: Iterable[int] = ()
+) -> LineageTable:
+    """The artifacts at some positions with the relations between them; and others, whose relations are left out.
+
+    Args:
+        connection: Sees one state of the database.
+        until: The last position that the date asked for knows of: no position lies behind it.
+        members: Positions of artifacts.
+        beside: Positions of the others.
+    """
+    within = set(members)
+    nodes = read_rows(connection, _NODES_AMONG, nodes=listed(sorted(within.union(beside))))
+    edges = read_rows(connection, _EDGES_AMONG, members=listed(sorted(within)), until=until)
+    return _in_columns(nodes, edges)
 
 
 def _in_columns(nodes: Iterable[Any], edges: Iterable[Any]) -> LineageTable:
