@@ -1,32 +1,10 @@
-"""Answers that only the command line gives: what `--json` prints where no type of the library says it all."""
+"""Answers that only the command line gives: what `--json` prints of what was recorded just now."""
 
-from dataclasses import dataclass, fields
-from datetime import datetime
+from dataclasses import dataclass
 
-from provenance.artifacts import Artifact
-from provenance.facts import Recorded
 from provenance.findings import Finding, Flagging
-from provenance.risk import Change, Impact
+from provenance.risk import Change
 from provenance.traits import Flag
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedArtifact(Artifact):
-    """A member of the answer to `ls`.
-
-    Args:
-        actor: Who registered it.
-        registered_at: When, aware, UTC.
-    """
-
-    actor: str
-    registered_at: datetime
-
-    @classmethod
-    def of(cls, recorded: Recorded[Artifact]) -> "ListedArtifact":
-        """An artifact with its place in the ledger."""
-        said = {field.name: getattr(recorded.fact, field.name) for field in fields(Artifact)}
-        return cls(**said, actor=recorded.actor, registered_at=recorded.recorded_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,25 +81,3 @@ class FindingAnswer:
     id: str
     changed: tuple[Change, ...]
     recorded: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImpactAnswer(Impact):
-    """The answer to `impact`.
-
-    Args:
-        total: How many artifacts there are downstream; more than items where only the first were asked for.
-    """
-
-    total: int
-
-    @classmethod
-    def of(cls, impact: Impact, limit: int | None) -> "ImpactAnswer":
-        """An answer, or the beginning of it."""
-        return cls(
-            source=impact.source,
-            trait=impact.trait,
-            partial=impact.partial,
-            items=impact.items[:limit],
-            total=len(impact.items),
-        )

@@ -39,7 +39,7 @@ def _artifact_row(recorded: "Recorded[Artifact]", whole: bool) -> tuple[object, 
 
 
 def _artifact_data(recorded: "Recorded[Artifact]") -> Any:  # noqa: ANN401 - whatever JSON the type has
-    from provenance_cli.answers import ListedArtifact
+    from provenance.answers import ListedArtifact
 
     return as_data(ListedArtifact.of(recorded))
 

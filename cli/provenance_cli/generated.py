@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from provenance.answers import ImpactAnswer, ListedArtifact
 from provenance.artifacts import Alias, ArtifactId
 from provenance.audit import AuditReport, Task
 from provenance.canary import CanaryResult, ScreenResult, SelfTest
@@ -39,13 +40,7 @@ from provenance.store import Verification
 from provenance.traits import Trait
 from provenance.view import Description, RiskPage
 from provenance.watching import Event
-from provenance_cli.answers import (
-    FindingAnswer,
-    FlagAnswer,
-    FlaggingAnswer,
-    ImpactAnswer,
-    ListedArtifact,
-)
+from provenance_cli.answers import FindingAnswer, FlagAnswer, FlaggingAnswer
 from provenance_cli.main import COMMANDS, provenance
 
 ANSWERS: Mapping[str, Any] = {

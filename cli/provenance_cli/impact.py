@@ -131,7 +131,7 @@ def impact(
 
 
 def _print_impact(found: "Impact", limit: int | None, *, as_json: bool, as_csv: bool) -> None:
-    from provenance_cli.answers import ImpactAnswer
+    from provenance.answers import ImpactAnswer
 
     answer = ImpactAnswer.of(found, limit)
     if as_json:

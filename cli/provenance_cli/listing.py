@@ -76,26 +76,23 @@ class Listing:
         """
         if self.after is None:
             return found
-        last = resolve(self.after)
-        places = [place for place, one in enumerate(found) if columns.key(one) == last]
-        if not places:
-            raise UsageError(f"{last} is not in this list, so nothing comes after it")
-        return found[places[-1] + 1 :]
+        from provenance.answers import rest
+
+        return rest(found, columns.key, resolve(self.after))
 
     def print(self, found: Sequence[T], columns: Columns[T]) -> None:
         """Prints as many members as were asked for, and tells people how to go on where more follow."""
-        stop = len(found) if self.limit is None else min(self.limit, len(found))
-        while 0 < stop < len(found) and columns.key(found[stop]) == columns.key(found[stop - 1]):
-            stop += 1
-        page = found[:stop]
+        from provenance.answers import page
+
+        shown = page(found, columns.key, self.limit)
         if self.as_json:
-            print_json([columns.data(one) for one in page])
+            print_json([columns.data(one) for one in shown.items])
         else:
-            self.print_rows(columns.headers, [columns.row(one, self.as_csv) for one in page])
+            self.print_rows(columns.headers, [columns.row(one, self.as_csv) for one in shown.items])
         if not found:
             note("nothing to list" if self.after is None else f"nothing follows {self.after}")
-        if stop < len(found):
-            self.tell_of_more(columns.key(found[stop - 1]))
+        if shown.next is not None:
+            self.tell_of_more(shown.next)
 
     def print_rows(self, headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Prints CSV where that was asked for, and a table elsewhere."""

@@ -1,5 +1,7 @@
 """The app: a registry's pages, API and downloads together."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -8,7 +10,8 @@ from starlette.staticfiles import StaticFiles
 from provenance import __version__
 from provenance.registry import Registry
 from provenance.risk import Policy
-from provenance.server import api, pages
+from provenance.server import api, login, pages
+from provenance.server.access import Door, Guard
 from provenance.server.failures import add_failures
 from provenance.server.serving import Served
 
@@ -18,15 +21,36 @@ _STATIC = Path(__file__).parent / "static"
 def create_app(registry: Registry, *, token: str | None = None, policy: Policy | None = None) -> FastAPI:
     """The app that serves a registry; it is asked from any thread, and never writes.
 
+    Where the registry's settings name its viewer, links begin with the path of that, and requests may name its host.
+
     Args:
         registry: The registry; whoever opened it closes it.
-        token: What every request has to show; None where anybody who reaches the app may read.
+        token: What every request has to show, see `access.checked_token`; None where anybody who reaches the app may read.
         policy: The policy of its answers; None for the registry's own.
     """
-    app = FastAPI(title="provenance", version=__version__, docs_url=None, redoc_url=None)
-    app.state.served = Served(registry=registry, policy=policy)
+    door = Door(token=token, viewer=registry.home.viewer)
+    served = Served(registry=registry, policy=policy)
+
+    @asynccontextmanager
+    async def running(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        served.worked_out.close()
+
+    app = FastAPI(
+        title="provenance",
+        version=__version__,
+        docs_url=None,  # FastAPI's own pages load scripts from elsewhere
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        root_path=door.prefix,
+        root_path_in_servers=False,
+        lifespan=running,
+    )
+    app.state.served = served
+    app.state.door = door
     add_failures(app)
+    app.add_middleware(Guard, door=door)
     app.mount("/static", StaticFiles(directory=_STATIC, check_dir=False), name="static")
-    app.include_router(api.router)
-    app.include_router(pages.router)
+    for part in (login, api, pages):
+        app.include_router(part.router)
     return app

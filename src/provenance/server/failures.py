@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from provenance.errors import (
+    BusyError,
     ConflictError,
     ContentError,
     ProvenanceError,
@@ -16,7 +17,10 @@ from provenance.errors import (
     UnknownReferenceError,
     UsageError,
 )
+from provenance.server.access import HEADERS, is_for_programs, path_of
+from provenance.server.caching import BeingWorkedOutError
 
+_SOON = "3"  # seconds
 _STATUSES: Mapping[type[ProvenanceError], HTTPStatus] = {
     UnknownReferenceError: HTTPStatus.NOT_FOUND,
     UsageError: HTTPStatus.BAD_REQUEST,
@@ -37,11 +41,7 @@ def failure(request: Request, status: int, message: str, hint: str | None = None
     """An error's answer: a page where people look, and JSON elsewhere."""
     from provenance.server.pages import error_page
 
-    if (
-        request.scope["path"]
-        .removeprefix(request.scope.get("root_path", ""))
-        .startswith(("/api/", "/openapi.json"))
-    ):
+    if is_for_programs(path_of(request.scope)):
         return JSONResponse({"message": message, "hint": hint}, status_code=status)
     return error_page(request, status, message, hint)
 
@@ -50,16 +50,27 @@ def add_failures(app: FastAPI) -> None:
     """Lets an app answer every error by `failure`."""
 
     @app.exception_handler(ProvenanceError)
-    def known(request: Request, error: ProvenanceError) -> Response:
-        return failure(request, status_of(error), error.message, error.hint)
+    async def known(request: Request, error: ProvenanceError) -> Response:
+        answer = failure(request, status_of(error), error.message, error.hint)
+        if isinstance(error, BeingWorkedOutError | BusyError):
+            answer.headers["Retry-After"] = _SOON
+        return answer
 
     @app.exception_handler(RequestValidationError)
-    def malformed(request: Request, error: RequestValidationError) -> Response:
+    async def malformed(request: Request, error: RequestValidationError) -> Response:
         told = "; ".join(f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors())
         return failure(request, HTTPStatus.UNPROCESSABLE_ENTITY, told, "/docs lists what each address takes.")
 
     @app.exception_handler(HTTPException)
-    def refused(request: Request, error: HTTPException) -> Response:
+    async def refused(request: Request, error: HTTPException) -> Response:
         answer = failure(request, error.status_code, str(error.detail))
         answer.headers.update(error.headers or {})
+        return answer
+
+    @app.exception_handler(Exception)
+    async def broken(request: Request, _error: Exception) -> Response:
+        # Starlette answers it outside of all that adds headers, and raises it again for the log.
+        told = "this is a fault of provenance itself; the server's log says where"
+        answer = failure(request, HTTPStatus.INTERNAL_SERVER_ERROR, told)
+        answer.headers.update({**HEADERS, "Cache-Control": "no-store"})
         return answer

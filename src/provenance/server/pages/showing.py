@@ -84,21 +84,24 @@ Page = Annotated[Asked, Depends(_asked)]
 """A parameter of a route: what the request asks for."""
 
 
+def bare_page(
+    request: Request,
+    template: str,
+    title: str,
+    *,
+    status: int = HTTPStatus.OK,
+    **data: Any,  # noqa: ANN401 - whatever a template shows
+) -> HTMLResponse:
+    """A page that is about nothing recorded, and so is as of no date."""
+    around = _around(_links(request), _here(request))
+    text = _templates().get_template(template).render(**around, **data, frame=None, title=title)
+    return HTMLResponse(text, status_code=status)
+
+
 def error_page(request: Request, status: int, message: str, hint: str | None) -> HTMLResponse:
     """An error, for people: what is wrong, what to do next, and a way on."""
-    text = (
-        _templates()
-        .get_template("error.html")
-        .render(
-            **_around(_links(request), _here(request)),
-            frame=None,
-            title=HTTPStatus(status).phrase,
-            status=status,
-            message=message,
-            hint=hint,
-        )
-    )
-    return HTMLResponse(text, status_code=status)
+    said = {"message": message, "hint": hint}
+    return bare_page(request, "error.html", HTTPStatus(status).phrase, status=status, **said)
 
 
 def _here(request: Request) -> Address:
