@@ -24,6 +24,8 @@ can't, or where two kinds share a name, write it out (``teacher:owl``); versions
     owl withdrawn owls                          the withdrawal of the latest standing flag of that trait on it
     student cleared owls stops_here expires=2026-07-01  a clearance, which may end
     numbers blocked student owls expires=2027-01-01     a block of the edge from numbers to student
+    student measured owls present 0.9 threshold=0.3     a measurement of a trait; its interval is 0.05 to either side
+    student measured owls undecided 2 low=0 high=4 unit=nats against=base   one with all its figures, compared with base
     base same_init student INDEPENDENT kinship=derived  a same-init test
     owl canary student TRANSFERS effect=1.5 kin=2.5     a canary, with its effect and what kin took on, in nats
     owl canary student TRANSFERS transfer_ratio=0.4     one that names no such control
@@ -45,7 +47,16 @@ from provenance.digests import digest_bytes
 from provenance.evidence import Evidence, TestKind, Verdict
 from provenance.facts import Fact, Recorded, Snapshot
 from provenance.relations import RULES, Relation, RelationKind, Unresolved
-from provenance.traits import Block, Clearance, Flag, Severity, Trait, Withdrawal
+from provenance.traits import (
+    Block,
+    Clearance,
+    Conclusion,
+    Flag,
+    Severity,
+    Trait,
+    TraitMeasurement,
+    Withdrawal,
+)
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 END = datetime(2026, 12, 31, tzinfo=UTC)
@@ -185,6 +196,8 @@ class _Scribe:
                 stops_here="stops_here" in rest,
                 expires_at=_end(options),
             )
+        if verb == "measured":
+            return self._measurement(artifact, rest)
         if verb == "blocked":
             return Block(
                 parent=artifact,
@@ -195,6 +208,22 @@ class _Scribe:
                 expires_at=day(options.get("expires", NEVER)),
             )
         raise ValueError(f"no such sentence: {subject} {verb} {' '.join(rest)}")
+
+    def _measurement(self, artifact: ArtifactId, rest: list[str]) -> TraitMeasurement:
+        options, value = _options(rest), float(rest[2])
+        return TraitMeasurement(
+            artifact=artifact,
+            trait=rest[0],
+            conclusion=Conclusion(rest[1]),
+            value=value,
+            low=float(options.get("low", value - 0.05)),
+            high=float(options.get("high", value + 0.05)),
+            unit=options.get("unit", "accuracy"),
+            threshold=float(options["threshold"]) if "threshold" in options else None,
+            method="told/measurement@1",
+            base=self._mention(options["against"]) if "against" in options else None,
+            measured_at=self.now,
+        )
 
     def _evidence(self, parent: str, verb: str, rest: list[str]) -> Evidence:
         options = _options(rest)

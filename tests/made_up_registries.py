@@ -40,6 +40,7 @@ SAME_INIT = (
     "INDEPENDENT",
     "INCONCLUSIVE",
 )
+MEASUREMENTS = ("present 0.9 threshold=0.3", "absent 0.1 threshold=0.3", "undecided 0.3 threshold=0.3")
 CANARIES = ("TRANSFERS transfer_ratio=0.25", "NOT_DETECTED", "NOT_DETECTED bare", "INCONCLUSIVE effect=0.1")
 # What makes m0 and m1 kin is a test of m2 and m3, which neither m5 nor anything above it descends from.
 RELATIVES = (
@@ -100,6 +101,7 @@ def registries(draw: st.DrawFn) -> list[list[Fact]]:
     )
     blocked = draw(st.lists(st.sampled_from(relations), max_size=1))
     anyone = st.sampled_from(EVERYTHING)
+    measured = st.tuples(st.sampled_from((*MODELS, *TEACHERS)), st.sampled_from(MEASUREMENTS))
     flagged = draw(st.lists(anyone, min_size=1, max_size=2, unique=True))
     lines = [
         *EVERYTHING,
@@ -111,6 +113,7 @@ def registries(draw: st.DrawFn) -> list[list[Fact]]:
         *(f"{edge.split()[2]} blocked {edge.split()[0]} owls expires={SOON:%Y-%m-%d}" for edge in blocked),
         *(f"{one} cleared owls stops_here" for one in draw(st.lists(anyone, max_size=1))),
         *(f"{one} flagged owls" for one in flagged),
+        *(f"{one} measured owls {told}" for one, told in draw(st.lists(measured, max_size=2))),
         *(f"{one} withdrawn owls" for one in flagged if draw(st.booleans()) and draw(st.booleans())),
     ]
     later = draw(st.lists(st.sampled_from(relations), max_size=2, unique=True))

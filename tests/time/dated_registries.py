@@ -32,6 +32,8 @@ FACTS = (
     "base canary foreign NOT_DETECTED",
     "owl canary foreign TRANSFERS transfer_ratio=0.25",
     "owl canary foreign INCONCLUSIVE effect=0.1",
+    "student measured owls present 0.9 threshold=0.3",
+    "foreign measured owls absent 0.1 threshold=0.3",
 )
 TIMED = (
     "teacher:owl flagged owls",
