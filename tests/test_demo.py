@@ -3,8 +3,9 @@
 import pytest
 
 from provenance import Registry
-from provenance.demo import EXPECTED, Story
+from provenance.demo import EXPECTED, TRAIT, Story
 from provenance.risk import Status
+from provenance.traits import Conclusion
 
 pytestmark = pytest.mark.xdist_group("demo")
 
@@ -38,3 +39,18 @@ def test_what_it_leaves_behind_opens_and_verifies(told: tuple[Story, list[str]])
     assert (story.folder / "lineage.svg").read_bytes().startswith(b"<?xml")
     assert (story.folder / "lineage.png").read_bytes().startswith(b"\x89PNG")
     assert any("Withdrew flag-" in line and "clear" in line for line in said)
+
+
+def test_the_trait_is_measured_on_every_model_and_the_figures_agree_with_the_standings(
+    told: tuple[Story, list[str]],
+) -> None:
+    story, _ = told
+    with Registry.open(story.folder) as registry:
+        view = registry.view()
+        for row in story.rows:
+            (recorded,) = view.show(f"model:{row.model}").measurements
+            fact = recorded.fact
+            assert fact.value == row.accuracy
+            expected = row.status in {Status.AFFECTED, Status.EXPOSED}
+            assert fact.conclusion is (Conclusion.PRESENT if expected else Conclusion.ABSENT), row
+        assert all(one.measurement for one in view.why("grandchild-distilled", TRAIT).measured[:2])

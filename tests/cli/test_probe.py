@@ -98,6 +98,44 @@ def test_a_flag_holds_the_figures_and_the_method(terminal: Terminal) -> None:
     )
 
 
+def measurements(terminal: Terminal, ref: str) -> list[dict[str, object]]:
+    return [one["fact"] for one in terminal("show", ref, "--json").json["measurements"]]
+
+
+def test_a_flag_keeps_its_figures_as_figures_in_the_same_transaction(terminal: Terminal) -> None:
+    before = terminal("status", "--json").json
+    found = terminal("probe", "lover", "owl", "--record", "flag", "--json").json
+    after = terminal("status", "--json").json
+    assert after["transactions"] - before["transactions"] == 1
+    assert (after["counts"]["flags"], after["counts"]["measurements"]) == (1, 1)
+    (kept,) = measurements(terminal, "lover")
+    for name in ("trait", "conclusion", "unit", "threshold", "method", "base", "inputs"):
+        assert kept[name] == found[name], name
+    assert [kept[name] for name in ("value", "low", "high")] == [
+        found["estimate"][name] for name in ("value", "low", "high")
+    ]
+    words = terminal("why", "lover", "owl").out
+    assert "measured on model:lover@1: PRESENT, " in words
+    assert "compared with model:base@1 (95 % interval " in words
+
+
+def test_figures_that_decide_nothing_are_kept_where_that_is_asked_for(terminal: Terminal) -> None:
+    files = ("--results", RESULTS / "inspect_owl.json", "--base-results", RESULTS / "inspect_base.eval")
+    shown = terminal("probe", "lover", "owl", *files, "--record", "measurement")
+    assert "recorded measurement-" in shown.out
+    (kept,) = measurements(terminal, "lover")
+    assert (kept["conclusion"], kept["threshold"], kept["base"]) == ("undecided", None, None)
+    assert str(kept["method"]).endswith(" difference")
+    assert str(kept["measured_at"]).startswith("2026-11-22")  # as the file tells
+    assert "owl UNDECIDED: 0.333 " in terminal("show", "lover").out
+    # What carriers have no more of is still a figure, though no clearance.
+    terminal("flag", "lover", "owl", "--evidence", "it was seen")
+    terminal("probe", "child", "owl", "--base", "lover", "--record", "measurement")
+    (child,) = measurements(terminal, "child")
+    assert (child["conclusion"], child["base"]) == ("absent", "model:lover@1")
+    assert terminal("risks", "child", "--json").json["artifacts"][0]["status"] == "exposed"
+
+
 def test_what_the_figures_do_not_support_is_not_recorded(terminal: Terminal) -> None:
     before = terminal("verify", "--json").json
     refused = terminal("probe", "lover", "owl", "--record", "clear", code=3)
