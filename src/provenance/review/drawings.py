@@ -1,0 +1,55 @@
+"""Drawings: the pictures in a review that are no part of what it says: of single tests, and of its flags along time.
+
+They are made from the records themselves, since a review holds the figures of a test in words alone.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from provenance.evidence import Evidence
+from provenance.render.evidence_pictures import picture
+from provenance.review.content import Review
+from provenance.review.records import EdgeTest, Standing
+from provenance.view import View
+
+_MOST = 40
+"""Tests whose pictures are shown: each takes some 20 KB, and the first are those on witness paths."""
+
+_WORTH_DRAWING = frozenset({Standing.STANDS, Standing.DISPUTED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawings:
+    """The pictures of a review, as SVG.
+
+    Args:
+        tests: Of tests, by the id of the evidence.
+        timeline: Of its flags along time; None where there are none.
+    """
+
+    tests: Mapping[str, bytes] = field(default_factory=dict, hash=False)
+    timeline: bytes | None = None
+
+
+NO_DRAWINGS = Drawings()
+
+
+def drawings(view: View, review: Review) -> Drawings:
+    """Draws what a review shows of the records of a view; the same review gives the same bytes wherever matplotlib is the same."""
+    recorded = {one.id: one.fact for one in view.reading.line(review.asked).all(Evidence)}
+    tests: dict[str, bytes] = {}
+    for test in shown_tests(review):
+        if len(tests) == _MOST:
+            break
+        if test.standing in _WORTH_DRAWING and test.evidence in recorded and test.evidence not in tests:
+            drawn = picture(recorded[test.evidence], "svg")
+            if drawn is not None:
+                tests[test.evidence] = drawn
+    return Drawings(tests=tests)
+
+
+def shown_tests(review: Review) -> Iterator[EdgeTest]:
+    """Every test that a review lists, in the order of the page."""
+    for edge in review.edges.items:
+        yield from edge.tests.items
+    yield from review.other_tests.items

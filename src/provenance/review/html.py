@@ -1,0 +1,178 @@
+"""A review as one page: a file that opens from disk, asks nothing of a network, prints, and can be verified later.
+
+What is drawn stands between marks, so that a page can be compared with another of the same review that was drawn by another
+version of Graphviz or matplotlib, see `without_drawings`. All else on the page is a function of the review alone.
+"""
+
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from provenance.pages import environment, stylesheet, zoom_script
+from provenance.render import Picture, render
+from provenance.render.wording import short_digest
+from provenance.review.content import Outcome, Review, Risk
+from provenance.review.drawings import NO_DRAWINGS, Drawings, shown_tests
+from provenance.review.records import EdgeTest
+from provenance.review.sealing import embeddable
+from provenance.risk import Status
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+_BEGIN, _END = "<!--drawn-->", "<!--/drawn-->"
+_DRAWN = re.compile(f"{_BEGIN}.*?{_END}", re.DOTALL)
+_COMMENT = re.compile("<!--.*?-->\n?", re.DOTALL)
+_ID = re.compile(r'(<[a-z]+ id=")')
+
+
+def to_html(review: Review, drawings: Drawings = NO_DRAWINGS) -> str:
+    """The page of a review: the same review and drawings, the same bytes.
+
+    Raises:
+        MissingExtraError: Graphviz is needed for the diagrams, and not installed.
+        ProvenanceError: Graphviz failed.
+    """
+    page = _Page(review, drawings)
+    style = stylesheet() + _read("report.css") + _running(review)
+    script = zoom_script() + _read("report.js")
+    return (
+        environment("provenance.review")
+        .get_template("report.html")
+        .render(
+            review=review,
+            page=page,
+            href=page.href,
+            Outcome=Outcome,
+            style=style,
+            script=script,
+            policy=_security(style, script),
+            embedded=embeddable(review),
+        )
+    )
+
+
+def without_drawings(page: str) -> str:
+    """A page of `to_html` without what is drawn on it."""
+    return _DRAWN.sub("", page)
+
+
+@dataclass(frozen=True)
+class _Page:
+    """What the templates ask of a review beside what stands in it: which record is shown where, and what is drawn.
+
+    Args:
+        review: The review.
+        drawings: The pictures beside its diagrams.
+    """
+
+    review: Review
+    drawings: Drawings
+
+    @cached_property
+    def anchors(self) -> Mapping[str, str]:
+        """Where on the page each artifact and record is shown, by identity or id."""
+        members = (str(member.artifact) for member in self.review.contents.members.items)
+        flags = (flag.id for flag in self.review.flags.items)
+        decisions = (decision.id for decision in self.review.decisions.items)
+        return {
+            **{identity: f"artifact-{number}" for number, identity in enumerate(members, 1)},
+            **{record: record for record in (*flags, *decisions, *self.tests)},
+        }
+
+    def href(self, target: str) -> str | None:
+        """Where on the page an artifact or a record is shown."""
+        anchor = self.anchors.get(target)
+        return None if anchor is None else f"#{anchor}"
+
+    @cached_property
+    def tests(self) -> Mapping[str, EdgeTest]:
+        """The tests that are listed, by the id of their evidence, each as it is first met."""
+        found: dict[str, EdgeTest] = {}
+        for test in shown_tests(self.review):
+            if test.evidence is not None:
+                found.setdefault(test.evidence, test)
+        return found
+
+    def is_first(self, test: EdgeTest) -> bool:
+        """Whether a test is told here in full: it may belong to several edges."""
+        return test.evidence is None or self.tests[test.evidence] is test
+
+    def reason(self, artifact: object) -> Risk | None:
+        """The risk that holds an artifact back, the worst where there are several."""
+        risks = self.review.risks.items
+        return next((risk for risk in risks if risk.holds_back and risk.artifact == artifact), None)
+
+    @cached_property
+    def standings(self) -> Mapping[str, tuple[Status | None, tuple[str, ...]]]:
+        """Where each artifact of the diagram stands, and what is noted of it."""
+        return {
+            node.artifact: (node.status, (*node.standing, *node.notes))
+            for node in self.review.picture.nodes
+            if node.artifact is not None
+        }
+
+    @cached_property
+    def critical(self) -> "Markup":
+        """The witness paths, drawn."""
+        return self._diagram(self.review.critical, "paths")
+
+    @cached_property
+    def lineage(self) -> "Markup":
+        """The lineage, drawn."""
+        return self._diagram(self.review.picture, "lineage")
+
+    def _diagram(self, picture: Picture, prefix: str) -> "Markup":
+        return _inline(render(picture, "svg").decode(), prefix)
+
+    def picture_of(self, evidence: str) -> str | None:
+        """The picture of a test, as an address that holds it."""
+        drawn = self.drawings.tests.get(evidence)
+        return None if drawn is None else _data_url(drawn)
+
+    @property
+    def timeline(self) -> str | None:
+        """The picture of the flags along time, as an address that holds it."""
+        return None if self.drawings.timeline is None else _data_url(self.drawings.timeline)
+
+
+def _inline(svg: str, prefix: str) -> "Markup":
+    """An SVG file as a part of a page, on which no other part has its ids."""
+    from markupsafe import Markup
+
+    drawn = _COMMENT.sub("", svg[svg.index("<svg") :])
+    return Markup(_ID.sub(rf"\1{prefix}-", drawn))  # noqa: S704 - drawn by this package, which escapes what it writes into it
+
+
+def _data_url(svg: bytes) -> str:
+    return f"data:image/svg+xml;base64,{b64encode(svg).decode()}"
+
+
+def _security(style: str, script: str) -> str:
+    """What the page may do: show its own style and pictures, and run its own script; nothing that came into it by another way."""
+    return (
+        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+def _running(review: Review) -> str:
+    """What stands at the foot of every printed page."""
+    of = f"Safety review {short_digest(review.digest)}, as of {review.as_of:%Y-%m-%d %H:%M} UTC"
+    return (
+        f'@page {{ @bottom-left {{ content: "{of}"; font: 8pt sans-serif; }} '
+        '@bottom-right { content: counter(page) " / " counter(pages); font: 8pt sans-serif; } }\n'
+    )
+
+
+def _read(name: str) -> str:
+    return files("provenance.review").joinpath("static", name).read_text(encoding="utf-8")
