@@ -6,7 +6,7 @@ version of Graphviz or matplotlib, see `without_drawings`. All else on the page 
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -109,12 +109,12 @@ class _Page:
         return next((risk for risk in risks if risk.holds_back and risk.artifact == artifact), None)
 
     @cached_property
-    def standings(self) -> Mapping[str, tuple[Status | None, tuple[str, ...]]]:
-        """Where each artifact of the diagram stands, and what is noted of it."""
+    def standings(self) -> Mapping[str, tuple[Status, tuple[str, ...]]]:
+        """Where each artifact of the diagram stands, by which trait, and what is noted of it."""
         return {
-            node.artifact: (node.status, (*node.standing, *node.notes))
+            node.artifact: (node.status, _beside(node.status, (*node.standing, *node.notes)))
             for node in self.review.picture.nodes
-            if node.artifact is not None
+            if node.artifact is not None and node.status is not None
         }
 
     @cached_property
@@ -139,6 +139,12 @@ class _Page:
     def timeline(self) -> str | None:
         """The picture of the flags along time, as an address that holds it."""
         return None if self.drawings.timeline is None else _data_url(self.drawings.timeline)
+
+
+def _beside(status: Status, lines: Iterable[str]) -> tuple[str, ...]:
+    """Lines of a box as they stand beside its status, which they need not say again."""
+    word = status.value.upper()
+    return tuple(line.removeprefix(f"{word}: ") for line in lines if line != word)
 
 
 def _inline(svg: str, prefix: str) -> "Markup":
