@@ -19,8 +19,6 @@ from provenance_cli.options import (
 from provenance_cli.output import note, note_some, print_json, say, warn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from provenance.risk import ArtifactRisks, ExplainedRisks, RiskEntry, Term
     from provenance.view import RiskPage
 
@@ -173,19 +171,8 @@ def _print_measured(found: "ExplainedRisks") -> None:
         say(f"not measured: {', '.join(missing)}")
 
 
-_STANDS: "Mapping[str, str]" = {
-    "affected": "affected by",
-    "exposed": "exposed to",
-    "suspected": "suspected of",
-    "carrier": "a carrier of",
-    "unlikely": "unlikely to have",
-    "cleared": "cleared of",
-}
-"""How a sentence says that an artifact has a status with a trait that reaches it."""
-
-
 def _print_route(found: "ArtifactRisks", risk: "RiskEntry") -> None:
-    say(f"{found.artifact} is {_STANDS[risk.status]} {risk.trait} ({risk.severity}), score {risk.score:.2f}")
+    say(f"{found.artifact} {risk.status.words} {risk.trait} ({risk.severity}), score {risk.score:.2f}")
     say(f"  because: {risk.rule}")
     say(f"  {risk.origin}  {risk.flag}")
     for step in risk.route:

@@ -150,7 +150,7 @@ class Changes:
         since: The earlier date, aware, UTC.
         review: Digest of the earlier review; None where a date was given.
         policy: The policy at the earlier date.
-        outcomes: What the gate said then of the artifacts that it says something else of now; the first of them.
+        outcomes: What the gate said then of the listed artifacts that it says something else of now.
         diff: Which standings changed, and by which record; the first of them.
         total: How many standings changed.
     """
@@ -158,7 +158,7 @@ class Changes:
     since: datetime
     review: str | None
     policy: AppliedPolicy
-    outcomes: Listed[Before]
+    outcomes: tuple[Before, ...]
     diff: Diff
     total: int
 

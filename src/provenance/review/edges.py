@@ -90,7 +90,7 @@ class Edges:
         found = [
             one
             for one in reversed(self.kindred.lineage.snapshot.all(Evidence))
-            if _key(_pair_of(one.fact)) not in shown and one.id not in named and one.fact.pair & members
+            if _key(_pair_of(one.fact)) not in shown and one.id not in named and one.fact.pair <= members
         ]
         rows = tuple(self._row(one, self._standing(_pair_of(one.fact))) for one in found[:MOST_OTHERS])
         return Listed(total=len(found), items=rows)
@@ -100,7 +100,8 @@ class Edges:
         links = [link for link in self.links if members is None or link.child in members]
         settled = Counter(map(self._settled, links))
         pairs = {_key(pair): pair for link in links for pair in self._pairs[_edge(link)]}
-        standings = Counter(row.standing for pair in pairs.values() for row in self._rows(pair))
+        tests = ((one, pair) for pair in pairs.values() for one in self.kindred.evidence.all_tests(*pair))
+        standings = Counter(self._counts(one, self._standing(pair), None) for one, pair in tests)
         return EdgeTotals(
             edges=len(links),
             testable=len(links) - settled[_Settled.NOTHING_TO_TEST],

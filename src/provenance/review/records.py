@@ -87,7 +87,7 @@ class FlagTold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MeasuredTold:
+class MeasurementTold:
     """What was measured of a trait on one model.
 
     Args:
@@ -130,12 +130,14 @@ class ChainMember:
     Args:
         artifact: Which; models and teachers, since datasets can't be asked.
         status: Where it stands with the trait.
+        on_route: Whether a witness path leads over it; else it was measured beside them, such as a base.
         measured: Newest first; none where it was not measured.
     """
 
     artifact: ArtifactId
     status: Status
-    measured: tuple[MeasuredTold, ...]
+    on_route: bool
+    measured: tuple[MeasurementTold, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

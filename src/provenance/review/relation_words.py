@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from provenance.artifacts import ArtifactId
 from provenance.relations import RelationKind
 
 _K = RelationKind
@@ -31,6 +30,6 @@ MARKS: Mapping[RelationKind, str] = {
 """What a teacher did to a dataset, as a verb."""
 
 
-def relation_words(kind: RelationKind, parent: ArtifactId, child: ArtifactId) -> str:
+def relation_words(kind: RelationKind, parent: object, child: object) -> str:
     """A relation as a sentence without its full stop."""
     return _SENTENCES[kind].format(parent=parent, child=child)

@@ -28,8 +28,23 @@ class Status(StrEnum):
         """0 for the worst to 7 for the best."""
         return _RANKS[self]
 
+    @property
+    def words(self) -> str:
+        """How a sentence says of an artifact that it stands so with a trait, whose name comes next."""
+        return _WORDS[self]
+
 
 _RANKS = {status: rank for rank, status in enumerate(Status)}
+_WORDS = {
+    Status.AFFECTED: "is affected by",
+    Status.EXPOSED: "is exposed to",
+    Status.SUSPECTED: "is suspected of",
+    Status.CARRIER: "is a carrier of",
+    Status.UNLIKELY: "is unlikely to have",
+    Status.CLEARED: "is cleared of",
+    Status.UNKNOWN: "may or may not have inherited",
+    Status.CLEAR: "is clear of",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,215 @@
+"""Verdicts: what the gate says of each artifact, in one sentence; and of all of them, in another."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from provenance.artifacts import ArtifactId
+from provenance.review.content import Outcome
+from provenance.review.records import EdgeTotals, FlagTold, MeasurementTold
+from provenance.review.sentences import Tests, reason, risk_body, tests_words
+from provenance.review.wording import listed, lowered, name, quoted
+from provenance.risk import ArtifactRisks, Check, RiskEntry, Violation
+from provenance.risk.gate import is_only_unknown
+
+_LIMIT = "a trait that nobody looked for does not show here"
+_PARTIAL = "this answer is partial, since part of the ancestry could not be looked at"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Case:
+    """All that a verdict's sentence rests on.
+
+    Args:
+        check: The gate's answer.
+        risks: What the artifact may have inherited.
+        flags: The flags of the lineage, by id.
+        tests: Its tests, by id.
+        totals: How the tests stand on the edges above the artifact.
+        unflagged: Measurements that found a trait in the artifact itself with which no flag reaches it.
+        partial: Whether something could not be looked at.
+    """
+
+    check: Check
+    risks: ArtifactRisks
+    flags: Mapping[str, FlagTold]
+    tests: Tests
+    totals: Callable[[], EdgeTotals]
+    unflagged: tuple[tuple[str, MeasurementTold], ...]
+    partial: bool
+
+    @property
+    def artifact(self) -> ArtifactId:
+        """Which artifact."""
+        return self.check.artifact
+
+    @property
+    def outcome(self) -> Outcome:
+        """The verdict in a word."""
+        if not self.check.passed:
+            return Outcome.NOT_KNOWN if is_only_unknown((self.check,)) else Outcome.HELD_BACK
+        remarked = self.check.reported or self.unflagged or self.partial
+        return Outcome.REMARKS if remarked else Outcome.PASSES
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in one sentence."""
+        return f"{name(self.artifact)} {'; '.join(_SENTENCES[self.outcome](self))}."
+
+    @property
+    def cause(self) -> RiskEntry | None:
+        """The risk that holds the artifact back first; None where it is something else that does, or nothing."""
+        return next(filter(None, map(self._entry, self.check.violations)), None)
+
+    def reaching(self) -> Iterator[str]:
+        """Each thing that holds it back, and each that is remarked on, as a sentence."""
+        for violation in (*self.check.violations, *self.check.reported):
+            entry = self._entry(violation)
+            if entry is None:
+                yield f"{violation.kind}: {violation.message}"
+            else:
+                yield f"{name(self.artifact)} {self._body(entry)}"
+
+    def _entry(self, violation: Violation) -> RiskEntry | None:
+        found = (
+            entry
+            for entry in self.risks.risks
+            if (entry.flag, entry.trait) == (violation.flag, violation.trait)
+        )
+        return next(found, None)
+
+    def _body(self, entry: RiskEntry) -> str:
+        return risk_body(self.artifact, entry, self.flags[entry.flag], self.tests)
+
+    # --- the sentences -------------------------------------------------------------------------------------------------
+
+    def held_back(self) -> Iterator[str]:
+        """Why it may not ship."""
+        more = len(self.check.violations) - 1
+        cause = self.cause
+        if cause is None:
+            first = next(one for one in self.check.violations if one.kind not in {"unknown", "partial"})
+            yield f"may not ship: a recorded relation of its ancestry is contradicted: {first.message}"
+        else:
+            yield f"may not ship: it {self._body(cause)}"
+        if more:
+            yield f"{more} more {'finding holds' if more == 1 else 'findings hold'} it back"
+        yield from self._partial()
+
+    def not_known(self) -> Iterator[str]:
+        """Why it can't be told whether it may ship."""
+        missing = [one.message for one in self.check.violations if one.kind == "unknown"]
+        yield f"may not ship yet, since too little is known: {listed(missing, 1) or _PARTIAL}"
+        if missing:
+            yield from self._partial()
+        yield from self._reach()
+
+    def remarks(self) -> Iterator[str]:
+        """What is to be said of one that the policy lets through."""
+        remarks = [
+            f"it {self._body(entry)}" if (entry := self._entry(one)) else f"{one.kind}: {one.message}"
+            for one in self.check.reported
+        ]
+        yield "may ship under this policy, with remarks"
+        yield from self._partial()
+        yield from self._unflagged()
+        if remarks:
+            yield f"the policy lets through that {remarks[0]}"
+        if len(remarks) > 1:
+            yield f"{len(remarks) - 1} more {'remark is' if len(remarks) == 2 else 'remarks are'} listed below"  # noqa: PLR2004
+        else:
+            yield from self._reach()
+        yield from self._grounds()
+
+    def passes(self) -> Iterator[str]:
+        """What a pass rests on."""
+        yield "may ship under this policy"
+        yield from self._reach()
+        yield from self._grounds()
+
+    def _partial(self) -> Iterator[str]:
+        if self.partial:
+            yield _PARTIAL
+
+    def _unflagged(self) -> Iterator[str]:
+        for trait, one in self.unflagged:
+            yield f"but {name(trait)} was measured in it ({one.id}: {one.words}), and nobody flagged it"
+
+    def _reach(self) -> Iterator[str]:
+        """What of flags reaches it without holding it back, and what is stopped on its way."""
+        refused = {(one.flag, one.trait) for one in (*self.check.violations, *self.check.reported)}
+        let = [entry for entry in self.risks.risks if (entry.flag, entry.trait) not in refused]
+        if not self.risks.risks:
+            yield "no flag on record reaches it"
+        elif let:
+            words = [
+                f"it {one.status.words} {name(one.trait)} ({one.rule}; {tests_words(one, self.tests)})"
+                for one in let
+            ]
+            yield f"{listed(words, 2)}, which the policy lets through"
+        stops = dict.fromkeys(
+            f"{one.by} stops {name(one.trait)} before it ({quoted(one.reason)})" for one in self.risks.stopped
+        )
+        if stops:
+            yield f"somebody decided so: {listed(list(stops), 2)}"
+
+    def _grounds(self) -> Iterator[str]:
+        """What is known of its ancestry, what was tested, and what a pass does not say."""
+        if self.risks.unknown:
+            yield f"its ancestry is incomplete: {listed(self.risks.unknown, 1)}"
+        else:
+            roots = [name(root.partition(": ")[0]) for root in self.risks.roots]
+            yield f"its recorded ancestry is complete{f' and begins with {listed(roots)}' if roots else ''}"
+        yield _tested(self.totals())
+        yield _LIMIT
+
+
+_SENTENCES: Mapping[Outcome, Callable[[Case], Iterator[str]]] = {
+    Outcome.HELD_BACK: Case.held_back,
+    Outcome.NOT_KNOWN: Case.not_known,
+    Outcome.REMARKS: Case.remarks,
+    Outcome.PASSES: Case.passes,
+}
+
+
+def _tested(totals: EdgeTotals) -> str:
+    """How many of the edges above it were tested."""
+    if not totals.testable:
+        return "none of the relations above it is one that a test can settle"
+    return f"tests settle {totals.settled} of the {totals.testable} relations above it that a test can settle"
+
+
+def headline(cases: Sequence[Case], *, partial: bool) -> str:
+    """May they ship: the whole in one sentence, the worst first."""
+    words = _of_one(cases[0]) if len(cases) == 1 else _of_many(cases)
+    return f"PARTIAL ANSWER: {lowered(words) if words.startswith('All ') else words}" if partial else words
+
+
+def _of_one(case: Case) -> str:
+    subject = name(case.artifact)
+    match case.outcome:
+        case Outcome.HELD_BACK:
+            cause = case.cause
+            why = (
+                "the weights contradict what is recorded of its ancestry"
+                if cause is None
+                else reason(cause, case.artifact)
+            )
+            return f"{subject} MAY NOT SHIP: {why}."
+        case Outcome.NOT_KNOWN:
+            return f"{subject} MAY NOT SHIP YET: too little is known of where it comes from."
+        case Outcome.REMARKS:
+            return f"{subject} MAY SHIP, WITH REMARKS: the policy lets through what is said below."
+        case _:
+            return f"{subject} MAY SHIP: nothing on record holds it back."
+
+
+def _of_many(cases: Sequence[Case]) -> str:
+    stopped = [case for case in cases if not case.outcome.may_ship]
+    remarked = sum(case.outcome is Outcome.REMARKS for case in cases)
+    remarks = f", {remarked} of them with remarks" if remarked else ""
+    if not stopped:
+        return f"All {len(cases)} artifacts MAY SHIP{remarks}: nothing on record holds them back."
+    unknown = sum(case.outcome is Outcome.NOT_KNOWN for case in stopped)
+    why = f", {unknown} of them because too little is known" if unknown else ""
+    names = listed([name(case.artifact) for case in stopped])
+    return f"{len(stopped)} of {len(cases)} artifacts MAY NOT SHIP: {names}{why}."
