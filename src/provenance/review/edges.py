@@ -82,6 +82,21 @@ class Edges:
         first = sorted(self.links, key=place)[:MOST_EDGES]
         return Listed(total=len(self.links), items=tuple(map(self._told, first)))
 
+    def to(self, child: ArtifactId) -> tuple[EdgeTold, ...]:
+        """The edges to one artifact from its parents with their tests, the most doubtful first."""
+        arriving = [link for link in self.links if link.child == child]
+        arriving.sort(key=lambda link: (self._settled(link), link.parent, link.kind))
+        return tuple(map(self._told, arriving))
+
+    def bearing(self, evidence: Evidence) -> tuple[EdgeTold, ...]:
+        """The edges that a test of these two artifacts is asked for by."""
+        key = _key(_pair_of(evidence))
+        return tuple(self._told(link) for link in self.links if key in map(_key, self._pairs[_edge(link)]))
+
+    def tests_of(self, evidence: Evidence) -> tuple[EdgeTest, ...]:
+        """Every test of the two artifacts that one was made of, itself among them: what stands first, then the newest."""
+        return tuple(self._rows(_pair_of(evidence)))
+
     def others(self) -> Listed[EdgeTest]:
         """The tests between members of the lineage that no edge asked for, newest first."""
         shown = {_key(pair) for pairs in self._pairs.values() for pair in pairs}
