@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from provenance.risk import ArtifactRisks, ExplainedRisks, RiskEntry, Term
     from provenance.view import RiskPage
 
+_MOST_UNMEASURED = 10  # named of a witness path, which may have hundreds
+
 
 @click.command()
 @click.argument("refs", nargs=-1)
@@ -167,8 +169,10 @@ def _print_measured(found: "ExplainedRisks") -> None:
         if (recorded := one.measurement) is not None:
             fact = recorded.fact
             say(f"measured on {one.artifact}: {fact.conclusion.upper()}, {measured(fact)}  [{recorded.id}]")
-    if missing := [str(one.artifact) for one in found.measured if one.measurement is None]:
-        say(f"not measured: {', '.join(missing)}")
+    missing = [str(one.artifact) for one in found.measured if one.measurement is None]
+    more = f" and {len(missing) - _MOST_UNMEASURED} more" if len(missing) > _MOST_UNMEASURED else ""
+    if missing:
+        say(f"not measured: {', '.join(missing[:_MOST_UNMEASURED])}{more}")
 
 
 def _print_route(found: "ArtifactRisks", risk: "RiskEntry") -> None:
