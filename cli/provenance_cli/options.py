@@ -77,7 +77,7 @@ def kinds_option(function: F) -> F:
     return click.option("--kind", "kinds", multiple=True, type=kinds, help="Only of this kind.")(function)
 
 
-def open_registry(registry: str | None, actor: str | None) -> "Registry":
+def open_registry(registry: str | None, actor: str | None, *, read_only: bool = False) -> "Registry":
     """The registry that the options choose: those of the command before those given ahead of it."""
     from provenance.registry import Registry
 
@@ -85,7 +85,7 @@ def open_registry(registry: str | None, actor: str | None) -> "Registry":
     where = ahead.get("registry") if registry is None else registry
     if where == "":
         raise UsageError("--registry is empty: is a variable of the shell unset?")
-    return Registry.open(where, actor=actor or ahead.get("actor"))
+    return Registry.open(where, actor=actor or ahead.get("actor"), read_only=read_only)
 
 
 def path_at(word: str) -> Path | None:

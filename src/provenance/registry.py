@@ -71,12 +71,15 @@ class Registry(Projection):
         return cls(ledger, where, actor=actor or _login())
 
     @classmethod
-    def open(cls, where: str | Path | None = None, *, actor: str | None = None) -> Self:
-        """Opens a registry; see `provenance.home.find` for how it is found."""
+    def open(
+        cls, where: str | Path | None = None, *, actor: str | None = None, read_only: bool = False
+    ) -> Self:
+        """Opens a registry, if told so only to be asked; see `provenance.home.find` for how it is found."""
         from provenance.store import Ledger
 
         found = home.find(where)
-        return cls(Ledger.open(found.store_url), found, actor=actor or _login())
+        ledger = Ledger.open(found.store_url, read_only=read_only)
+        return cls(ledger, found, actor=actor or _login())
 
     @cached_property
     def policy(self) -> "Policy":

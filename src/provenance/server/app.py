@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
-from starlette.staticfiles import StaticFiles
 
 from provenance import __version__
 from provenance.registry import Registry
@@ -15,10 +14,8 @@ from provenance.server.access import Door, Guard
 from provenance.server.failures import add_failures
 from provenance.server.serving import Served
 
-_STATIC = Path(__file__).parent / "static"
 
-
-def create_app(registry: Registry, *, token: str | None = None, policy: Policy | None = None) -> FastAPI:
+def create_app(registry: Registry, *, token: str | None = None, policy: Path | None = None) -> FastAPI:
     """The app that serves a registry; it is asked from any thread, and never writes.
 
     Where the registry's settings name its viewer, links begin with the path of that, and requests may name its host.
@@ -26,10 +23,17 @@ def create_app(registry: Registry, *, token: str | None = None, policy: Policy |
     Args:
         registry: The registry; whoever opened it closes it.
         token: What every request has to show, see `access.checked_token`; None where anybody who reaches the app may read.
-        policy: The policy of its answers; None for the registry's own.
+        policy: The policy file that its answers are given under; None for the registry's own.
+
+    Raises:
+        PolicyError: The policy has no meaning.
     """
     door = Door(token=token, viewer=registry.home.viewer)
-    served = Served(registry=registry, policy=policy)
+    served = Served(
+        registry=registry,
+        policy_file=policy or registry.home.policy_file,
+        policy=Policy.load(policy) if policy else registry.policy,
+    )
 
     @asynccontextmanager
     async def running(_app: FastAPI) -> AsyncIterator[None]:
@@ -50,7 +54,6 @@ def create_app(registry: Registry, *, token: str | None = None, policy: Policy |
     app.state.door = door
     add_failures(app)
     app.add_middleware(Guard, door=door)
-    app.mount("/static", StaticFiles(directory=_STATIC, check_dir=False), name="static")
     for part in (login, api, pages):
         app.include_router(part.router)
     return app

@@ -19,6 +19,7 @@ from provenance.errors import (
 )
 from provenance.server.access import HEADERS, is_for_programs, path_of
 from provenance.server.caching import BeingWorkedOutError
+from provenance.server.serving import UnchangedError
 
 _SOON = "3"  # seconds
 _STATUSES: Mapping[type[ProvenanceError], HTTPStatus] = {
@@ -60,6 +61,10 @@ def add_failures(app: FastAPI) -> None:
     async def malformed(request: Request, error: RequestValidationError) -> Response:
         told = "; ".join(f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors())
         return failure(request, HTTPStatus.UNPROCESSABLE_ENTITY, told, "/docs lists what each address takes.")
+
+    @app.exception_handler(UnchangedError)
+    async def unchanged(_request: Request, _error: UnchangedError) -> Response:
+        return Response(status_code=HTTPStatus.NOT_MODIFIED)
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:

@@ -1,13 +1,18 @@
 """What is served: a registry under a policy, and the view that each request gets of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from secrets import token_hex
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
 from provenance.errors import ContentError, UsageError
+from provenance.facts import canonical_json
 from provenance.moments import read_moment
 from provenance.registry import Registry
 from provenance.risk import Policy, RiskReport
@@ -44,13 +49,17 @@ class Served:
 
     Args:
         registry: The registry.
-        policy: The policy of its answers; None for the registry's own.
+        policy_file: The file of the policy; None where it is the one that ships.
+        policy: The policy of its answers.
         worked_out: What was worked out of the whole registry.
+        started: Tells this server from one that was started at another time, from other code.
     """
 
     registry: Registry
-    policy: Policy | None = None
+    policy_file: Path | None = None
+    policy: Policy
     worked_out: WorkedOut = field(default_factory=WorkedOut)
+    started: str = field(default_factory=partial(token_hex, 8))
 
     def view(self, as_of: datetime | None = None) -> ServedView:
         """All that was known at a date (default: now); each request has a view of its own."""
@@ -66,9 +75,40 @@ class Served:
         except BeingWorkedOutError:
             return None
 
+    def tag(self, view: View, address: str) -> str:
+        """What an answer is a function of, as HTTP's ``ETag``; weak, since the date that it tells is not among it.
+
+        Args:
+            view: What is known at the date that is asked about.
+            address: What is asked.
+        """
+        state = self.worked_out.state(view)
+        # Pages say what was recorded after the date that they are about, and what is not worked out yet.
+        present = self.registry.head().digest
+        parts = (self.started, address, present, *astuple(state), *self.worked_out.known(state))
+        return f'W/"{sha256(canonical_json(parts).encode()).hexdigest()[:32]}"'
+
     def counts(self, view: View) -> Mapping[str, int]:
         """How many facts there are of each type, and artifacts of each kind; see `provenance.store.Reading.counts`."""
         return self.worked_out.counts(view)
+
+
+class UnchangedError(Exception):
+    """An answer would be the one that whoever asks has already; told by no words."""
+
+
+def read_date(text: str | None) -> datetime | None:
+    """A date in an address; None where there is none, or a form's empty field.
+
+    Raises:
+        UsageError: It is no date.
+    """
+    if not text:
+        return None
+    try:
+        return read_moment(text)
+    except ContentError as error:
+        raise UsageError(error.message, hint=error.hint) from error
 
 
 def served_by(request: Request) -> Served:
@@ -82,28 +122,33 @@ def asked_moment(
         str | None, Query(description="Answer as of this date: only what was recorded by then.")
     ] = None,
 ) -> datetime | None:
-    """The date that a request asks for; None for now, which an empty field of a form means too.
+    """The date that a request asks for; None for now.
 
     Raises:
         UsageError: It is no date.
     """
-    if not as_of:
-        return None
-    try:
-        return read_moment(as_of)
-    except ContentError as error:
-        raise UsageError(error.message, hint=error.hint) from error
-
-
-def asked_view(
-    served: Annotated[Served, Depends(served_by)], as_of: Annotated[datetime | None, Depends(asked_moment)]
-) -> View:
-    """The view that a request asks for, by its ``as_of``."""
-    return served.view(as_of)
+    return read_date(as_of)
 
 
 AskedServed = Annotated[Served, Depends(served_by)]
 """A parameter of a route: what is served."""
+
+AskedMoment = Annotated[datetime | None, Depends(asked_moment)]
+"""A parameter of a route: the date in the query; None for now."""
+
+
+def asked_view(request: Request, served: AskedServed, as_of: AskedMoment) -> View:
+    """The view that a request asks for, by its ``as_of``.
+
+    Raises:
+        UnchangedError: Whoever asks has the answer already.
+    """
+    view = served.view(as_of)
+    request.state.tag = tag = served.tag(view, str(request.url))
+    if tag in map(str.strip, request.headers.get("if-none-match", "").split(",")):
+        raise UnchangedError(tag)
+    return view
+
 
 AskedView = Annotated[View, Depends(asked_view)]
 """A parameter of a route: the view, as of the date in the query."""

@@ -21,14 +21,15 @@ SQLITE_BUSY_SECONDS = 60
 CONNECT_SECONDS = 10
 """How long a server that does not answer is waited for, where the URL does not say."""
 _LONGEST_REASON = 400  # characters; a server that can't be reached by several ways tells of each
+_NOT_WRITABLE, _AS_ASKED = "its file or folder may not be written", "it was opened for no more than that"
 _LOGIN = re.compile(r"://[^/]*@")
 _WRITER_LOCK = 7_401_622_963  # any constant of our own: the key of PostgreSQL's advisory lock
 # PostgreSQL can't know how far a walk will lead, takes it for long, and would rather read whole tables than look up a few rows.
 _BY_INDEX = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
 
 
-def connect(url: str) -> Engine:
-    """An engine for ``sqlite:///file`` or ``postgresql://...``.
+def connect(url: str, *, read_only: bool = False) -> Engine:
+    """An engine for ``sqlite:///file`` or ``postgresql://...``; one that only reads if told so.
 
     Raises:
         RegistryError: The URL is of another kind, or malformed.
@@ -44,7 +45,7 @@ def connect(url: str) -> Engine:
             hint="Write sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
         ) from error
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite(parsed.set(drivername="sqlite"))
+        return _sqlite(parsed.set(drivername="sqlite"), read_only=read_only)
     if parsed.get_backend_name() != "postgresql":
         raise RegistryError(
             f"a registry lives in SQLite or PostgreSQL, not in {parsed.get_backend_name()}",
@@ -52,21 +53,33 @@ def connect(url: str) -> Engine:
         )
     patience = {} if "connect_timeout" in parsed.query else {"connect_timeout": CONNECT_SECONDS}
     try:
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), connect_args=patience)
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            connect_args=patience,
+            execution_options={"read_only": _AS_ASKED if read_only else None},
+        )
     except (ImportError, NoSuchModuleError) as error:
         raise MissingExtraError(
             "PostgreSQL's driver is not installed", hint="pip install 'provenance-registry[postgres]'"
         ) from error
 
 
-def _sqlite(url: URL) -> Engine:
-    """An engine for a file; one that only reads where neither the file nor its folder may be written."""
+def _sqlite(url: URL, *, read_only: bool) -> Engine:
+    """An engine for a file; one that only reads if told so, or where neither the file nor its folder may be written."""
     path = Path(url.database or "")
     if path.exists() and not all(map(_may_write, (path, path.parent))):
-        engine = create_engine(url, creator=partial(_read_only, path), execution_options={"read_only": True})
+        engine = create_engine(
+            url, creator=partial(_read_only, path), execution_options={"read_only": _NOT_WRITABLE}
+        )
     else:
-        engine = create_engine(url, connect_args={"timeout": SQLITE_BUSY_SECONDS})
+        engine = create_engine(
+            url,
+            connect_args={"timeout": SQLITE_BUSY_SECONDS},
+            execution_options={"read_only": _AS_ASKED if read_only else None},
+        )
         event.listen(engine, "connect", _prepare_sqlite)
+        if read_only:
+            event.listen(engine, "connect", _forbid_writing)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -93,6 +106,10 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 -
     cursor.close()
 
 
+def _forbid_writing(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's connection
+    connection.execute("PRAGMA query_only = ON").close()
+
+
 def _begin_sqlite(connection: Connection) -> None:
     writing = connection.get_execution_options().get("writing", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
@@ -116,9 +133,9 @@ def writing(engine: Engine) -> Iterator[Connection]:
     Raises:
         RegistryError: The database can only be read, or does not answer.
     """
-    if engine.get_execution_options().get("read_only"):
+    if reason := engine.get_execution_options().get("read_only"):
         raise RegistryError(
-            f"the registry in {shown(engine.url)} can only be read: its file or folder may not be written",
+            f"the registry in {shown(engine.url)} can only be read: {reason}",
             hint="Ask who may write there, or copy the file together with the one that ends in -wal. Nothing was recorded.",
         )
     with (

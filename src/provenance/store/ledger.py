@@ -37,8 +37,8 @@ class Ledger:
         self._engine = engine
 
     @classmethod
-    def open(cls, url: str, *, create: bool = False) -> "Ledger":
-        """Opens the ledger at a database URL, bringing its tables up to date.
+    def open(cls, url: str, *, create: bool = False, read_only: bool = False) -> "Ledger":
+        """Opens the ledger at a database URL, bringing its tables up to date; after that, one that only reads does not write.
 
         Raises:
             RegistryError: There is none (and ``create`` is False), it is newer than this program, or can't be reached.
@@ -49,6 +49,9 @@ class Ledger:
         except ProvenanceError:
             engine.dispose()
             raise
+        if read_only:
+            engine.dispose()
+            engine = connect(url, read_only=True)
         return cls(engine)
 
     def close(self) -> None:
