@@ -38,6 +38,9 @@ def test_what_it_leaves_behind_opens_and_verifies(told: tuple[Story, list[str]])
         assert len(registry.view().snapshot.artifacts) > len(EXPECTED)
     assert (story.folder / "lineage.svg").read_bytes().startswith(b"<?xml")
     assert (story.folder / "lineage.png").read_bytes().startswith(b"\x89PNG")
+    page = (story.folder / "review.html").read_text(encoding="utf-8")
+    assert "<h1" in page
+    assert "MAY NOT SHIP" in page
     assert any("Withdrew flag-" in line and "clear" in line for line in said)
 
 

@@ -12,7 +12,7 @@ from provenance_cli.output import note, print_table
 @click.command()
 @click.argument("directory", default="provenance-demo", type=click.Path(file_okay=False))
 def demo(directory: str) -> None:
-    """Tell the owl story in DIRECTORY: train, register, flag, audit, ask, withdraw, gate, draw.
+    """Tell the owl story in DIRECTORY: train, register, flag, audit, ask, withdraw, gate, measure, draw, report.
 
     Exit 1 when a verdict does not come out as it has to. Python: provenance.demo.tell().
     """
@@ -30,6 +30,7 @@ def demo(directory: str) -> None:
     # Without its environment activated, a shell finds the commands by their path only.
     bin_folder = "" if which("provenance") else f"{Path(sys.executable).parent}/"
     for what, meaning in (
+        ("review.html", "what a reviewer of student looks at"),
         ("lineage.svg", "the lineage with its evidence and risks"),
         (f"{bin_folder}provenance risks --all", "what everything may have inherited"),
         (f"{bin_folder}provenance why grandchild-distilled reads-digits", "one witness path, edge by edge"),

@@ -89,10 +89,10 @@ class Story:
 
 
 def tell(folder: Path, say: Say) -> Story:
-    """Trains, registers, flags, audits, asks, withdraws, gates, measures, draws and projects.
+    """Trains, registers, flags, audits, asks, withdraws, gates, measures, draws, reports and projects.
 
     Args:
-        folder: A new or empty folder, where models, data, registry, diagram and MLflow store go.
+        folder: A new or empty folder, where models, data, registry, diagram, report and MLflow store go.
         say: Told each step as it happens.
 
     Raises:
@@ -263,12 +263,19 @@ def _measure(registry: Registry, accuracies: Mapping[str, float], say: Say) -> N
 
 def _hand_on(registry: Registry, folder: Path, say: Say) -> None:
     from provenance.render import draw
+    from provenance.review import review
+    from provenance.review.drawings import drawings
+    from provenance.review.html import to_html
 
-    picture = registry.view().picture([OWL], trait=TRAIT)
+    view = registry.view()
+    picture = view.picture([OWL], trait=TRAIT)
     for name in ("lineage.svg", "lineage.png"):
         draw(picture, folder / name)
+    found = review(view, ["student"])
+    (folder / "review.html").write_text(to_html(found, drawings(view, found)), encoding="utf-8")
     synced = registry.mlflow_sync()
-    say(f"Drew lineage.svg; told MLflow of {synced.created} objects in {synced.seconds:.0f} s.")
+    say(f"Drew lineage.svg; wrote review.html: {found.headline}")
+    say(f"Told MLflow of {synced.created} objects in {synced.seconds:.0f} s.")
 
 
 def _surprises(registry: Registry) -> tuple[str, ...]:
