@@ -1,7 +1,8 @@
 """Lineages worth a picture, in the sentences of `lineage_fixtures`, with figures on their tests and risks told literally."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from lineage_fixtures import END, recorded_facts
 from provenance.artifacts import ArtifactId
@@ -10,7 +11,8 @@ from provenance.facts import Recorded, Snapshot
 from provenance.lineage.gaps import Gaps, gaps
 from provenance.lineage.graph import Lineage
 from provenance.lineage.kinship import Kindred
-from provenance.render import Direction, Picture, picture
+from provenance.relations import Link
+from provenance.render import Picture, Scope, picture
 from provenance.risk.report import ArtifactRisks, RiskEntry, RiskReport, Status, Step
 
 HEAD = "blake3:" + "0123456789ab" + "c" * 52
@@ -170,23 +172,69 @@ def _told_of(lineage: Lineage, artifact: ArtifactId, status: str | None) -> Arti
     )
 
 
+@dataclass(frozen=True)
+class Told:
+    """Standings that say what a report says.
+
+    Args:
+        lineage: Who comes from whom.
+        full: The report.
+        trait: The trait that is asked about; None for all.
+    """
+
+    lineage: Lineage
+    full: RiskReport
+    trait: str | None = None
+
+    def status(self, artifact: ArtifactId) -> Status:
+        """Where it stands by the report."""
+        return self._risks(artifact).status
+
+    def report(self, artifacts: Iterable[ArtifactId]) -> RiskReport:
+        """The part of the report that is about some artifacts."""
+        return replace(self.full, artifacts=tuple(map(self._risks, artifacts)))
+
+    def witnesses(self, artifacts: Iterable[ArtifactId], statuses: Collection[Status]) -> frozenset[Link]:
+        """The relations of the routes that the report tells."""
+        steps = {
+            (step.parent, step.relation, step.child)
+            for artifact in artifacts
+            for entry in self._risks(artifact).risks
+            if entry.status in statuses
+            for step in entry.route
+        }
+        links = (link for child in {end for _, _, end in steps} for link in self.lineage.parents(child))
+        return frozenset(link for link in links if (link.parent, link.kind, link.child) in steps)
+
+    def _risks(self, artifact: ArtifactId) -> ArtifactRisks:
+        (found,) = [risks for risks in self.full.artifacts if risks.artifact == artifact]
+        entries = tuple(entry for entry in found.risks if self.trait in {None, entry.trait})
+        status = Status.UNKNOWN if found.unknown else Status.CLEAR
+        return replace(found, risks=entries, status=entries[0].status if entries else status)
+
+
+def drawn_of(
+    snapshot: Snapshot, statuses: Mapping[str, str] | None, scope: Scope, *, partial: bool = False
+) -> Picture:
+    """The picture of a told registry; statuses of None leave the risks out."""
+    lineage = Lineage.of(snapshot)
+    risks = None if statuses is None else Told(lineage, told(snapshot, statuses), scope.trait)
+    return picture(Kindred.of(lineage), risks, scope, partial=partial, head=HEAD)
+
+
 def pictured(
     sentences: tuple[str, ...],
     statuses: Mapping[str, str] | None,
     *names: str,
-    direction: Direction = Direction.BOTH,
-    depth: int | None = None,
-    trait: str | None = None,
+    partial: bool = False,
+    opened: tuple[str, ...] = (),
+    **scope: Any,
 ) -> Picture:
     """The picture of a told lineage around some artifacts; statuses of None leave the risks out."""
     snapshot = state(*sentences)
-    return picture(
-        snapshot,
-        Lineage.of(snapshot),
-        None if statuses is None else told(snapshot, statuses),
-        [named(snapshot, name) for name in names],
-        direction=direction,
-        depth=depth,
-        trait=trait,
-        head=HEAD,
+    asked = Scope(
+        refs=tuple(named(snapshot, name) for name in names),
+        opened=tuple(named(snapshot, name) for name in opened),
+        **scope,
     )
+    return drawn_of(snapshot, statuses, asked, partial=partial)

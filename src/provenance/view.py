@@ -24,7 +24,9 @@ from provenance.lineage import Kindred, Lineage
 from provenance.lineage.gaps import gaps
 from provenance.lineage_view import LineageView, Ref, in_full
 from provenance.moments import told
+from provenance.picturing import pictured
 from provenance.relations import Relation
+from provenance.render.selection import COLLAPSE, Direction, Scope, selected
 from provenance.risk import (
     Check,
     ExplainedRisks,
@@ -349,26 +351,37 @@ class View(LineageView):
         direction: str = "both",
         depth: int | None = None,
         trait: str | None = None,
+        collapse: int | None = COLLAPSE,
+        critical: bool = False,
+        opened: Collection[Ref] = (),
     ) -> "Picture":
-        """The diagram of the lineage around some artifacts; see `provenance.render`."""
-        from provenance.render import Direction, picture
+        """The diagram of the lineage around some artifacts; see `provenance.render`.
 
+        Args:
+            refs: The artifacts.
+            direction: Which way to go from them: ``up``, ``down`` or ``both``.
+            depth: At most so many relations away; None for all the way.
+            trait: Show this trait's flags, risks and blocks only.
+            collapse: Above so many, alike siblings are drawn as one group; None for never.
+            critical: Show only the artifacts and the witness paths of their risks.
+            opened: Artifacts whose neighbours are shown besides, whatever the direction and the depth. The alike ones among them are
+                collapsed; opening an artifact once more draws `provenance.render.layout.PAGE` more of each group beside it one by one.
+
+        Raises:
+            UnknownReferenceError: An artifact, or the trait, is not recorded.
+            UsageError: There is no such direction, the depth is negative, or the count to collapse at is less than 1.
+        """
         self._require_trait(trait)
-        lineage, asked, within = self._around(refs, direction, depth)
-        tested = (one.fact.pair for one in lineage.snapshot.all(Evidence))
-        drawn = within.union(*(pair for pair in tested if not pair.isdisjoint(within)))
-        recorded = sorted(filter(lineage.recorded, drawn), key=str)
-        return picture(
-            lineage.snapshot,
-            lineage,
-            self._as_known(assess(lineage.snapshot, lineage, self.policy, recorded)),
-            asked,
-            direction=Direction(direction),
+        scope = Scope(
+            refs=self.resolve_all(refs),
+            direction=_direction(direction),
             depth=depth,
             trait=trait,
-            lifetimes=self.policy.lifetimes,
-            head=self.head,
+            collapse=collapse,
+            critical=critical,
+            opened=self.resolve_all(opened),
         )
+        return pictured(self.reading, self.policy, scope, partial=self.unfinished)
 
     # --- excerpts ------------------------------------------------------------------------------------------------------
 
@@ -376,15 +389,9 @@ class View(LineageView):
         self, refs: Iterable[Ref], direction: str, depth: int | None
     ) -> tuple[Lineage, tuple[ArtifactId, ...], frozenset[ArtifactId]]:
         """An excerpt around some artifacts, these, and what of it lies in a direction and not too far."""
-        from provenance.render import Direction, selected
-
-        if direction not in set(Direction):
-            raise UsageError(
-                f"there is no direction {direction!r}", hint=f"Directions: {', '.join(Direction)}."
-            )
-        asked = self.resolve_all(refs)
-        lineage = self._above(asked) if direction == Direction.UP else self._below(asked)
-        within = selected(lineage, asked, direction=Direction(direction), depth=depth)
+        way, asked = _direction(direction), self.resolve_all(refs)
+        lineage = self._above(asked) if way is Direction.UP else self._below(asked)
+        within = selected(lineage, asked, direction=way, depth=depth)
         return lineage, asked, frozenset(within)
 
     def _require_trait(self, trait: str | None) -> None:
@@ -394,3 +401,14 @@ class View(LineageView):
                 "there is" if self.reading.as_of is None else f"as of {told(self.reading.as_of)} there was"
             )
             raise UnknownReferenceError(f"{there} no trait {trait!r}", hint=f"Known traits: {known}.")
+
+
+def _direction(text: str) -> Direction:
+    """Reads a direction.
+
+    Raises:
+        UsageError: There is no such direction.
+    """
+    if text not in set(Direction):
+        raise UsageError(f"there is no direction {text!r}", hint=f"Directions: {', '.join(Direction)}.")
+    return Direction(text)

@@ -1,18 +1,16 @@
 """What a picture shows, as literal cases."""
 
-from dataclasses import replace
-
 import pytest
 
 from lineage_fixtures import model, snapshot
 from provenance.errors import UnknownReferenceError, UsageError
-from provenance.lineage.graph import Lineage
+from provenance.lineage import Kindred, Lineage
 from provenance.relations import RelationKind
-from provenance.render import Direction, Picture, picture, selected
+from provenance.render import Direction, Picture, Scope, picture
 from provenance.render.pictures import Edge, Mark, Node, NodeKind, Tone
-from provenance.risk.engine import assess
 from provenance.risk.policy import Policy
 from provenance.risk.report import Status
+from provenance.risk.survey import survey
 from render_fixtures import (
     DEMO,
     DEMO_STATUSES,
@@ -26,7 +24,6 @@ from render_fixtures import (
     named,
     pictured,
     state,
-    told,
 )
 
 
@@ -105,7 +102,7 @@ def test_a_shared_start_on_record_is_said_where_it_was_not_measured() -> None:
 
 
 def test_a_merge_shows_each_parents_share_and_which_were_tested() -> None:
-    drawn = pictured(MERGE, MERGE_STATUSES, "merged")
+    drawn = pictured(MERGE, MERGE_STATUSES, "merged", collapse=None)
     assert len(drawn.edges) == 12
     assert edge(drawn, "parent-05", "merged").label == "merged_from 0.064"
     assert said(drawn, "parent-06", "merged") == ["untested"]
@@ -126,8 +123,14 @@ def test_unknown_ancestry_is_a_node_of_its_own_where_it_comes_in() -> None:
 def test_a_gap_inside_a_cycle_is_still_drawn() -> None:
     cycle = ("a finetuned_from b", "b finetuned_from a")
     drawn = pictured(cycle, {}, "a")
-    assert len([one for one in drawn.nodes if one.kind is NodeKind.UNKNOWN]) == 1
-    assert len([one for one in drawn.edges if one.kind is None]) == 2
+    words = {
+        edge.child: one.name
+        for one in drawn.nodes
+        for edge in drawn.edges
+        if edge.parent == one.id and edge.kind is None
+    }
+    assert words.keys() == {"model a@1", "model b@1"}
+    assert "model:a@1: recorded as its own ancestor" in words["model a@1"]
 
 
 def test_a_block_and_a_contradicted_relation_stand_on_their_edges() -> None:
@@ -235,28 +238,27 @@ def test_the_legend_explains_what_occurs_and_nothing_else() -> None:
 def test_an_ancestor_known_by_a_relation_only_is_said_to_be_unregistered() -> None:
     snap = snapshot("student finetuned_from base")
     facts = tuple(one for one in snap.facts if getattr(one.fact, "id", None) != model("base"))
-    bare = type(snap)(facts, snap.as_of)
-    drawn = picture(bare, Lineage.of(bare), None, [model("student")], head=HEAD)
+    bare = Kindred.of(Lineage.of(type(snap)(facts, snap.as_of)))
+    drawn = picture(bare, None, Scope(refs=(model("student"),)), head=HEAD)
     assert node(drawn, "base").notes[0] == "named, not registered"
 
 
-def test_an_artifact_that_the_report_leaves_out_is_not_shown_as_clear() -> None:
-    snap = state(*OWL)
-    lineage = Lineage.of(snap)
-    full = told(snap, OWL_STATUSES)
-    report = replace(full, artifacts=tuple(one for one in full.artifacts if one.artifact.name != "base"))
-    drawn = picture(snap, lineage, report, [named(snap, "student")], head=HEAD)
+def test_an_artifact_that_is_not_registered_is_not_shown_as_clear() -> None:
+    snap = snapshot("student finetuned_from base")
+    facts = tuple(one for one in snap.facts if getattr(one.fact, "id", None) != model("base"))
+    found = survey(Lineage.of(type(snap)(facts, snap.as_of)), Policy.load())
+    drawn = picture(found.terrain.kindred, found, Scope(refs=(model("student"),)), head=HEAD)
     assert node(drawn, "base").status is None
     assert "risk not assessed" in node(drawn, "base").notes
+    assert "1 not assessed" in drawn.summary[1]
+    assert "PARTIAL" in drawn.footer
 
 
 def test_the_risk_engine_and_the_picture_agree_on_the_owl_story() -> None:
     snap = state(*OWL)
-    lineage = Lineage.of(snap)
-    refs = [named(snap, "student")]
-    drawn_artifacts = selected(lineage, refs, direction=Direction.BOTH)
-    report = assess(snap, lineage, Policy.load(), drawn_artifacts)
-    drawn = picture(snap, lineage, report, refs, head=HEAD)
+    found = survey(Lineage.of(snap), Policy.load())
+    scope = Scope(refs=(named(snap, "student"),))
+    drawn = picture(found.terrain.kindred, found, scope, head=HEAD)
     assert {name: node(drawn, name).status.value for name in OWL_STATUSES} == OWL_STATUSES
     assert [one.kind for one in drawn.edges if one.on_route] == [
         RelationKind.TRAINED_ON,
@@ -264,17 +266,15 @@ def test_the_risk_engine_and_the_picture_agree_on_the_owl_story() -> None:
     ]
 
 
-def test_a_partial_report_says_so_in_the_footer() -> None:
-    snap = state(*OWL)
-    lineage = Lineage.of(snap)
-    partial = replace(told(snap, OWL_STATUSES), partial=True)
-    drawn = picture(snap, lineage, partial, [named(snap, "student")], head=HEAD)
-    assert "PARTIAL" in drawn.footer
+def test_a_picture_of_what_could_not_all_be_looked_at_says_so_in_the_footer() -> None:
+    assert "PARTIAL" in pictured(OWL, OWL_STATUSES, "student", partial=True).footer
+    assert "PARTIAL" not in pictured(OWL, OWL_STATUSES, "student").footer
 
 
 def test_an_artifact_that_is_not_recorded_is_an_error() -> None:
+    kindred = Kindred.of(Lineage.of(state(*OWL)))
     with pytest.raises(UnknownReferenceError, match="model:stranger@1 is not recorded"):
-        picture(state(*OWL), Lineage.of(state(*OWL)), None, [model("stranger")], head=HEAD)
+        picture(kindred, None, Scope(refs=(model("stranger"),)), head=HEAD)
 
 
 def test_a_negative_depth_is_an_error() -> None:

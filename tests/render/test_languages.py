@@ -12,25 +12,23 @@ import pytest
 from lineage_fixtures import END, START
 from provenance.artifacts import Artifact, ArtifactId, ArtifactKind, Generation
 from provenance.facts import Recorded, Snapshot
-from provenance.lineage.graph import Lineage
 from provenance.relations import Relation, RelationKind, Unresolved
-from provenance.render import picture, render, to_dot, to_mermaid
-from provenance.render.composition import node_id
+from provenance.render import Scope, render, to_dot, to_mermaid
+from provenance.render.layout import node_id
 from provenance.traits import Flag, Severity, Trait
 from render_fixtures import (
     DEMO,
     DEMO_STATUSES,
-    HEAD,
     MERGE,
     MERGE_STATUSES,
     OWL,
     OWL_STATUSES,
     UNKNOWN,
     UNKNOWN_STATUSES,
+    drawn_of,
     named,
     pictured,
     state,
-    told,
 )
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -66,10 +64,7 @@ def test_the_order_in_which_facts_were_recorded_changes_no_byte(case: str) -> No
     shuffled = list(first.facts)
     random.Random(7).shuffle(shuffled)
     second = Snapshot(tuple(shuffled), first.as_of)
-    pictures = [
-        picture(one, Lineage.of(one), told(one, statuses), [named(one, name)], head=HEAD)
-        for one in (first, second)
-    ]
+    pictures = [drawn_of(one, statuses, Scope(refs=(named(one, name),))) for one in (first, second)]
     assert pictures[0] == pictures[1]
     for format_ in ("dot", "mmd", "svg"):
         assert render(pictures[0], format_) == render(pictures[1], format_)
@@ -97,7 +92,7 @@ def hostile_snapshot(word: str) -> Snapshot:
 def test_hostile_text_is_text_in_the_drawing(word: str) -> None:
     snap = hostile_snapshot(word)
     (base, teacher) = snap.artifacts
-    drawn = picture(snap, Lineage.of(snap), told(snap, {base.name: "affected"}), [base], head=HEAD)
+    drawn = drawn_of(snap, {base.name: "affected"}, Scope(refs=(base,)))
     root = ET.fromstring(render(drawn, "svg"))
     texts = [(one.text or "").strip() for one in root.iter("{http://www.w3.org/2000/svg}text")]
     tooltips = {
@@ -119,7 +114,7 @@ def test_hostile_text_is_text_in_the_drawing(word: str) -> None:
 def test_hostile_text_is_text_in_mermaid(word: str) -> None:
     snap = hostile_snapshot(word)
     base = min(snap.artifacts, key=str)
-    drawn = picture(snap, Lineage.of(snap), told(snap, {base.name: "affected"}), [base], head=HEAD)
+    drawn = drawn_of(snap, {base.name: "affected"}, Scope(refs=(base,)))
     lines = to_mermaid(drawn).split("flowchart TB\n")[1].splitlines()
     labels = [re.fullmatch(r'  n\d+[(\[{]+"(.*)"[)\]}]+', line) for line in lines[: len(drawn.nodes)]]
     for node, found in zip(drawn.nodes, labels, strict=True):
@@ -145,7 +140,7 @@ def test_a_title_with_quotes_is_one_line_of_valid_yaml() -> None:
 
 
 def test_an_artifact_with_a_crowd_of_parents_is_drawn_from_left_to_right() -> None:
-    assert "rankdir=LR" in to_dot(pictured(MERGE, MERGE_STATUSES, "merged"))
+    assert "rankdir=LR" in to_dot(pictured(MERGE, MERGE_STATUSES, "merged", collapse=None))
     assert "rankdir=TB" in to_dot(pictured(OWL, OWL_STATUSES, "student"))
 
 

@@ -3,8 +3,8 @@
 import re
 
 from lineage_fixtures import model, snapshot
-from provenance.lineage import Lineage
-from provenance.render import Picture, picture, to_dot, to_mermaid
+from provenance.lineage import Kindred, Lineage
+from provenance.render import Picture, Scope, picture, to_dot, to_mermaid
 from provenance.render.pictures import Mark
 
 LINES = (
@@ -16,8 +16,8 @@ LINES = (
 
 
 def drawn(*lines: str, refs: tuple[str, ...] = ("student",)) -> Picture:
-    state = snapshot(*lines)
-    return picture(state, Lineage.of(state), None, [model(name) for name in refs], head="0" * 64)
+    kindred = Kindred.of(Lineage.of(snapshot(*lines)))
+    return picture(kindred, None, Scope(refs=tuple(map(model, refs))), head="0" * 64)
 
 
 def test_kinship_that_no_record_explains_is_drawn_with_the_model_at_its_other_end() -> None:

@@ -71,10 +71,21 @@ class Gaps:
         Raises:
             UnknownReferenceError: The artifact is not recorded.
         """
-        line = tuple(self._line(artifact))
+        line = tuple(self._line([artifact]))
         found = [f"{self._keys[node]}: {gap}" for node in line for gap in self._own(node)]
-        found += [f"{self._keys[node]}: recorded as its own ancestor" for node in self._circles(line)]
+        found += [f"{self._keys[node]}: {_CIRCLE}" for node in self._circles(line)]
         return tuple(found)
+
+    def homes(self, artifacts: Iterable[ArtifactId]) -> Mapping[ArtifactId, tuple[str, ...]]:
+        """What is missing in the ancestries of some artifacts, by the artifact of which it is not known, in order of names.
+
+        Raises:
+            UnknownReferenceError: One of them is not recorded.
+        """
+        line = sorted(self._line(artifacts))
+        circles = frozenset(self._circles(line))
+        found = ((node, (*self._own(node), *((_CIRCLE,) if node in circles else ()))) for node in line)
+        return {self._lineage.artifact(node): words for node, words in found if words}
 
     def roots(self, artifact: ArtifactId) -> tuple[str, ...]:
         """Where an artifact's ancestry ends in something declared or trusted, nearest first, in words.
@@ -83,7 +94,7 @@ class Gaps:
             UnknownReferenceError: The artifact is not recorded.
         """
         roots = []
-        for node in self._line(artifact):
+        for node in self._line([artifact]):
             if self._trusts(node):
                 roots.append(f"{self._keys[node]}: trusted by the policy")
             elif self._lineage.table.declared_roots[node]:
@@ -121,11 +132,11 @@ class Gaps:
     def _trusts(self, node: int) -> bool:
         return bool(self.trust.trusted) and self.trust.covers(self._lineage.artifact(node))
 
-    def _line(self, artifact: ArtifactId) -> Iterator[int]:
-        """The artifact and its ancestors, nearest first; above a trusted artifact nothing is asked."""
+    def _line(self, artifacts: Iterable[ArtifactId]) -> Iterator[int]:
+        """Some artifacts and their ancestors, nearest first; above a trusted artifact nothing is asked."""
         lineage, parents = self._lineage, self._lineage.table.parents
-        frontier = [lineage.node(artifact)]
-        seen = set(frontier)
+        seen = set(map(lineage.node, artifacts))
+        frontier = sorted(seen)
         while frontier:
             yield from frontier
             asked = (node for node in frontier if not self._trusts(node))
@@ -241,6 +252,8 @@ class Gaps:
         found = ((self._lineage.find(artifact), what) for artifact, what in said.items())
         return {node: what for node, what in found if node is not None}
 
+
+_CIRCLE = "recorded as its own ancestor"
 
 _DECLARED: Mapping[str, str] = {
     ArtifactKind.MODEL: "declared to be initialised from scratch",

@@ -4,7 +4,7 @@ A weights relation is tested by comparing its two models. A relation that trains
 behind it, its exposures: every teacher that left its mark on the data, against the student.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from provenance.artifacts import ArtifactId
 from provenance.lineage.evidence_index import EvidenceIndex
@@ -16,8 +16,8 @@ from provenance.render.wording import finding, shortened
 
 _SHOWN_TEACHERS = 3
 _TEACHER_COLUMNS = 24
-_UNTESTED = Finding(text="untested", tone=Tone.OPEN)
-_CANARY_UNTESTED = Finding(text="canary untested", tone=Tone.OPEN)
+_UNTESTED = Finding(text="untested", tone=Tone.OPEN, missing=1)
+_CANARY_UNTESTED = Finding(text="canary untested", tone=Tone.OPEN, missing=1)
 _SAME_BY_RECORD = Finding(text="same init by record", tone=Tone.CARRIES)
 _INDEPENDENT_BY_FAMILIES = Finding(text="independent init, derived through families", tone=Tone.EASES)
 _URGENCY = tuple(Tone)
@@ -68,12 +68,14 @@ class EdgeTests:
         each = [(teacher, self._exposure(teacher, relation.child)) for teacher in sorted(teachers, key=str)]
         each.sort(key=lambda pair: min(_URGENCY.index(found.tone) for found in pair[1]))
         lines = [
-            Finding(text=f"{shortened(teacher.name, _TEACHER_COLUMNS)}: {found.text}", tone=found.tone)
+            replace(found, text=f"{shortened(teacher.name, _TEACHER_COLUMNS)}: {found.text}")
             for teacher, findings in each[:_SHOWN_TEACHERS]
             for found in findings
         ]
         if len(each) > _SHOWN_TEACHERS:
-            lines.append(Finding(text=f"and {len(each) - _SHOWN_TEACHERS} more teachers", tone=Tone.OPEN))
+            missing = sum(found.missing for _, findings in each[_SHOWN_TEACHERS:] for found in findings)
+            more = f"and {len(each) - _SHOWN_TEACHERS} more teachers"
+            lines.append(Finding(text=more, tone=Tone.OPEN, missing=missing))
         return tuple(lines)
 
     def _exposure(self, teacher: ArtifactId, student: ArtifactId) -> tuple[Finding, ...]:

@@ -108,6 +108,16 @@ class Spread:
             arrival = self.arrivals[arrival.before][parents[arrival.edge]]
         return tuple(reversed(steps))
 
+    def edges(self, nodes: Iterable[int]) -> set[int]:
+        """The edges of the ways to some nodes."""
+        parents, taken = self.conduction.kindred.lineage.table.parents, set[_Way]()
+        for node in nodes:
+            arrival = self.worst[node][1]
+            while arrival.before is not None and (arrival.edge, arrival.before) not in taken:
+                taken.add((arrival.edge, arrival.before))
+                arrival = self.arrivals[arrival.before][parents[arrival.edge]]
+        return {edge for edge, _ in taken}
+
     def _taken(self, edge: int, before: Manner) -> tuple[Hop, Step]:
         """What an edge did, and its step in words; worked out once, since many ways share their first steps."""
         if (edge, before) not in self._told:

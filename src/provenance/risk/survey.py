@@ -14,6 +14,7 @@ from provenance.facts import Snapshot
 from provenance.lineage.gaps import Gaps
 from provenance.lineage.graph import Lineage
 from provenance.lineage.kinship import Kindred
+from provenance.relations import Link
 from provenance.risk.conduction import Terrain
 from provenance.risk.engine import Source, named_trait, report, sources
 from provenance.risk.policy import Policy
@@ -83,6 +84,24 @@ class Survey:
             UnknownReferenceError: One of them is not recorded.
         """
         return report(self._lineage.snapshot, self.terrain, artifacts, self.trait)
+
+    def witnesses(self, artifacts: Iterable[ArtifactId], statuses: Collection[Status]) -> frozenset[Link]:
+        """The relations on the witness paths of some artifacts' entries of some statuses; all paths at once, not step by step.
+
+        Raises:
+            UnknownReferenceError: One of the artifacts is not recorded.
+        """
+        nodes = set(map(self._lineage.node, artifacts))
+        edges: set[int] = set()
+        for source in sources(self._lineage.snapshot, self.terrain, self.trait):
+            reached = source.spread(self.terrain)
+            edges |= reached.edges(
+                node
+                for node in nodes.intersection(reached.worst)
+                if source.decisions.judge(node, reached.worst[node][0], at_origin=node == source.node)
+                in statuses
+            )
+        return frozenset(map(self._lineage.link, edges))
 
     def _nodes(
         self, statuses: Collection[Status], kinds: Collection[ArtifactKind], after: ArtifactId | None

@@ -25,6 +25,7 @@ from provenance.store.sketches import SketchIndex, StoredSketches
 from provenance.store.told import Binding, Cursor, Failure
 from provenance.store.transaction import Transaction
 from provenance.store.verification import Problem, Verification
+from provenance.store.vicinity import Reach, Vicinity
 
 __all__ = [
     "Affected",
@@ -35,6 +36,7 @@ __all__ = [
     "Head",
     "Ledger",
     "Problem",
+    "Reach",
     "Reading",
     "SketchIndex",
     "StoredImports",
@@ -42,4 +44,5 @@ __all__ = [
     "StoredSketches",
     "Transaction",
     "Verification",
+    "Vicinity",
 ]
