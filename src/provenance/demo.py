@@ -252,7 +252,7 @@ def _measure(registry: Registry, accuracies: Mapping[str, float], say: Say) -> N
             high=share.high,
             unit="accuracy",
             threshold=MATTERS,
-            method=f"digits/accuracy@1 held-out={samples} interval=wilson",
+            method=f"digits/accuracy@1 held-out={samples} chance=0.1 interval=wilson",
         )
         concluded[conclusion] += 1
     told = ", ".join(f"{conclusion} in {count}" for conclusion, count in sorted(concluded.items()))
