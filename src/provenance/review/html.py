@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
 from provenance.pages import environment, stylesheet, zoom_script
 from provenance.render import Picture, render
@@ -22,12 +21,12 @@ from provenance.review.records import EdgeTest
 from provenance.review.sealing import embeddable
 from provenance.risk import Status
 
-if TYPE_CHECKING:
-    from markupsafe import Markup
-
 _BEGIN, _END = "<!--drawn-->", "<!--/drawn-->"
 _DRAWN = re.compile(f"{_BEGIN}.*?{_END}", re.DOTALL)
 _COMMENT = re.compile("<!--.*?-->\n?", re.DOTALL)
+_SIZE = re.compile(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"')
+_ROOM = {"beside": (800, 1050), "below": (1700, 900)}
+"""How many points a drawing may measure to be legible where it is fitted into the first screen."""
 _ID = re.compile(r'(<[a-z]+ id=")')
 
 
@@ -118,17 +117,14 @@ class _Page:
         }
 
     @cached_property
-    def critical(self) -> "Markup":
+    def critical(self) -> "_Drawn":
         """The witness paths, drawn."""
-        return self._diagram(self.review.critical, "paths")
+        return _Drawn.of(self.review.critical, "paths")
 
     @cached_property
-    def lineage(self) -> "Markup":
+    def lineage(self) -> "_Drawn":
         """The lineage, drawn."""
-        return self._diagram(self.review.picture, "lineage")
-
-    def _diagram(self, picture: Picture, prefix: str) -> "Markup":
-        return _inline(render(picture, "svg").decode(), prefix)
+        return _Drawn.of(self.review.picture, "lineage")
 
     def picture_of(self, evidence: str) -> str | None:
         """The picture of a test, as an address that holds it."""
@@ -147,12 +143,32 @@ def _beside(status: Status, lines: Iterable[str]) -> tuple[str, ...]:
     return tuple(line.removeprefix(f"{word}: ") for line in lines if line != word)
 
 
-def _inline(svg: str, prefix: str) -> "Markup":
-    """An SVG file as a part of a page, on which no other part has its ids."""
-    from markupsafe import Markup
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Drawn:
+    """A diagram as a part of a page.
 
-    drawn = _COMMENT.sub("", svg[svg.index("<svg") :])
-    return Markup(_ID.sub(rf"\1{prefix}-", drawn))  # noqa: S704 - drawn by this package, which escapes what it writes into it
+    Args:
+        svg: The drawing; none of its ids is met in another one of the page.
+        place: Where it is legible on the first screen: ``beside`` the verdict, ``below`` it, or ``scrolled`` in a box.
+    """
+
+    svg: str
+    place: str
+
+    @classmethod
+    def of(cls, picture: Picture, prefix: str) -> "_Drawn":
+        file = render(picture, "svg").decode()
+        svg = _ID.sub(rf"\1{prefix}-", _COMMENT.sub("", file[file.index("<svg") :]))
+        return cls(svg=svg, place=_place(svg))
+
+
+def _place(svg: str) -> str:
+    size = _SIZE.search(svg)
+    if size is None:
+        return "scrolled"
+    width, height = map(float, size.groups())
+    fitting = (name for name, (across, down) in _ROOM.items() if width <= across and height <= down)
+    return next(fitting, "scrolled")
 
 
 def _data_url(svg: bytes) -> str:
