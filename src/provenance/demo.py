@@ -256,9 +256,7 @@ def _measure(registry: Registry, accuracies: Mapping[str, float], say: Say) -> N
         )
         concluded[conclusion] += 1
     told = ", ".join(f"{conclusion} in {count}" for conclusion, count in sorted(concluded.items()))
-    say(
-        f"Measured {TRAIT} on every model: {told} ({MATTERS:g} of {samples} held-out digits is what matters)."
-    )
+    say(f"Measured {TRAIT} on every model: {told}; reading {MATTERS:.0%} of {samples} unseen digits counts.")
 
 
 def _hand_on(registry: Registry, folder: Path, say: Say) -> None:

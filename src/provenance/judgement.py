@@ -235,7 +235,7 @@ class Judgement(Examination):
             ref: What was measured.
             trait: Name of the trait.
             conclusion: What that comes to; `PRESENT` and `ABSENT` only where the whole interval lies on one side of the threshold.
-            value: The figure, or the difference from that of the base, in the unit.
+            value: The figure, or the difference from that of the base towards the trait, in the unit.
             low: Lower bound of its 95 % interval.
             high: Upper bound.
             unit: Of all four figures: ``nats``, or the name of a metric.
@@ -268,7 +268,7 @@ class Judgement(Examination):
             method=method,
             base=None if base is None else self.resolve(base),
             inputs=dict(inputs or {}),
-            measured_at=(measured_at or datetime.now(UTC)),
+            measured_at=measured_at or datetime.now(UTC),
         )
         with self._ledger.transaction(self.actor) as transaction:
             return findings.measure(transaction, measurement)

@@ -54,13 +54,13 @@ class Conclusion(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraitMeasurement:
-    """How much of a trait was measured on a model or a teacher. It is shown, and moves no standing: only flags and decisions do.
+    """How much of a trait was measured on a model or a teacher. It is shown, and moves no standing.
 
     Args:
         artifact: What was measured.
         trait: Name of the trait.
         conclusion: What it comes to: `PRESENT` and `ABSENT` only where the whole interval lies on one side of the threshold.
-        value: The figure, or the difference from that of the base, in the unit.
+        value: The figure, or the difference from that of the base towards the trait, in the unit.
         low: Lower bound of its 95 % interval.
         high: Upper bound.
         unit: Of all four figures: ``nats``, or the name of a metric.

@@ -7,8 +7,9 @@ left behind. Either gives an estimate with its interval, which is held against t
 - *absent*: the whole interval lies below it, and an effect of that size would have been found;
 - *undecided*: everything else.
 
-Whatever they come to, they may be recorded as a measurement, which moves no standing. A flag is supported by the first alone, a clearance by the second alone, and only where what was measured against is free of the trait
-by what is recorded: to have no more of it than a carrier has clears nothing.
+Whatever they come to, the figures may be recorded as a measurement, which moves no standing. A flag is supported by the first alone, a
+clearance by the second alone, and only where what was measured against is free of the trait by what is recorded: to have no more of it
+than a carrier has clears nothing.
 
 - `provenance.probing.report`: what a probe answers.
 - `provenance.probing.carriers`: against which models nothing is cleared.
