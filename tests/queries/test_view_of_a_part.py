@@ -42,7 +42,11 @@ QUESTIONS: dict[str, tuple[int, Callable[[View], object]]] = {
     "a family": (7, lambda view: view.family("student")),
     "a page of artifacts": (1, lambda view: view.artifacts("s*", kinds=[ArtifactKind.MODEL], limit=3)),
     "flagged artifacts": (3, lambda view: view.artifacts(trait="owls")),
-    "a picture": (5, lambda view: view.picture(["grandchild"], direction="up")),
+    "a picture": (11, lambda view: view.picture(["grandchild"], direction="up")),
+    "a picture of near things": (
+        18,
+        lambda view: view.picture(["student"], depth=1, trait="owls", opened=["grandchild"]),
+    ),
 }
 """Each with the most statements that it may take."""
 

@@ -115,7 +115,7 @@ def vicinity(connection: Connection, until: int, reach: Reach, apart: Apart, mom
     return Vicinity(
         table=table_of(connection, until, members, tried),
         findings=Snapshot(tuple(read_facts(connection, BESIDE_THE_LINEAGE, **here)), moment),
-        children=dict(children.tuples().all()),
+        children={key: int(count) for key, count in children},
         lineage=frozenset(belonging),
         size=len(whole),
         uncounted=uncounted,
