@@ -35,7 +35,7 @@ class ServedView(View):
             UnknownReferenceError: There is no such trait.
         """
         self._require_trait(trait)
-        return self.worked_out.once(self, ("survey", trait), lambda view: view.survey(trait))
+        return self.worked_out.once(self, ("survey", trait), lambda view: View.survey(view, trait))
 
     def _as_known(self, answer: Answer) -> Answer:
         """Told as of the date that was asked for, though it may have been worked out before."""
