@@ -250,8 +250,12 @@ def test_an_artifact_that_is_not_registered_is_not_shown_as_clear() -> None:
     drawn = picture(found.terrain.kindred, found, Scope(refs=(model("student"),)), head=HEAD)
     assert node(drawn, "base").status is None
     assert "risk not assessed" in node(drawn, "base").notes
-    assert "1 not assessed" in drawn.summary[1]
-    assert "PARTIAL" in drawn.footer
+    assert "1 not assessed" in drawn.summary[2]
+
+
+def test_a_partial_answer_says_so_first() -> None:
+    whole, partial = (pictured(OWL, OWL_STATUSES, "student", partial=one) for one in (False, True))
+    assert partial.summary == ("PARTIAL: something could not be looked at", *whole.summary)
 
 
 def test_the_risk_engine_and_the_picture_agree_on_the_owl_story() -> None:

@@ -19,6 +19,7 @@ from provenance.render.wording import counted, short_digest, shortened
 from provenance.risk.report import Status
 
 _SHOWN_REFS = 3
+_PARTIAL = "PARTIAL: something could not be looked at"
 _WAYS = {
     Direction.UP: "ancestors",
     Direction.DOWN: "descendants",
@@ -60,11 +61,12 @@ def picture(
         border=border or Border.of(lineage, scope),
         layout=arranged(kindred, records, standings),
     )
+    partial = partial or (scene.report is not None and scene.report.partial)
     drawn = (*nodes(scene), *scene.missing.nodes)
     joined = (*edges(scene), *scene.missing.edges)
     return Picture(
         title=_title(scope),
-        summary=_summary(scene, drawn, joined),
+        summary=_summary(scene, drawn, joined, partial),
         nodes=drawn,
         edges=joined,
         legend=legend(drawn, joined),
@@ -79,34 +81,43 @@ def _title(scope: Scope) -> str:
     named = [shortened(str(ref)) for ref in dict.fromkeys(scope.refs)]
     more = f" and {len(named) - _SHOWN_REFS} more" if len(named) > _SHOWN_REFS else ""
     about = f": {shortened(scope.trait, TRAIT_COLUMNS)}" if scope.trait is not None else ""
-    return f"Lineage of {', '.join(named[:_SHOWN_REFS])}{more}{about}"
+    what = "Witness paths to" if scope.critical else "Lineage of"
+    return f"{what} {', '.join(named[:_SHOWN_REFS])}{more}{about}"
 
 
-def _summary(scene: Scene, drawn: Sequence[Node], joined: Sequence[Edge]) -> tuple[str, ...]:
-    """What is drawn, one by one or in groups; how all of that stands, the worst first, then what nobody knows; and what is left out."""
-    hidden = scene.border.hidden(scene.drawn)
+def _summary(scene: Scene, drawn: Sequence[Node], joined: Sequence[Edge], partial: bool) -> tuple[str, ...]:
+    """Whether something could not be looked at; what is drawn; how that stands and what nobody knows of it; what is left out."""
     lines = [_extent(scene, drawn), ", ".join(_account(scene, joined))]
-    if hidden or scene.border.uncounted:
+    if partial:
+        lines.insert(0, _PARTIAL)
+    if hidden := scene.border.hidden(scene.drawn):
         least = "at least " if scene.border.uncounted else ""
         lines.append(
-            f"not drawn, and counted nowhere here: {least}{counted(hidden, 'more artifact')} of the lineage"
+            f"not drawn and not counted here: {least}{counted(hidden, 'more artifact')} of the lineage"
         )
     return tuple(lines)
 
 
 def _extent(scene: Scene, drawn: Sequence[Node]) -> str:
+    """How many artifacts are drawn, one by one or in groups, and which."""
     scope, groups = scene.scope, [node.group for node in drawn if node.group is not None]
-    if scope.critical:
-        shown = "only the routes by which flagged traits arrive"
-    else:
-        reach = "" if scope.depth is None else f", {counted(scope.depth, 'relation')} away at most"
-        shown = f"{_WAYS[scope.direction]}{reach}"
+    shown = _routes(scene) if scope.critical else _WAYS[scope.direction]
+    if scope.depth is not None and not scope.critical:
+        shown += f", {counted(scope.depth, 'relation')} away at most"
     if scope.opened:
         shown += f", and what is beside {counted(len(set(scope.opened)), 'opened artifact')}"
     if groups:
         inside = sum(group.count for group in groups)
         shown += f"; {inside:,} of them in {counted(len(groups), 'group')} of alike ones"
     return f"{counted(len(scene.drawn), 'artifact')}: {shown}"
+
+
+def _routes(scene: Scene) -> str:
+    if scene.standings is None:
+        return "no routes, since no risk was assessed"
+    if any(scene.entries(ref) for ref in scene.scope.refs):
+        return "only the routes by which flagged traits arrive"
+    return "no route by which a flagged trait arrives is known"
 
 
 def _account(scene: Scene, joined: Sequence[Edge]) -> list[str]:
@@ -129,6 +140,6 @@ def _footer(scene: Scene, head: str, partial: bool) -> str:
     ]
     if scene.report is not None:
         parts.append(f"policy {short_digest(scene.report.policy_digest)}")
-        if scene.report.partial or partial:
-            parts.append("PARTIAL: something could not be looked at")
+    if partial:
+        parts.append(_PARTIAL)
     return " · ".join(parts)

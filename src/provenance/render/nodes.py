@@ -9,7 +9,7 @@ from provenance.render.pictures import Group, Node, NodeKind
 from provenance.render.records import TRAIT_COLUMNS
 from provenance.render.scene import NAMED, Scene
 from provenance.render.selection import neighbours
-from provenance.render.wording import counted, shortened, wrapped
+from provenance.render.wording import LABEL_COLUMNS, counted, shortened, visible, wrapped
 from provenance.risk.report import RiskEntry, Status
 
 _SHOWN = 3
@@ -75,6 +75,8 @@ def _notes(scene: Scene, artifact: ArtifactId, status: Status | None) -> Iterato
         yield "risk not assessed"
     elif scene.standings is not None and status is not Status.UNKNOWN and artifact in scene.incomplete:
         yield "ancestry incomplete"
+    for gap in scene.missing.noted.get(node_id(artifact), ()):
+        yield f"UNKNOWN ANCESTRY: {shortened(visible(gap.words), LABEL_COLUMNS)}"
     yield from _border(scene, [artifact])
 
 
@@ -149,13 +151,12 @@ def _group_notes(
 
 
 def _named(scene: Scene, members: Iterable[ArtifactId]) -> Iterator[str]:
-    """The first members with what reached them, or only the first."""
-    for place, member in enumerate(members):
-        entries = scene.entries(member)
-        if entries:
-            yield f"{_short(member)}: {next(_standing(entries[:1], None))}"
-        elif place == 0:
-            yield f"such as {_short(member)}"
+    """One of the first members for each thing that is said of them, the worst first."""
+    said: dict[str, ArtifactId] = {}
+    for member in members:
+        said.setdefault(next(_standing(scene.entries(member)[:1], None), ""), member)
+    for words, member in said.items():
+        yield f"such as {_short(member)}{': ' if words else ''}{words}"
 
 
 # --- what is left out --------------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ class Scene:
     @cached_property
     def missing(self) -> UnknownAncestry:
         """What is not known of their ancestry."""
-        return unknown_ancestry(self.gaps, self.layout)
+        return unknown_ancestry(self.gaps, self.layout, self.scope.collapse)
 
     @cached_property
     def incomplete(self) -> frozenset[ArtifactId]:

@@ -1,5 +1,10 @@
-"""Unknown ancestry: what is missing above the artifacts of a picture, where it comes in."""
+"""Unknown ancestry: what is missing above the artifacts of a picture, where it comes in.
 
+What is missing is a node of its own, since nothing else is so easily overlooked. Where the same is missing of many artifacts, as
+training data of most published models, such nodes would hide everything else: then it stands in the artifacts' nodes.
+"""
+
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -34,18 +39,21 @@ class UnknownAncestry:
 
     Args:
         drawn: What is drawn, by the ids of the nodes that it is drawn at.
+        noted: What stands in the nodes of artifacts, by the ids of these.
         counted: What comes in at members of one group alone, by the group's id: it is counted there.
         layout: What is drawn, and as what.
     """
 
     drawn: Mapping[tuple[str, ...], tuple[Gap, ...]]
+    noted: Mapping[str, tuple[Gap, ...]]
     counted: Mapping[str, int]
     layout: Layout
 
     @property
     def total(self) -> int:
         """How much is missing."""
-        return sum(map(len, self.drawn.values())) + sum(self.counted.values())
+        apart = (*self.drawn.values(), *self.noted.values())
+        return sum(map(len, apart)) + sum(self.counted.values())
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -76,23 +84,45 @@ class UnknownAncestry:
         )
 
 
-def unknown_ancestry(gaps: Gaps, layout: Layout) -> UnknownAncestry:
+def unknown_ancestry(gaps: Gaps, layout: Layout, above: int | None) -> UnknownAncestry:
     """Finds for all that is missing where in a picture it comes in.
 
     Something missing counts for everything below it. It is drawn at the artifact of which it is not known; where that one is not
     drawn itself, at those that are drawn nearest below it.
+
+    Args:
+        gaps: What is missing.
+        layout: What is drawn, and as what.
+        above: What is missing of more artifacts than so many stands in their nodes; None for never.
     """
     found: dict[tuple[str, ...], list[Gap]] = {}
     for home, words in gaps.homes(layout.drawn).items():
         ids = tuple(sorted(_comes_in(gaps, layout, home)))
         found.setdefault(ids, []).extend(Gap(home, one) for one in words)
     groups = {layout.places[members[0]] for members in layout.groups}
-    inside = {ids: told for ids, told in found.items() if len(ids) == 1 and ids[0] in groups}
+    inside = {ids: len(told) for ids, told in found.items() if len(ids) == 1 and ids[0] in groups}
+    often = _often({ids: told for ids, told in found.items() if ids not in inside}, layout, above)
     return UnknownAncestry(
-        drawn={ids: tuple(found[ids]) for ids in sorted(found.keys() - inside.keys())},
-        counted={ids[0]: len(told) for ids, told in inside.items()},
+        drawn={ids: tuple(found[ids]) for ids in sorted(found.keys() - inside.keys() - often)},
+        noted={ids[0]: tuple(found[ids]) for ids in often},
+        counted={ids[0]: count for ids, count in inside.items()},
         layout=layout,
     )
+
+
+def _often(
+    found: Mapping[tuple[str, ...], list[Gap]], layout: Layout, above: int | None
+) -> frozenset[tuple[str, ...]]:
+    """The single artifacts, by their ids, of which nothing is missing but what is missing of many others."""
+    if above is None:
+        return frozenset()
+    said = {
+        ids: tuple(gap.words for gap in told)
+        for ids, told in found.items()
+        if len(ids) == 1 and all(layout.places.get(gap.home) == ids[0] for gap in told)
+    }
+    times = Counter(said.values())
+    return frozenset(ids for ids, words in said.items() if times[words] > above)
 
 
 def _comes_in(gaps: Gaps, layout: Layout, home: ArtifactId) -> set[str]:
