@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from provenance.evidence import Verdict
-from provenance.meanings import MEASURED, figures, meaning, rounded
+from provenance.meanings import figures, meaning, rounded
 from provenance.moments import told
 from provenance.plain_text import one_line
 from provenance.relations import RelationKind
@@ -102,7 +102,6 @@ _FILTERS: Mapping[str, Any] = {
     "percent": _percent,
 }
 _GLOBALS: Mapping[str, Any] = {
-    "MEASURED": MEASURED,
     "OUTCOMES": _OUTCOMES,
     "PAINTS": PAINTS,
     "RelationKind": RelationKind,
