@@ -51,22 +51,13 @@ def page(view: View, id_: str) -> EvidencePage:
     narrow = len(below) > _MOST_BELOW
     asked = tuple(sorted({*pair, *(() if narrow else below)}, key=str))
     edges = Edges(kindred=view.kindred_above(asked), asked=asked, routes={})
-    bearing = tuple(
-        edge for edge in edges.told().items if any(test.evidence == id_ for test in edge.tests.items)
-    )
-    rows = {test.evidence: test for edge in bearing for test in edge.tests.items} | {
-        test.evidence: test for test in edges.others().items
-    }
+    tests = edges.tests_of(recorded.fact)
     return EvidencePage(
         recorded=recorded,
-        told=rows[id_],
-        edges=bearing,
+        told=next(one for one in tests if one.evidence == id_),
+        edges=edges.bearing(recorded.fact),
         narrow=narrow,
-        others=tuple(
-            test
-            for test in rows.values()
-            if test.evidence not in {None, id_} and {test.parent, test.child} == set(pair)
-        ),
+        others=tuple(one for one in tests if one.evidence != id_),
         figures=dict(_flat(recorded.fact.result)),
         has_picture=bool(pictures(recorded.fact)),
     )

@@ -1,6 +1,7 @@
 """The routes: which page stands at which address."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -26,7 +27,7 @@ from provenance.server.pages import (
 )
 from provenance.server.pages.assets import assets
 from provenance.server.pages.owing import Owing, owing
-from provenance.server.pages.showing import Asked, Page
+from provenance.server.pages.showing import DIAGRAMS, Asked, Page
 from provenance.traits import Severity
 
 router = APIRouter(include_in_schema=False)
@@ -115,6 +116,10 @@ def show_lineage(
         page=page,
         drawing=_drawn(asked, page.picture, unfolding=True),
         openers={node.id: lineage.opener(node, asked.here) for node in page.nodes},
+        downloads={
+            form: replace(asked.here, path=asked.links.file("diagrams", page.artifact, form).path)
+            for form in DIAGRAMS
+        },
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,10 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 
+from provenance.artifacts import ArtifactKind
+from provenance.facts import utc_text
+from provenance.meanings import measured
 from provenance.pages import environment
+from provenance.server.pages import lineage
 from provenance.server.pages.addresses import Address, Links
+from provenance.server.pages.assets import assets
 from provenance.server.pages.frame import Frame
+from provenance.server.pages.wording import COUNTS
 from provenance.server.serving import AskedServed, AskedView, Served
+from provenance.traits import Severity
 from provenance.view import View
 
 if TYPE_CHECKING:
@@ -24,11 +32,35 @@ _NAVIGATION = (
     ("Flags", "flags"),
     ("Audit", "audit"),
 )
+DIAGRAMS = ("svg", "png", "pdf", "dot", "mmd")
+"""The endings of diagrams to download."""
+REPORTS = ("html", "md", "json")
+"""The endings of reports to download."""
 
 
 @cache
 def _templates() -> "Environment":
-    return environment("provenance.server")
+    made = environment("provenance.server")
+    made.filters |= {"second": _second, "instant": utc_text}
+    made.globals |= _GLOBALS
+    return made
+
+
+def _second(moment: datetime) -> str:
+    """A moment for people, to the second: records often follow each other within a minute."""
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+_GLOBALS: Mapping[str, Any] = {
+    "collapses": lineage.COLLAPSES,
+    "counts_how": COUNTS,
+    "depths": lineage.DEPTHS,
+    "diagram_forms": DIAGRAMS,
+    "kinds": tuple(ArtifactKind),
+    "measured": measured,
+    "report_forms": REPORTS,
+    "severities": tuple(Severity),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +88,8 @@ class Asked:
         return _links(self.request)
 
     def show(
-        self, template: str, title: str, *, headers: Mapping[str, str] | None = None, **data: Any
-    ) -> HTMLResponse:  # noqa: ANN401 - whatever a template shows
+        self, template: str, title: str, *, headers: Mapping[str, str] | None = None, **data: object
+    ) -> HTMLResponse:
         """A page.
 
         Args:
@@ -106,7 +138,9 @@ def error_page(request: Request, status: int, message: str, hint: str | None) ->
 
 def _here(request: Request) -> Address:
     """The address of a request, its path as it came: decoded, a name with a question mark would end it."""
-    return Address(request.scope["raw_path"].decode("ascii"), tuple(request.query_params.multi_items()))
+    path, prefix = request.scope["raw_path"].decode("ascii"), request.scope.get("root_path", "")
+    whole = path if path.startswith(f"{prefix}/") else f"{prefix}{path}"
+    return Address(whole, tuple(request.query_params.multi_items()))
 
 
 def _links(request: Request) -> Links:
@@ -115,4 +149,10 @@ def _links(request: Request) -> Links:
 
 def _around(links: Links, here: Address) -> dict[str, Any]:
     """What every template is given."""
-    return {"links": links, "here": here, "href": links.href, "navigation": _NAVIGATION}
+    return {
+        "links": links,
+        "here": here,
+        "href": links.href,
+        "navigation": _NAVIGATION,
+        "assets": {name: f"{links.prefix}/static/{name}?v={one.version}" for name, one in assets().items()},
+    }

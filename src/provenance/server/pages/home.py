@@ -1,0 +1,85 @@
+"""The first page: what is recorded, how it stands, and what wants a look."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from provenance.artifacts import ArtifactId, ArtifactKind
+from provenance.facts import Recorded
+from provenance.review.content import Outcome
+from provenance.risk import Status, Survey
+from provenance.server.pages.artifact import grounds
+from provenance.server.pages.owing import Owing
+from provenance.traits import Flag
+from provenance.view import View
+
+_SHOWN = 10
+_WORRYING = (Status.AFFECTED, Status.EXPOSED, Status.SUSPECTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How the whole registry stands.
+
+    Args:
+        counts: How many artifacts have each status, worst first.
+        worst: The models that stand worst, the worst first: each with what the gate says of it, in a word and in a sentence.
+        worrying: How many artifacts stand so badly that they are among those, or would be.
+    """
+
+    counts: Mapping[Status, int]
+    worst: tuple[tuple[ArtifactId, Outcome, str], ...]
+    worrying: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """What the first page shows.
+
+    Args:
+        counts: How many there are of each kind of artifact and type of fact.
+        flags: The standing flags that were raised last, the latest first.
+        flag_count: How many flags stand.
+        standing: How the whole stands; None while that is being worked out.
+        owing: What is owed to the whole; None while that is being worked out.
+    """
+
+    counts: Mapping[str, int]
+    flags: tuple[Recorded[Flag], ...]
+    flag_count: int
+    standing: Standing | None
+    owing: Owing | None
+
+
+def page(view: View, counts: Mapping[str, int], survey: Survey | None, owing: Owing | None) -> Home:
+    """The first page.
+
+    Args:
+        view: What is known.
+        counts: How many there are of each kind of artifact and type of fact.
+        survey: Where every artifact stands; None while that is being worked out.
+        owing: What is owed to the whole registry; None while that is being worked out.
+    """
+    flags = view.reading.flags().standing_flags
+    return Home(
+        counts=counts,
+        flags=tuple(reversed(flags))[:_SHOWN],
+        flag_count=len(flags),
+        standing=None if survey is None else _standing(view, survey),
+        owing=owing,
+    )
+
+
+def _standing(view: View, survey: Survey) -> Standing:
+    worst = tuple(islice(_worst_models(survey), _SHOWN))
+    return Standing(
+        counts=survey.counts,
+        worst=tuple((case.artifact, case.outcome, case.sentence) for case in grounds(view, worst).cases),
+        worrying=sum(survey.counts[status] for status in _WORRYING),
+    )
+
+
+def _worst_models(survey: Survey) -> Iterator[ArtifactId]:
+    for status in _WORRYING:
+        if survey.counts[status]:
+            yield from survey.artifacts(statuses=[status], kinds=[ArtifactKind.MODEL], limit=_SHOWN)
