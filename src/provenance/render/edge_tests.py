@@ -1,10 +1,13 @@
 """Edge tests: what was measured on each relation, or that nothing was.
 
 A weights relation is tested by comparing its two models. A relation that trains a student on data is tested by what lies
-behind it, its exposures: every teacher that left its mark on the data, against the student.
+behind it, its exposures: every teacher that left its mark on the data, against the student. A canary is missing only where one is owed: it speaks of rows that a
+teacher wrote or rewrote, not of selection, nor of direct imitation.
 """
 
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from provenance.artifacts import ArtifactId
 from provenance.lineage.evidence_index import EvidenceIndex
@@ -12,10 +15,11 @@ from provenance.lineage.graph import Lineage
 from provenance.lineage.kinship import Kindred
 from provenance.relations import WEIGHT_KINDS, Link, RelationKind
 from provenance.render.pictures import Finding, Tone
-from provenance.render.wording import finding, shortened
+from provenance.render.wording import counted, finding, shortened
 
 _SHOWN_TEACHERS = 3
 _TEACHER_COLUMNS = 24
+_WRITING = frozenset({RelationKind.GENERATED_BY, RelationKind.REWRITTEN_BY})
 _UNTESTED = Finding(text="untested", tone=Tone.OPEN, missing=1)
 _CANARY_UNTESTED = Finding(text="canary untested", tone=Tone.OPEN, missing=1)
 _SAME_BY_RECORD = Finding(text="same init by record", tone=Tone.CARRIES)
@@ -36,13 +40,16 @@ class EdgeTests:
     lineage: Lineage
     index: EvidenceIndex
     kindred: Kindred
+    _teachers: dict[ArtifactId, Mapping[ArtifactId, Mapping[ArtifactId, bool]]] = field(
+        default_factory=dict, init=False
+    )
 
     def findings(self, relation: Link) -> tuple[Finding, ...]:
         """One line or more for a relation that has something to test; none for one that hasn't."""
         if relation.kind in WEIGHT_KINDS:
             return (self._weights(relation),)
         if relation.kind is RelationKind.DISTILLED_FROM:
-            return self._exposure(relation.parent, relation.child)
+            return self._exposure(relation.parent, relation.child, wrote=False)
         if relation.kind is RelationKind.TRAINED_ON:
             return self._exposures(relation)
         return ()
@@ -54,37 +61,50 @@ class EdgeTests:
         found = finding(recorded.fact)
         if self.kindred.contradiction(relation) is None:
             return found
-        return Finding(text=f"DISPUTED: {found.text}", tone=Tone.DISPUTES)
+        gist = found.gist or found.text
+        return Finding(text=f"DISPUTED: {found.text}", tone=Tone.DISPUTES, gist=f"DISPUTED: {gist}")
 
     def _exposures(self, relation: Link) -> tuple[Finding, ...]:
         """The findings on every teacher behind a dataset, the most worrying first."""
-        teachers = {
-            exposure.teacher
-            for exposure in self.lineage.exposures(relation.parent)
-            if exposure.student == relation.child
-        }
-        if len(teachers) == 1:
-            return self._exposure(teachers.pop(), relation.child)
-        each = [(teacher, self._exposure(teacher, relation.child)) for teacher in sorted(teachers, key=str)]
+        student, teachers = relation.child, self._behind(relation.parent).get(relation.child, {})
+        each = [
+            (teacher, self._exposure(teacher, student, wrote=teachers[teacher]))
+            for teacher in sorted(teachers, key=str)
+        ]
+        if len(each) == 1:
+            return each[0][1]
         each.sort(key=lambda pair: min(_URGENCY.index(found.tone) for found in pair[1]))
         lines = [
             replace(found, text=f"{shortened(teacher.name, _TEACHER_COLUMNS)}: {found.text}")
             for teacher, findings in each[:_SHOWN_TEACHERS]
             for found in findings
         ]
-        if len(each) > _SHOWN_TEACHERS:
-            missing = sum(found.missing for _, findings in each[_SHOWN_TEACHERS:] for found in findings)
-            more = f"and {len(each) - _SHOWN_TEACHERS} more teachers"
-            lines.append(Finding(text=more, tone=Tone.OPEN, missing=missing))
+        if rest := each[_SHOWN_TEACHERS:]:
+            missing = sum(found.missing for _, findings in rest for found in findings)
+            more = counted(len(rest), "more teacher")
+            lines.append(Finding(text=f"and {more}", tone=Tone.OPEN, missing=missing))
         return tuple(lines)
 
-    def _exposure(self, teacher: ArtifactId, student: ArtifactId) -> tuple[Finding, ...]:
+    def _behind(self, dataset: ArtifactId) -> Mapping[ArtifactId, Mapping[ArtifactId, bool]]:
+        """Student to the teachers behind a dataset, and whether each wrote rows; read once, since a dataset may have many students."""
+        if dataset not in self._teachers:
+            found: defaultdict[ArtifactId, defaultdict[ArtifactId, bool]] = defaultdict(
+                lambda: defaultdict(bool)
+            )
+            for exposure in self.lineage.exposures(dataset):
+                found[exposure.student][exposure.teacher] |= exposure.how in _WRITING
+            self._teachers[dataset] = found
+        return self._teachers[dataset]
+
+    def _exposure(self, teacher: ArtifactId, student: ArtifactId, *, wrote: bool) -> tuple[Finding, ...]:
         """What is known of one teacher's way into one student: initialisation first, then the canary."""
         init = self._initialisation(teacher, student)
         canary = self.index.canary(teacher, student)
         if canary is not None:
             return (*init, finding(canary.fact))
-        return (*init, _CANARY_UNTESTED) if init else (_UNTESTED,)
+        if not init:
+            return (replace(_UNTESTED, missing=1 + wrote),)
+        return (*init, _CANARY_UNTESTED) if wrote else init
 
     def _initialisation(self, teacher: ArtifactId, student: ArtifactId) -> tuple[Finding, ...]:
         """A test of the teacher's model against the student or what it started from; else what the record says."""

@@ -32,7 +32,11 @@ class Mark(StrEnum):
     ASKED = "asked"
     ROUTE = "route"
     BLOCKED = "blocked"
+    GROUP = "group"
     MEASURED = "measured"
+    GROUP = "group"
+    TRUSTED = "trusted root"
+    BORDER = "not drawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """Styles: one table for each thing that a diagram tells apart, so that all formats tell it the same way.
 
-Status colours lie far apart in hue for the common kinds of colour blindness and fall in steps of lightness, so that a print
-in grey keeps the order; the word stands beside the colour everywhere. Dark text on a fill has a contrast of at least 4.5.
+A status is told by colour, sign and word. The colours lie far apart in hue for the common kinds of colour blindness and fall in steps
+of lightness, so that a print in grey keeps the order; dark text on a fill has a contrast of at least 4.5. The signs differ in outline,
+never in filling alone; none of them has an emoji's form that a viewer could put in its place.
 """
 
 from collections.abc import Mapping
@@ -21,11 +22,13 @@ class Paint:
     """How a status looks.
 
     Args:
+        sign: One character, beside the word.
         fill: Colour of the node.
         text: Colour of what is written on it.
         meaning: For the legend.
     """
 
+    sign: str
     fill: str
     text: str = INK
     meaning: str
@@ -66,18 +69,30 @@ class Line:
 
 
 PAINTS: Mapping[Status, Paint] = {
-    Status.AFFECTED: Paint(fill=ALARM, text="#ffffff", meaning="the trait was found on it"),
-    Status.EXPOSED: Paint(fill="#f08a3c", meaning="reached by a route whose every edge is established"),
-    Status.SUSPECTED: Paint(fill="#efbf2e", meaning="reached, but some edge is untested or inconclusive"),
-    Status.CARRIER: Paint(fill="#dccbeb", meaning="reached; may not show the trait, can hand it on"),
-    Status.UNLIKELY: Paint(
-        fill="#cfe6f7", meaning="reached; independent, and a powered canary found nothing"
+    Status.AFFECTED: Paint(sign="■", fill=ALARM, text="#ffffff", meaning="the trait was found on it"),
+    Status.EXPOSED: Paint(
+        sign="▲", fill="#f08a3c", meaning="reached by a route whose every edge is established"
     ),
-    Status.CLEARED: Paint(fill="#daf1e7", meaning="tested itself and found free of the trait"),
-    Status.UNKNOWN: Paint(fill="#ececec", meaning="no route found, but its ancestry is incomplete"),
-    Status.CLEAR: Paint(fill="#ffffff", meaning="complete ancestry, no route"),
+    Status.SUSPECTED: Paint(
+        sign="△", fill="#efbf2e", meaning="reached, but some edge is untested or inconclusive"
+    ),
+    Status.CARRIER: Paint(
+        sign="◆", fill="#dccbeb", meaning="reached; may not show the trait, can hand it on"
+    ),
+    Status.UNLIKELY: Paint(
+        sign="▽", fill="#cfe6f7", meaning="reached; independent, and a powered canary found nothing"
+    ),
+    Status.CLEARED: Paint(sign="✓", fill="#daf1e7", meaning="tested itself and found free of the trait"),
+    Status.UNKNOWN: Paint(sign="?", fill="#ececec", meaning="no route found, but its ancestry is incomplete"),
+    Status.CLEAR: Paint(sign="○", fill="#ffffff", meaning="complete ancestry, no route"),
 }
 """Fill of a node by status; a node whose status was not assessed is white without a word."""
+
+
+def worded(status: Status) -> str:
+    """A status as it is written everywhere: its sign and its word."""
+    return f"{PAINTS[status].sign} {status.value.upper()}"
+
 
 SHAPES: Mapping[NodeKind, Shape] = {
     NodeKind.MODEL: Shape(
@@ -109,10 +124,20 @@ LINES: Mapping[Channel, Line] = {
 TONES: Mapping[Tone, str] = {Tone.DISPUTES: ALARM, Tone.CARRIES: INK, Tone.OPEN: FAINT, Tone.EASES: "#1f5f99"}
 """Colour of a finding's text by what it means; on a trait's route, what carries is written in the colour of the route."""
 
+ROOT, ABOVE, BELOW = "⌂", "↑", "↓"
+"""Signs with which a note begins: of a trusted root, and of what is not drawn above or below."""
+
 MARKS: Mapping[Mark, tuple[str, str]] = {
     Mark.ASKED: ("heavy border", "what was asked about"),
     Mark.ROUTE: ("thick red line", "a route by which a flagged trait arrives"),
     Mark.BLOCKED: ("BLOCKED", "a recorded decision stops the trait here"),
+    Mark.GROUP: ("double border", "several alike ones, drawn as one: how many, and how many stand where"),
     Mark.MEASURED: ("═══", "measured to share an initialisation; no record says why"),
+    Mark.GROUP: ("stack", "so many alike artifacts; the colour is that of the worst among them"),
+    Mark.TRUSTED: (f"{ROOT} trusted root", "ancestry begins here, by declaration or by the policy"),
+    Mark.BORDER: (
+        f"{ABOVE} {BELOW} not drawn",
+        "parents above or children below that the drawing leaves out",
+    ),
 }
 """Name of each mark and its meaning, for the legend."""

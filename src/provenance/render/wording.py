@@ -4,19 +4,27 @@ import unicodedata
 from collections.abc import Mapping
 
 from provenance.evidence import Evidence, TestKind, Verdict
+from provenance.meanings import number, p_value
 from provenance.render.pictures import Finding, Tone
 
 LINE_COLUMNS = 28
 LABEL_COLUMNS = 2 * LINE_COLUMNS
-_SMALLEST_EXPONENT = -300
 _BREAK_AFTER = frozenset("-_/.+@")
 
+_SUBJECTS: Mapping[TestKind, str] = {TestKind.SAME_INIT: "same init", TestKind.CANARY: "canary"}
 _WORDS: Mapping[Verdict, tuple[str, Tone]] = {
     Verdict.SAME_INIT: ("same init", Tone.CARRIES),
     Verdict.INDEPENDENT: ("independent init", Tone.EASES),
     Verdict.TRANSFERS: ("canary TRANSFERS", Tone.CARRIES),
     Verdict.NOT_DETECTED: ("canary NOT_DETECTED", Tone.EASES),
 }
+_POWERS: Mapping[Verdict, str] = {Verdict.INDEPENDENT: "rho_min", Verdict.NOT_DETECTED: "mde"}
+"""Where the results of these tests say what they would have found: without that, they ease nothing."""
+
+
+def tone(verdict: Verdict) -> Tone:
+    """What a verdict means for a trait on its way."""
+    return Tone.OPEN if verdict is Verdict.INCONCLUSIVE else _WORDS[verdict][1]
 
 
 def visible(text: str) -> str:
@@ -84,14 +92,19 @@ def finding(evidence: Evidence) -> Finding:
     """What a test says: its verdict and the figures that matter most, as far as its result holds them.
 
     A same-init test reads ``log10_p``, ``aligned_cosine`` and ``rho_min``; a canary ``effect``, ``ci_low``, ``ci_high``
-    and ``mde`` (the smallest effect that it could have seen).
+    and ``mde`` (the smallest effect that it could have seen). A test that found nothing and does not say what it would have found
+    leaves the question open.
     """
     if evidence.verdict is Verdict.INCONCLUSIVE:
-        subject = "same init" if evidence.test is TestKind.SAME_INIT else "canary"
-        return Finding(text=f"{subject} INCONCLUSIVE", tone=Tone.OPEN)
-    words, tone = _WORDS[evidence.verdict]
-    figures = _FIGURES[evidence.verdict](evidence.result)
-    return Finding(text=f"{words} {figures}".rstrip(), tone=tone)
+        return Finding(text=f"{_SUBJECTS[evidence.test]} INCONCLUSIVE", tone=Tone.OPEN)
+    words, meant = _WORDS[evidence.verdict]
+    text = f"{words} {_FIGURES[evidence.verdict](evidence.result)}".rstrip()
+    power = _POWERS.get(evidence.verdict)
+    if power is None:
+        return Finding(text=text, tone=meant, gist=words)
+    if number(evidence.result, power) is None:
+        return Finding(text=f"{text}, power not stated", tone=Tone.OPEN, gist=f"{words}, power not stated")
+    return Finding(text=text, tone=meant, gist=f"{words} (power varies)")
 
 
 def _kinship(result: Mapping[str, object]) -> str:
@@ -105,7 +118,7 @@ def _independence(result: Mapping[str, object]) -> str:
 
 
 def _transfer(result: Mapping[str, object]) -> str:
-    effect, low, high = (_number(result, key) for key in ("effect", "ci_low", "ci_high"))
+    effect, low, high = (number(result, key) for key in ("effect", "ci_low", "ci_high"))
     parts = []
     if effect is not None:
         parts.append(f"{effect:+.2g}")
@@ -127,22 +140,13 @@ _FIGURES = {
 
 
 def _p_value(result: Mapping[str, object]) -> str:
-    exponent = _number(result, "log10_p")
-    if exponent is None:
-        return ""
-    if exponent < _SMALLEST_EXPONENT:
-        return f"p<1e{_SMALLEST_EXPONENT}"
-    return f"p={10.0**exponent:.2g}"
+    exponent = number(result, "log10_p")
+    return "" if exponent is None else p_value(exponent).replace(" ", "")
 
 
 def _named(name: str, result: Mapping[str, object], key: str) -> str:
-    value = _number(result, key)
+    value = number(result, key)
     return "" if value is None else f"{name} {value:.2g}"
-
-
-def _number(result: Mapping[str, object], key: str) -> float | None:
-    value = result.get(key)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _listed(*parts: str) -> str:
