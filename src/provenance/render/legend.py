@@ -11,8 +11,7 @@ from provenance.risk.report import Status
 def legend(nodes: Sequence[Node], edges: Sequence[Edge]) -> tuple[LegendEntry, ...]:
     """Shapes, then statuses from the worst, then lines, then marks."""
     kinds = {node.kind for node in nodes}
-    inside = {status for node in nodes if node.group for status, _ in node.group.statuses}
-    statuses = inside.union(node.status for node in nodes)
+    statuses = {node.status for node in nodes}
     statuses |= {status for node in nodes if node.group for status, _ in node.group.statuses}
     notes = tuple(note for node in nodes for note in node.notes)
     channels = {edge.kind.rule.channel for edge in edges if edge.kind is not None}
@@ -20,7 +19,6 @@ def legend(nodes: Sequence[Node], edges: Sequence[Edge]) -> tuple[LegendEntry, .
         Mark.ASKED: any(node.asked for node in nodes),
         Mark.ROUTE: any(edge.on_route for edge in edges),
         Mark.BLOCKED: any(edge.blocks for edge in edges),
-        Mark.GROUP: any(node.group is not None for node in nodes),
         Mark.MEASURED: any(edge.measured for edge in edges),
         Mark.GROUP: any(node.group is not None for node in nodes),
         Mark.TRUSTED: any(note.startswith(ROOT) for note in notes),

@@ -32,7 +32,6 @@ class Mark(StrEnum):
     ASKED = "asked"
     ROUTE = "route"
     BLOCKED = "blocked"
-    GROUP = "group"
     MEASURED = "measured"
     GROUP = "group"
     TRUSTED = "trusted root"

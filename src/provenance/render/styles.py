@@ -131,7 +131,6 @@ MARKS: Mapping[Mark, tuple[str, str]] = {
     Mark.ASKED: ("heavy border", "what was asked about"),
     Mark.ROUTE: ("thick red line", "a route by which a flagged trait arrives"),
     Mark.BLOCKED: ("BLOCKED", "a recorded decision stops the trait here"),
-    Mark.GROUP: ("double border", "several alike ones, drawn as one: how many, and how many stand where"),
     Mark.MEASURED: ("═══", "measured to share an initialisation; no record says why"),
     Mark.GROUP: ("stack", "so many alike artifacts; the colour is that of the worst among them"),
     Mark.TRUSTED: (f"{ROOT} trusted root", "ancestry begins here, by declaration or by the policy"),
