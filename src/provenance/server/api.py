@@ -17,12 +17,15 @@ from provenance.facts import Recorded
 from provenance.lineage import CommonAncestor, Exposure, Member, Relative
 from provenance.lineage_view import Role
 from provenance.relations import Link
+from provenance.render import Picture
+from provenance.review import Baseline, Review, review
 from provenance.risk import Check, ExplainedRisks, with_statuses
 from provenance.risk.policy_review import PolicyReport, describe
 from provenance.server.pages.evidence import recorded_test
 from provenance.server.pages.owing import owing
 from provenance.server.parameters import (
     AnyRefs,
+    AskedDrawing,
     AskedPage,
     AskedWalk,
     Kinds,
@@ -233,6 +236,19 @@ def diff(
     if since is None:
         raise UsageError("compared with what?", hint="Say since=DATE.")
     return served.registry.diff(refs, since=since, until=view.reading.as_of, trait=trait, policy=view.policy)
+
+
+@router.get("/report", response_model=Review)
+def report(view: AskedView, refs: Refs, since: Since = None, trait: TraitName = None) -> object:
+    """What there is to say before some artifacts ship."""
+    baseline = None if since is None else Baseline(at=since, policy=view.policy)
+    return review(view, refs, trait=trait, since=baseline)
+
+
+@router.get("/diagram", response_model=Picture)
+def diagram(view: AskedView, drawing: AskedDrawing, refs: Refs) -> object:
+    """The diagram around some artifacts as plain data; /diagrams has it drawn, and as DOT and Mermaid."""
+    return drawing.picture(view, refs)
 
 
 @router.get("/audit", response_model=list[Task])

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from provenance import __version__
 from provenance.registry import Registry
 from provenance.risk import Policy
-from provenance.server import api, login, pages
+from provenance.server import api, describing, downloads, login, pages
 from provenance.server.access import Door, Guard
 from provenance.server.failures import add_failures
 from provenance.server.serving import Served
@@ -54,6 +54,6 @@ def create_app(registry: Registry, *, token: str | None = None, policy: Path | N
     app.state.door = door
     add_failures(app)
     app.add_middleware(Guard, door=door)
-    for part in (login, api, pages):
+    for part in (login, describing, api, downloads, pages):
         app.include_router(part.router)
     return app

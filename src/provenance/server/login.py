@@ -15,7 +15,10 @@ router = APIRouter(include_in_schema=False)
 
 @router.get(LOGIN)
 def form(request: Request, next: str = "") -> Response:  # noqa: A002 - its name in the address
-    """The form."""
+    """The form; where no token is asked for, straight on."""
+    door: Door = request.app.state.door
+    if door.token is None:
+        return RedirectResponse(door.prefix + _own(next), HTTPStatus.SEE_OTHER)
     return _form(request, next)
 
 

@@ -10,7 +10,10 @@ from fastapi import Depends, Query, Request, Response
 from provenance.answers import page, rest
 from provenance.artifacts import ArtifactId, ArtifactKind
 from provenance.errors import UsageError
+from provenance.lineage_view import Ref
 from provenance.relations import RelationKind
+from provenance.render import Direction, Picture
+from provenance.render.selection import COLLAPSE
 from provenance.risk import Status
 from provenance.server.serving import read_date
 from provenance.view import View
@@ -21,6 +24,8 @@ MOST = 10_000
 """Members of a list in one answer."""
 _USUAL = 1_000
 _MOST_REFS = 100
+_LONGEST_NUMBER = 9  # digits
+_ALL = "all"
 
 Kinds = Annotated[
     tuple[ArtifactKind, ...], Query(alias="kind", description="Only of this kind; may be repeated.")
@@ -104,6 +109,59 @@ AskedWalk = Annotated[Walk, Depends()]
 
 AskedPage = Annotated[Paging, Depends()]
 """A parameter of a route: the page of a list."""
+
+
+class Drawing:
+    """What of a lineage is drawn."""
+
+    def __init__(
+        self,
+        *,
+        direction: Direction = Direction.BOTH,
+        depth: Annotated[str, Query(description="No further than this many relations, or all.")] = _ALL,
+        trait: TraitName = None,
+        collapse: Annotated[
+            str, Query(description="Draw more alike siblings than this as one group, or all apart.")
+        ] = str(COLLAPSE),
+        critical: Annotated[bool, Query(description="Draw only the witness paths.")] = False,
+        opened: Annotated[
+            tuple[str, ...],
+            Query(
+                alias="open",
+                max_length=_MOST_REFS,
+                description="Draw what is next to this one, too; may be repeated.",
+            ),
+        ] = (),
+    ) -> None:
+        self._options: Mapping[str, Any] = {
+            "direction": direction,
+            "depth": number_or_all("depth", depth),
+            "trait": trait or None,
+            "collapse": number_or_all("collapse", collapse),
+            "critical": critical,
+            "opened": opened,
+        }
+
+    def picture(self, view: View, refs: Sequence[Ref]) -> Picture:
+        """The diagram around some artifacts; see `View.picture`."""
+        return view.picture(refs, **self._options)
+
+
+AskedDrawing = Annotated[Drawing, Depends()]
+"""A parameter of a route: what is drawn."""
+
+
+def number_or_all(name: str, text: str) -> int | None:
+    """A number in an address; None for ``all``.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    if text == _ALL:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > _LONGEST_NUMBER:
+        raise UsageError(f"{name}={text!r} is no number", hint="Write a number, or all.")
+    return int(text)
 
 
 def asked_since(
