@@ -32,6 +32,8 @@ Reading order, from the words to the door:
 
 from typing import TYPE_CHECKING, Any
 
+from provenance.version import __version__
+
 if TYPE_CHECKING:
     from provenance.errors import ProvenanceError
     from provenance.registry import Registry
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     from provenance.request import Parent
     from provenance.tracking import TrackedRun, track
 
-__version__ = "0.1.0"
 __all__ = ["Parent", "ProvenanceError", "Registry", "RelationKind", "TrackedRun", "__version__", "track"]
 
 _HOMES = {

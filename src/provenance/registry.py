@@ -21,9 +21,9 @@ from provenance import home
 from provenance.artifacts import ArtifactId, ArtifactKind, Generation
 from provenance.errors import ProvenanceError, UsageError
 from provenance.examination import Ref
-from provenance.projection import Projection
 from provenance.references import choose
 from provenance.relations import WEIGHT_KINDS, RelationKind
+from provenance.reporting import Reporting
 
 if TYPE_CHECKING:
     from provenance.differences import Diff, RegistryDiff
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from provenance.view import View
 
 
-class Registry(Projection):
+class Registry(Reporting):
     """An open registry.
 
     Args:

@@ -12,7 +12,7 @@ from enum import IntEnum
 
 from provenance.artifacts import ArtifactId
 from provenance.audit.owed import WRITING, embodiments, plan
-from provenance.audit.tasks import State, Task
+from provenance.audit.tasks import Task
 from provenance.evidence import Evidence, TestKind, Verdict
 from provenance.facts import Recorded
 from provenance.lineage import Kindred
@@ -24,10 +24,19 @@ from provenance.review.relation_words import relation_words
 MOST_EDGES = 300
 MOST_TESTS = 12  # of one edge
 MOST_OTHERS = 50
-_NOT_OWED = frozenset({State.INCONCLUSIVE, State.OUTDATED})
-"""What stands, and is asked for again only where somebody wants it."""
+_UNTESTABLE: Mapping[RelationKind, str] = {
+    RelationKind.EMBODIED_BY: "a teacher has what its model has: there is nothing to test",
+    RelationKind.GENERATED_BY: "data carry what their author has: no test can rule it out",
+    RelationKind.REWRITTEN_BY: "data carry what their author has: no test can rule it out",
+    RelationKind.SELECTED_BY: "data carry what their author has: no test can rule it out",
+    RelationKind.DERIVED_FROM: "rows carry what they carried before: no test can rule it out",
+    RelationKind.TRAINED_ON: "no teacher is on record whose hand in these data could be tested",
+    RelationKind.DISTILLED_FROM: "the student starts from the teacher's own model: there is nothing to compare",
+}
+"""Why no test can say anything of a relation for which none is known."""
 
 _Pair = tuple[TestKind, ArtifactId, ArtifactId]
+_Group = tuple[_Pair, ...]
 EdgeKey = tuple[ArtifactId, RelationKind, ArtifactId]
 
 
@@ -56,21 +65,21 @@ class Edges:
     routes: Mapping[EdgeKey, tuple[str, ...]]
     links: tuple[Link, ...] = field(init=False)
     tasks: Mapping[object, Task] = field(init=False, repr=False)
-    _pairs: Mapping[EdgeKey, tuple[_Pair, ...]] = field(init=False, repr=False)
+    _groups: Mapping[EdgeKey, tuple[_Group, ...]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         lineage = self.kindred.lineage
         members = sorted(lineage.line(self.asked))
         links = tuple(link for member in members for link in lineage.parents(member))
-        tasks = plan(self.kindred, self.asked, again=_NOT_OWED)
+        tasks = plan(self.kindred, self.asked)
         object.__setattr__(self, "links", links)
         object.__setattr__(self, "tasks", {_key((one.test, one.parent, one.child)): one for one in tasks})
-        object.__setattr__(self, "_pairs", {_edge(link): tuple(self._pairs_of(link)) for link in links})
+        object.__setattr__(self, "_groups", {_edge(link): tuple(self._groups_of(link)) for link in links})
 
     @property
     def owed(self) -> tuple[Task, ...]:
         """The tests that are owed, in the order of the plan."""
-        return tuple(task for task in self.tasks.values() if task.state not in _NOT_OWED)
+        return tuple(self.tasks.values())
 
     def told(self) -> Listed[EdgeTold]:
         """The edges with their tests: on witness paths first, then the most doubtful."""
@@ -91,7 +100,7 @@ class Edges:
     def bearing(self, evidence: Evidence) -> tuple[EdgeTold, ...]:
         """The edges that a test of these two artifacts is asked for by."""
         key = _key(_pair_of(evidence))
-        return tuple(self._told(link) for link in self.links if key in map(_key, self._pairs[_edge(link)]))
+        return tuple(self._told(link) for link in self.links if key in map(_key, self._pairs(link)))
 
     def tests_of(self, evidence: Evidence) -> tuple[EdgeTest, ...]:
         """Every test of the two artifacts that one was made of, itself among them: what stands first, then the newest."""
@@ -99,7 +108,7 @@ class Edges:
 
     def others(self) -> Listed[EdgeTest]:
         """The tests between members of the lineage that no edge asked for, newest first."""
-        shown = {_key(pair) for pairs in self._pairs.values() for pair in pairs}
+        shown = {_key(pair) for link in self.links for pair in self._pairs(link)}
         named = {one for evidence in self.routes.values() for one in evidence}
         members = self.kindred.lineage.line(self.asked)
         found = [
@@ -114,7 +123,7 @@ class Edges:
         """How the tests stand on all edges, or on those to some members."""
         links = [link for link in self.links if members is None or link.child in members]
         settled = Counter(map(self._settled, links))
-        pairs = {_key(pair): pair for link in links for pair in self._pairs[_edge(link)]}
+        pairs = {_key(pair): pair for link in links for pair in self._pairs(link)}
         tests = ((one, pair) for pair in pairs.values() for one in self.kindred.evidence.all_tests(*pair))
         standings = Counter(self._counts(one, self._standing(pair), None) for one, pair in tests)
         return EdgeTotals(
@@ -130,20 +139,22 @@ class Edges:
 
     # --- one edge ------------------------------------------------------------------------------------------------------
 
-    def _pairs_of(self, link: Link) -> Iterator[_Pair]:
-        """What is to be tested of a relation."""
+    def _groups_of(self, link: Link) -> Iterator[_Group]:
+        """What is to be tested of a relation, teacher by teacher."""
         if link.kind in WEIGHT_KINDS:
-            yield (TestKind.SAME_INIT, link.parent, link.child)
+            yield ((TestKind.SAME_INIT, link.parent, link.child),)
         elif link.kind is RelationKind.DISTILLED_FROM:
-            yield from self._initialisations(link.parent, link.child)
+            yield tuple(self._initialisations(link.parent, link.child))
         elif link.kind is RelationKind.TRAINED_ON:
             found = self.kindred.lineage.exposures(link.parent)
             behind = [one for one in found if one.student == link.child]
-            for exposure in behind:
-                if exposure.how in WRITING:
-                    yield (TestKind.CANARY, exposure.teacher, link.child)
+            wrote = {one.teacher for one in behind if one.how in WRITING}
             for teacher in dict.fromkeys(one.teacher for one in behind):
-                yield from self._initialisations(teacher, link.child)
+                canary = [(TestKind.CANARY, teacher, link.child)] if teacher in wrote else []
+                yield (*canary, *self._initialisations(teacher, link.child))
+
+    def _pairs(self, link: Link) -> tuple[_Pair, ...]:
+        return tuple(dict.fromkeys(pair for group in self._groups[_edge(link)] for pair in group))
 
     def _initialisations(self, teacher: ArtifactId, student: ArtifactId) -> Iterator[_Pair]:
         for model in embodiments(self.kindred.lineage, teacher):
@@ -152,12 +163,17 @@ class Edges:
                     yield (TestKind.SAME_INIT, model, start)
 
     def _settled(self, link: Link) -> _Settled:
-        pairs = self._pairs[_edge(link)]
         if self.kindred.contradiction(link) is not None:
             return _Settled.DISPUTED
-        if not pairs:
-            return _Settled.NOTHING_TO_TEST
-        return min(map(self._settled_pair, pairs))
+        groups = filter(None, self._groups[_edge(link)])
+        return min(map(self._settled_group, groups), default=_Settled.NOTHING_TO_TEST)
+
+    def _settled_group(self, group: _Group) -> _Settled:
+        """How far the tests of one teacher and a student go: where a planted trait passes, the rest decides nothing any more."""
+        standing = filter(None, map(self._standing, group))
+        if any(one.fact.verdict is Verdict.TRANSFERS for one in standing):
+            return _Settled.SETTLED
+        return min(map(self._settled_pair, group))
 
     def _settled_pair(self, pair: _Pair) -> _Settled:
         standing = self._standing(pair)
@@ -167,8 +183,8 @@ class Edges:
         return _Settled.INCONCLUSIVE if is_open else _Settled.SETTLED
 
     def _told(self, link: Link) -> EdgeTold:
-        pairs = self._pairs[_edge(link)]
-        rows = [row for pair in dict.fromkeys(pairs) for row in self._rows(pair, link)]
+        pairs = self._pairs(link)
+        rows = [row for pair in pairs for row in self._rows(pair, link)]
         shown = {row.evidence for row in rows}
         rows += [
             self._row(one, self._standing(_pair_of(one.fact)))
@@ -182,7 +198,7 @@ class Edges:
             child=link.child,
             words=relation_words(link.kind, link.parent, link.child),
             on_route=_edge(link) in self.routes,
-            testable=bool(pairs),
+            untestable="" if pairs else _UNTESTABLE[link.kind],
             tests=Listed(total=len(rows), items=tuple(rows[:MOST_TESTS])),
         )
 

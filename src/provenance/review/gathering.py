@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from provenance import __version__
 from provenance.artifacts import ArtifactId, ArtifactKind
 from provenance.audit import by_risk
 from provenance.errors import UsageError
@@ -24,6 +23,7 @@ from provenance.review.wording import name
 from provenance.risk import ArtifactRisks, RiskEntry, Ruling, Status
 from provenance.risk.measured import on_routes
 from provenance.traits import Trait
+from provenance.version import __version__
 from provenance.view import View
 
 MOST_RULED = 50
@@ -76,7 +76,7 @@ def review(
     ruled = tuple(map(_ruled, listed))
     progress("composing the diagrams")
     drawn = [case.artifact for case in listed]
-    critical = view.picture(drawn, direction="up", trait=trait)
+    critical = view.picture(drawn, direction="up", trait=trait, critical=True)
     picture = view.picture(drawn, direction="up", trait=trait)
     progress(f"looking at {len(grounds.members)} artifacts and their tests")
     return sealed(

@@ -171,7 +171,7 @@ class EdgeTest:
         tested_at: When it ran, aware, UTC.
         actor: Who recorded it.
         meaning: How it is to be read.
-        owed: Why a test is owed here all the same, such as that this one came to no conclusion; None where none is.
+        owed: Why a test is owed here all the same, such as that this one has expired; None where none is.
     """
 
     test: TestKind
@@ -198,7 +198,7 @@ class EdgeTold:
         child: The later artifact.
         words: The relation as a sentence.
         on_route: Whether a trait's witness path to an artifact that was asked about goes along it.
-        testable: Whether a test can say anything of it; data always carry what is in them.
+        untestable: Why no test can say anything of it; empty where one can.
         tests: What was tested, what stands first; the first of it.
     """
 
@@ -207,8 +207,13 @@ class EdgeTold:
     child: ArtifactId
     words: str
     on_route: bool
-    testable: bool
+    untestable: str
     tests: Listed[EdgeTest]
+
+    @property
+    def testable(self) -> bool:
+        """Whether a test can say something of it."""
+        return not self.untestable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +223,7 @@ class EdgeTotals:
     Args:
         edges: All edges of the lineage.
         testable: Those of which a test can say something.
-        settled: Those with a conclusion that stands for every pair that is to be tested.
+        settled: Those with a conclusion that stands for every pair that is to be tested, or where a planted trait passes.
         inconclusive: Those where at best an inconclusive test stands for some pair.
         untested: Those where none stands for some pair.
         disputed: Those whose record the weights contradict.

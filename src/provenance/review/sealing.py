@@ -15,7 +15,7 @@ from provenance.review.content import Review
 
 SCRIPT = '<script type="application/json" id="review">'
 """What stands before the review in a page; ``</script>`` stands behind it."""
-_NO_MARKUP = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
+_NO_MARKUP = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in "<>&"})
 
 
 def sealed(review: Review) -> Review:
@@ -41,8 +41,9 @@ def to_json(review: Review) -> str:
 
 
 def without_markup(data: object) -> str:
-    """Plain data as canonical JSON in which nothing can be taken for markup."""
-    return canonical_json(data).translate(_NO_MARKUP)
+    """Plain data as JSON in ASCII in which nothing can be taken for markup, nor turn the way that a text is read."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return text.translate(_NO_MARKUP)
 
 
 def embeddable(review: Review) -> str:

@@ -58,18 +58,19 @@ class Case:
     @property
     def cause(self) -> RiskEntry | None:
         """The risk that holds the artifact back first; None where it is something else that does, or nothing."""
-        return next(filter(None, map(self._entry, self.check.violations)), None)
+        return next(filter(None, map(self.entry, self.check.violations)), None)
 
     def reaching(self) -> Iterator[str]:
         """Each thing that holds it back, and each that is remarked on, as a sentence."""
         for violation in (*self.check.violations, *self.check.reported):
-            entry = self._entry(violation)
+            entry = self.entry(violation)
             if entry is None:
                 yield f"{violation.kind}: {violation.message}"
             else:
                 yield f"{name(self.artifact)} {self._body(entry)}"
 
-    def _entry(self, violation: Violation) -> RiskEntry | None:
+    def entry(self, violation: Violation) -> RiskEntry | None:
+        """The risk that a violation is about; None where it is about something else."""
         found = (
             entry
             for entry in self.risks.risks
@@ -106,7 +107,7 @@ class Case:
     def remarks(self) -> Iterator[str]:
         """What is to be said of one that the policy lets through."""
         remarks = [
-            f"it {self._body(entry)}" if (entry := self._entry(one)) else f"{one.kind}: {one.message}"
+            f"it {self._body(entry)}" if (entry := self.entry(one)) else f"{one.kind}: {one.message}"
             for one in self.check.reported
         ]
         yield "may ship under this policy, with remarks"
@@ -174,7 +175,9 @@ _SENTENCES: Mapping[Outcome, Callable[[Case], Iterator[str]]] = {
 def _tested(totals: EdgeTotals) -> str:
     """How many of the edges above it were tested."""
     if not totals.testable:
-        return "none of the relations above it is one that a test can settle"
+        return "there is nothing above it that a test could settle"
+    if not totals.settled:
+        return f"no test settles any of the {totals.testable} relations above it that a test can settle"
     return f"tests settle {totals.settled} of the {totals.testable} relations above it that a test can settle"
 
 
@@ -185,31 +188,64 @@ def headline(cases: Sequence[Case], *, partial: bool) -> str:
 
 
 def _of_one(case: Case) -> str:
-    subject = name(case.artifact)
-    match case.outcome:
-        case Outcome.HELD_BACK:
-            cause = case.cause
-            why = (
-                "the weights contradict what is recorded of its ancestry"
-                if cause is None
-                else reason(cause, case.artifact)
-            )
-            return f"{subject} MAY NOT SHIP: {why}."
-        case Outcome.NOT_KNOWN:
-            return f"{subject} MAY NOT SHIP YET: too little is known of where it comes from."
-        case Outcome.REMARKS:
-            return f"{subject} MAY SHIP, WITH REMARKS: the policy lets through what is said below."
-        case _:
-            return f"{subject} MAY SHIP: nothing on record holds it back."
+    return f"{name(case.artifact)} {_HEADLINES[case.outcome](case)}."
+
+
+def _held_back(case: Case) -> str:
+    cause = case.cause
+    if cause is None:
+        return "MAY NOT SHIP: the weights contradict what is recorded of its ancestry"
+    return f"MAY NOT SHIP: {reason(cause, case.artifact)}"
+
+
+def _not_known(_: Case) -> str:
+    return "MAY NOT SHIP YET: too little is known of where it comes from"
+
+
+def _remarks(case: Case) -> str:
+    entries = [entry for one in case.check.reported if (entry := case.entry(one)) is not None]
+    if case.unflagged:
+        why = f"{name(case.unflagged[0][0])} was measured in it, and nobody flagged it"
+    elif entries:
+        why = f"it {entries[0].status.words} {name(entries[0].trait)}, which the policy lets through"
+    else:
+        why = "its ancestry is not known in full, which the policy lets through"
+    return f"MAY SHIP, WITH REMARKS: {why}"
+
+
+def _passes(case: Case) -> str:
+    let, stopped = case.risks.risks, case.risks.stopped
+    if let:
+        return f"MAY SHIP: {name(let[0].trait)} reaches it, and it {let[0].status.words} it"
+    if stopped:
+        return f"MAY SHIP on a decision of people: {stopped[0].by} stops {name(stopped[0].trait)} before it"
+    return f"MAY SHIP: no flag on record reaches it; {_tested(case.totals())}"
+
+
+_HEADLINES: Mapping[Outcome, Callable[[Case], str]] = {
+    Outcome.HELD_BACK: _held_back,
+    Outcome.NOT_KNOWN: _not_known,
+    Outcome.REMARKS: _remarks,
+    Outcome.PASSES: _passes,
+}
 
 
 def _of_many(cases: Sequence[Case]) -> str:
     stopped = [case for case in cases if not case.outcome.may_ship]
+    if stopped:
+        unknown = sum(case.outcome is Outcome.NOT_KNOWN for case in stopped)
+        names = listed([name(case.artifact) for case in stopped])
+        how = "All" if len(stopped) == len(cases) else f"{len(stopped)} of"
+        return f"{how} {len(cases)} artifacts MAY NOT SHIP: {names}{_share(unknown, len(stopped), 'because too little is known')}."
     remarked = sum(case.outcome is Outcome.REMARKS for case in cases)
-    remarks = f", {remarked} of them with remarks" if remarked else ""
-    if not stopped:
-        return f"All {len(cases)} artifacts MAY SHIP{remarks}: nothing on record holds them back."
-    unknown = sum(case.outcome is Outcome.NOT_KNOWN for case in stopped)
-    why = f", {unknown} of them because too little is known" if unknown else ""
-    names = listed([name(case.artifact) for case in stopped])
-    return f"{len(stopped)} of {len(cases)} artifacts MAY NOT SHIP: {names}{why}."
+    reached = sum(bool(case.risks.risks or case.risks.stopped) for case in cases)
+    remarks = _share(remarked, len(cases), "with remarks")
+    flags = f"flags on record reach {reached} of them" if reached else "no flag on record reaches any of them"
+    return f"All {len(cases)} artifacts MAY SHIP{remarks}: {flags}."
+
+
+def _share(count: int, total: int, words: str) -> str:
+    """How many of some it is said of; nothing where it is of none."""
+    if not count:
+        return ""
+    return f", all {words}" if count == total else f", {count} of them {words}"
