@@ -12,7 +12,7 @@ from provenance.render.styles import PAINTS
 from provenance.risk import Check, Status, Violation
 
 MODEL = ArtifactId.parse("model:org/student@2")
-MACROS = "status, verdict, artifact, record, words, scroll, diagram, gate, outcome, checks, route, risk_table, evidence"
+MACROS = "status, verdict, artifact, record, words, said, scroll, diagram, gate, outcome, checks, route, risk_table, evidence"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
@@ -47,12 +47,17 @@ def checked(*, violations: tuple[Violation, ...] = (), reported: tuple[Violation
     ],
 )
 def test_words_of_others_are_shown_as_words(said: str, shown: str) -> None:
-    assert filled("{{ words(said) }}", said=said) == f"<bdi>{shown}</bdi>"
-    assert filled('<p title="{{ said }}">', said=said) == f'<p title="{shown}">'
+    assert filled("{{ words(text) }}", text=said) == f"<bdi>{shown}</bdi>"
+    assert filled('<p title="{{ text }}">', text=said) == f'<p title="{shown}">'
+
+
+def test_words_from_right_to_left_do_not_draw_in_the_sentence_around_them() -> None:
+    said = filled("{{ said(text) }}", text="model:בית קטן@1 holds 2 of “<b>” back")
+    assert said == "model:<bdi>בית קטן</bdi>@1 holds 2 of “&lt;b&gt;” back"
 
 
 def test_a_text_of_several_lines_keeps_these_and_nothing_else_that_is_invisible() -> None:
-    assert filled("{{ said|lines }}", said="a: <1>\nb: \u202e2") == "a: &lt;1&gt;\nb: \\u202e2"
+    assert filled("{{ text|lines }}", text="a: <1>\nb: \u202e2") == "a: &lt;1&gt;\nb: \\u202e2"
 
 
 def test_a_name_that_a_template_does_not_know_is_an_error() -> None:

@@ -5,6 +5,7 @@ the direction of writing and no control character reaches a page; and it is esca
 and what they mark as safe: drawings that this package made. A name that a template does not know is an error, never an empty place.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -62,6 +63,15 @@ def _lines(text: str) -> "Markup":
     return Markup("\n").join(escape(one_line(line)) for line in text.splitlines())
 
 
+def _isolated(text: str) -> "Markup":
+    """A sentence of ours that may hold words of others: those that run from right to left do not draw in what stands beside them."""
+    from markupsafe import Markup, escape
+
+    parts = _FROM_RIGHT.split(one_line(text))  # every second one runs from right to left
+    marked = (Markup("<bdi>{}</bdi>").format(part) if n % 2 else escape(part) for n, part in enumerate(parts))
+    return Markup("").join(marked)
+
+
 def _percent(share: float) -> str:
     """A share in [0, 1], to a per cent."""
     return f"{100 * share:.0f} %"
@@ -75,6 +85,10 @@ def _number(value: float) -> str:
 def _day(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d}"
 
+
+_HEBREW_TO_ARABIC = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff"
+_FROM_RIGHT = re.compile(f"([{_HEBREW_TO_ARABIC}](?:[^A-Za-z{_HEBREW_TO_ARABIC}]*[{_HEBREW_TO_ARABIC}])*)")
+"""A run of letters that are written from right to left, with what stands between them."""
 
 _OUTCOMES: Mapping[str, tuple[str, str]] = {
     "held back": ("held", "✕"),
@@ -96,6 +110,7 @@ _FILTERS: Mapping[str, Any] = {
     "counted": counted,
     "day": _day,
     "digest": short_digest,
+    "isolated": _isolated,
     "lines": _lines,
     "moment": told,
     "number": _number,
