@@ -29,6 +29,8 @@ from provenance.preflight import Preflight
 from provenance.probing import Probe
 from provenance.registration import Registration
 from provenance.relations import Link
+from provenance.review import Review
+from provenance.review.verifying import ReportVerification
 from provenance.risk import Check, ExplainedRisks
 from provenance.risk.policy_explanation import Explanation
 from provenance.risk.policy_review import PolicyCheck, PolicyReport
@@ -91,8 +93,10 @@ ANSWERS: Mapping[str, Any] = {
     "mlflow-sync": SyncReport,
     "mlflow-listen": Look,
     "mlflow-status": MlflowStatus,
+    "report": Review,
     "status": RegistryStatus,
     "verify": Verification,
+    "verify-report": ReportVerification,
 }
 """What each command prints with `--json`; those behind a hyphen are with one of its options, or of several artifacts."""
 

@@ -57,6 +57,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "Run transfer canaries: of an exposure, of many pairs, or where the answer is known.",
     ),
     "diagram": ("diagram", "Draw the lineage around artifacts."),
+    "report": ("report", "Write all that there is to say before artifacts ship."),
     "serve": ("serve", "Show the registry to browsers, and answer programs."),
     "mlflow": ("mlflow", "Project the registry to MLflow."),
     "status": ("setup", "Say how the registry stands."),

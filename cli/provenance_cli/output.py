@@ -2,9 +2,10 @@
 
 import csv
 import json
+import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -64,6 +65,29 @@ def report_file(path: str | Path, *, hint: str | None = None) -> Iterator[TextIO
         raise OutputError(f"cannot write {path}: {error.strerror}", hint=hint) from error
 
 
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[TextIO]:
+    """Opens a file for a report that stands there when all of it is written, and not before; what is no file is written to as it is.
+
+    Raises:
+        OutputError: It can't be written.
+    """
+    place = Path(path)
+    if place.exists() and not place.is_file():
+        with report_file(place) as file:
+            yield file
+        return
+    part = place.with_name(f".{place.name[:100]}.{os.getpid()}.part")
+    try:
+        with report_file(part) as file:
+            yield file
+        part.replace(place)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def note(text: str) -> None:
     """Tells people something beside the report."""
     click.echo(one_line(text), err=True)
@@ -106,6 +130,17 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
+
+
+def note_when_slow() -> Callable[[str], None]:
+    """Tells what is done next: on a terminal, and elsewhere once it has taken over a second."""
+    began = time.monotonic()
+
+    def tell(what: str) -> None:
+        if sys.stderr.isatty() or time.monotonic() - began > 1:
+            note(f"{what} ...")
+
+    return tell
 
 
 @contextmanager

@@ -7,9 +7,10 @@ import click
 
 from provenance.errors import UsageError
 from provenance_cli.options import as_of_option, json_option, open_registry, registry_options
-from provenance_cli.output import counted, note, print_json, say, warn
+from provenance_cli.output import counted, note, note_when_slow, print_json, say, warn
 
 if TYPE_CHECKING:
+    from provenance.review.verifying import ReportVerification
     from provenance.status import RegistryStatus
 
 
@@ -93,10 +94,32 @@ def _lag(found: "RegistryStatus") -> str:
 @click.command()
 @click.option("--head", metavar="DIGEST", help="A head digest noted earlier, which the chain has to contain.")
 @click.option("--content", is_flag=True, help="Digest the artifacts' files again, too.")
+@click.option(
+    "--report",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Say whether the registry says what this report says that it said; exit 3 where that can't be told.",
+)
 @registry_options
 @json_option
-def verify(registry: str | None, actor: str | None, head: str | None, content: bool, as_json: bool) -> None:
-    """Walk the ledger's chain and say what does not hold; exit 1 if anything. Python: Registry.verify()."""
+def verify(
+    registry: str | None,
+    actor: str | None,
+    head: str | None,
+    content: bool,
+    report: str | None,
+    as_json: bool,
+) -> None:
+    """Walk the ledger's chain and say what does not hold; exit 1 if anything.
+
+    Python: Registry.verify(), Registry.verify_report().
+    """
+    if report is not None:
+        if head is not None:
+            raise UsageError("--head and --report exclude each other: a report names its own head")
+        with open_registry(registry, actor) as opened:
+            _tell_of_report(opened.verify_report(report, content=content, progress=note_when_slow()), as_json)
+        return
     with open_registry(registry, actor) as opened:
         found = opened.verify(head, content=content)
     if as_json:
@@ -106,6 +129,28 @@ def verify(registry: str | None, actor: str | None, head: str | None, content: b
         for problem in found.problems:
             say(f"  {problem.where}: {problem.what}")
     raise click.exceptions.Exit(0 if found.ok else 1)
+
+
+_ENDS = {"holds": ("verified", 0), "can't be told": ("NOT all can be told", 3), "fails": ("NOT verified", 1)}
+"""What is said of a report, and the exit code, by what came of looking at it."""
+
+
+def _tell_of_report(found: "ReportVerification", as_json: bool) -> None:
+    """Tells what came of verifying a report, and ends with its code."""
+    word, code = _ENDS[found.finding]
+    if as_json:
+        print_json(found)
+        raise click.exceptions.Exit(code)
+    say(f"{word}: the report {found.digest[:19]}, as of {found.as_of:%Y-%m-%d %H:%M} UTC")
+    for point in found.points:
+        say(f"  {point.finding}: {point.says}")
+        for difference in point.differences:
+            say(f"    {difference}")
+    if (since := found.meanwhile) is not None:
+        say(f"since then: {counted(since.transactions, 'transactions')}")
+        for one in since.outcomes:
+            say(f"  {one.artifact}: {one.then} then, {one.now} now")
+    raise click.exceptions.Exit(code)
 
 
 _SHELLS = {
