@@ -15,9 +15,8 @@ from provenance.meanings import figures, meaning, rounded
 from provenance.moments import told
 from provenance.plain_text import one_line
 from provenance.relations import RelationKind
-from provenance.render.pictures import Tone
 from provenance.render.styles import PAINTS
-from provenance.render.wording import counted, short_digest
+from provenance.render.wording import counted, short_digest, tone
 from provenance.risk import Status
 from provenance.risk.gate import is_only_unknown
 
@@ -98,14 +97,6 @@ _OUTCOMES: Mapping[str, tuple[str, str]] = {
 }
 """Class and sign of each outcome of the gate."""
 
-_TONES = {
-    Verdict.SAME_INIT: Tone.CARRIES,
-    Verdict.INDEPENDENT: Tone.EASES,
-    Verdict.TRANSFERS: Tone.CARRIES,
-    Verdict.NOT_DETECTED: Tone.EASES,
-    Verdict.INCONCLUSIVE: Tone.OPEN,
-}
-
 _FILTERS: Mapping[str, Any] = {
     "counted": counted,
     "day": _day,
@@ -124,6 +115,6 @@ _GLOBALS: Mapping[str, Any] = {
     "Verdict": Verdict,
     "figures": figures,
     "meaning": meaning,
-    "tone": _TONES.__getitem__,
+    "tone": tone,
     "is_only_unknown": is_only_unknown,
 }

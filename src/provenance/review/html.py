@@ -140,7 +140,7 @@ class _Page:
 def _beside(status: Status, lines: Iterable[str]) -> tuple[str, ...]:
     """Lines of a box as they stand beside its status, which they need not say again."""
     word = status.value.upper()
-    return tuple(line.removeprefix(f"{word}: ") for line in lines if line != word)
+    return tuple(line.split(f"{word}: ", 1)[-1] for line in lines if not line.endswith(word))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
