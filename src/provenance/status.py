@@ -95,15 +95,13 @@ class RegistryStatus:
             lag: How far the MLflow is behind, where there is one.
             unfinished_imports: The imports that were begun and not finished, a sentence each.
         """
-        kinds = {f"{kind}s": counts.get(kind, 0) for kind in ArtifactKind}
-        types = sorted(FACT_TYPES.keys() - _UNCOUNTED)
         return cls(
             registry=name,
             entries=head.entries,
             transactions=head.number,
             head=head.digest,
             recorded_at=head.recorded_at,
-            counts=kinds | {_PLURAL.get(one, f"{one}s"): counts[one] for one in types if counts.get(one)},
+            counts=in_plural(counts),
             tests_owed=None if owed is None else owed.tests,
             unsketched=None if owed is None else owed.unsketched,
             mlflow=mlflow,
@@ -112,3 +110,10 @@ class RegistryStatus:
             mlflow_refused=None if lag is None else len(lag.failures),
             unfinished_imports=unfinished_imports,
         )
+
+
+def in_plural(counts: Mapping[str, int]) -> Mapping[str, int]:
+    """How many there are of what, as people say it: the kinds of artifact first, then the types of fact that there are any of."""
+    kinds = {f"{kind}s": counts.get(kind, 0) for kind in ArtifactKind}
+    types = sorted(FACT_TYPES.keys() - _UNCOUNTED)
+    return kinds | {_PLURAL.get(one, f"{one}s"): counts[one] for one in types if counts.get(one)}

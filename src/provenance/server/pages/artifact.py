@@ -83,7 +83,7 @@ def page(view: View, ref: str, *, parents: int = 0, children: int = 0) -> Artifa
         partial=known.report.partial,
         picture=view.picture([artifact], depth=1, collapse=COLLAPSE),
         edges=known.edges.to(artifact),
-        flags=tuple(one for one in reversed(on_record.flags.values()) if one.artifact == artifact),
+        flags=tuple(one for one in reversed(tuple(on_record.flags.values())) if one.artifact == artifact),
         decisions=tuple(one for one in on_record.decisions().items if one.artifact == artifact),
         measurements=tuple(
             (trait, one)

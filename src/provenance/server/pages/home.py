@@ -6,10 +6,9 @@ from itertools import islice
 
 from provenance.artifacts import ArtifactId, ArtifactKind
 from provenance.facts import Recorded
-from provenance.review.content import Outcome
-from provenance.risk import Status, Survey
-from provenance.server.pages.artifact import grounds
+from provenance.risk import Check, Status, Survey
 from provenance.server.pages.owing import Owing
+from provenance.status import in_plural
 from provenance.traits import Flag
 from provenance.view import View
 
@@ -23,12 +22,12 @@ class Standing:
 
     Args:
         counts: How many artifacts have each status, worst first.
-        worst: The models that stand worst, the worst first: each with what the gate says of it, in a word and in a sentence.
+        worst: What the gate says of the models that stand worst, the worst first.
         worrying: How many artifacts stand so badly that they are among those, or would be.
     """
 
     counts: Mapping[Status, int]
-    worst: tuple[tuple[ArtifactId, Outcome, str], ...]
+    worst: tuple[Check, ...]
     worrying: int
 
 
@@ -62,7 +61,7 @@ def page(view: View, counts: Mapping[str, int], survey: Survey | None, owing: Ow
     """
     flags = view.reading.flags().standing_flags
     return Home(
-        counts=counts,
+        counts=in_plural(counts),
         flags=tuple(reversed(flags))[:_SHOWN],
         flag_count=len(flags),
         standing=None if survey is None else _standing(view, survey),
@@ -74,7 +73,7 @@ def _standing(view: View, survey: Survey) -> Standing:
     worst = tuple(islice(_worst_models(survey), _SHOWN))
     return Standing(
         counts=survey.counts,
-        worst=tuple((case.artifact, case.outcome, case.sentence) for case in grounds(view, worst).cases),
+        worst=view.check(worst),
         worrying=sum(survey.counts[status] for status in _WORRYING),
     )
 

@@ -71,7 +71,7 @@ def show_catalogue(
 ) -> HTMLResponse:
     """What a search finds."""
     sought = catalogue.Sought(text=q.strip(), kinds=kind, statuses=status, trait=trait or None)
-    traits = asked.view.reading.traits()
+    traits = tuple(one.fact for one in asked.view.reading.traits())
     try:
         page = catalogue.page(asked.view, sought, after or None)
     except BeingWorkedOutError:
@@ -140,7 +140,7 @@ def show_risks(
     if form == "csv":
         return _as_csv("risks.csv", risks.as_csv(asked.view.survey(wanted.trait), wanted))
     page = None if survey is None else risks.page(survey, wanted, _behind(asked, after))
-    traits = asked.view.reading.traits()
+    traits = tuple(one.fact for one in asked.view.reading.traits())
     return asked.show("risks.html", "Risks", page=page, wanted=wanted, traits=traits)
 
 

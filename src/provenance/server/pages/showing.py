@@ -18,7 +18,7 @@ from provenance.server.pages import lineage
 from provenance.server.pages.addresses import Address, Links
 from provenance.server.pages.assets import assets
 from provenance.server.pages.frame import Frame
-from provenance.server.pages.wording import COUNTS
+from provenance.server.pages.wording import COUNTS, LACKS
 from provenance.server.serving import AskedServed, AskedView, Served
 from provenance.traits import Severity
 from provenance.view import View
@@ -57,6 +57,7 @@ _GLOBALS: Mapping[str, Any] = {
     "depths": lineage.DEPTHS,
     "diagram_forms": DIAGRAMS,
     "kinds": tuple(ArtifactKind),
+    "lacks": LACKS,
     "measured": measured,
     "report_forms": REPORTS,
     "severities": tuple(Severity),
