@@ -5,14 +5,16 @@ sequences such as ``\N``, the latter twice in tooltips; `_markup` and `_tooltip`
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from html import escape
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from provenance.relations import Channel
 from provenance.render.pictures import Edge, Finding, LegendEntry, Mark, Node, NodeKind, Picture, Tone
-from provenance.render.styles import ALARM, FAINT, INK, LINES, MARKS, PAINTS, SHAPES, TONES
+from provenance.render.styles import ALARM, FAINT, INK, LINES, MARKS, PAINTS, SHAPES, TONES, signed, worded
+from provenance.render.wording import visible
 from provenance.risk.report import Status
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 FONT = "DejaVu Sans,Verdana,sans-serif"
 _NAME, _SMALL, _TINY = 12, 10, 9
 _EMPTY_CELLS = "<td></td><td></td>"
+_DPI, _NO_LIMIT = 96, 10_000  # dots in an inch of a PNG of a given width; inches that no drawing is high
 _CROWD = 8
 _LARGE = 400
 # Beyond some hundred nodes, Graphviz spends its time on curves and on the last per cent of balance: minutes against seconds.
@@ -37,13 +40,53 @@ _GRAPH = {
 }
 
 
-def to_dot(picture: Picture) -> str:
-    """The picture as DOT: the same picture, the same text."""
+Links = Callable[[str], str | None]
+"""Identity of an artifact to the address of its page, or of nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Names:
+    """What elements of the drawing are called, and where they lead.
+
+    Args:
+        prefix: What their ids begin with.
+        links: Where nodes lead.
+    """
+
+    prefix: str
+    links: Links | None
+
+    def attributes(self, node: Node, place: int) -> dict[str, str]:
+        """The id of a node and its address."""
+        address = self.links(node.artifact) if self.links and node.artifact else None
+        linked = {} if address is None else {"URL": _markup(address)}
+        return {"id": f"{self.prefix}-n{place}", **linked}
+
+
+def to_dot(
+    picture: Picture, *, links: Links | None = None, prefix: str = "lineage", width: int | None = None
+) -> str:
+    """The picture as DOT: the same picture, the same text.
+
+    Args:
+        picture: The picture.
+        links: Identity of an artifact to the address that its node leads to, or to None.
+        prefix: What the ids of an SVG made of it begin with, so that two in one page don't clash: letters, digits and hyphens.
+        width: How many pixels wide a PNG made of it is; None for as wide as legible text makes it.
+    """
     from graphviz import Digraph
 
     title = _tooltip(picture.title)
-    attributes = {"rankdir": _rankdir(picture.edges), "label": _key(picture), "tooltip": title}
+    attributes = {
+        "id": prefix,
+        "rankdir": _rankdir(picture.edges),
+        "label": _key(picture),
+        "tooltip": title,
+    }
+    if width is not None:
+        attributes |= {"dpi": str(_DPI), "size": f"{width / _DPI!r},{_NO_LIMIT}!"}
     hurry = _HURRY if len(picture.nodes) > _LARGE else {}
+    names = _Names(prefix=prefix, links=links)
     graph = Digraph("lineage", graph_attr=_GRAPH | hurry | attributes)
     with graph.subgraph(name="cluster_lineage") as body:
         body.attr(
@@ -55,10 +98,11 @@ def to_dot(picture: Picture) -> str:
         )
         body.attr("node", fontname=FONT, fontsize=str(_NAME), margin="0.12,0.07")
         body.attr("edge", fontname=FONT, fontsize=str(_SMALL), arrowsize="0.8")
-        for node in picture.nodes:
-            _add_node(body, node)
-        for edge in picture.edges:
-            _add_edge(body, edge)
+        for place, node in enumerate(picture.nodes, 1):
+            _add_node(body, node, names.attributes(node, place))
+        ends = {node.id: node.name for node in picture.nodes}
+        for place, edge in enumerate(picture.edges, 1):
+            _add_edge(body, edge, f"{prefix}-e{place}", f"{ends[edge.parent]} → {ends[edge.child]}")
     return str(graph.source)
 
 
@@ -68,7 +112,7 @@ def _rankdir(edges: Iterable[Edge]) -> str:
     return "LR" if max(crowd.values(), default=0) > _CROWD else "TB"
 
 
-def _add_node(graph: "Digraph", node: Node) -> None:
+def _add_node(graph: "Digraph", node: Node, attributes: dict[str, str]) -> None:
     paint = PAINTS[node.status or Status.CLEAR]
     graph.node(
         _id(node.id),
@@ -77,6 +121,8 @@ def _add_node(graph: "Digraph", node: Node) -> None:
         fillcolor=paint.fill,
         color=INK if node.asked else FAINT,
         penwidth="3.2" if node.asked else "1",
+        peripheries="1" if node.group is None else "2",
+        **attributes,
         **SHAPES[node.kind].dot,
     )
 
@@ -84,26 +130,29 @@ def _add_node(graph: "Digraph", node: Node) -> None:
 def _node_label(node: Node, colour: str) -> str:
     if node.kind is NodeKind.UNKNOWN:
         return _lines(_font(line, size=_SMALL, colour=INK, italic=True) for line in node.label)
+    kind = () if node.group else (_font(node.kind.value, size=_TINY, colour=colour),)
     return _lines(
         [
-            _font(node.kind.value, size=_TINY, colour=colour),
+            *kind,
             *(_font(line, size=_NAME, colour=colour, bold=True) for line in node.label),
-            *(_font(line, size=_SMALL, colour=colour, bold=True) for line in node.standing),
+            *(_font(line, size=_SMALL, colour=colour, bold=True) for line in signed(node)),
             *(_font(line, size=_TINY, colour=colour) for line in node.notes),
         ]
     )
 
 
-def _add_edge(graph: "Digraph", edge: Edge) -> None:
-    colour = ALARM if edge.on_route else FAINT
+def _add_edge(graph: "Digraph", edge: Edge, id_: str, ends: str) -> None:
+    told = (edge.label, *(found.text for found in edge.findings), *edge.blocks)
+    tooltip = _tooltip(f"{ends}: {'; '.join(told)}" if edge.label else ends)
     graph.edge(
         _id(edge.parent),
         _id(edge.child),
+        id=id_,
         label=_edge_label(edge),
-        tooltip=_tooltip(f"{edge.parent} -> {edge.child}: {edge.label}"),
-        labeltooltip=_tooltip(f"{edge.parent} -> {edge.child}: {edge.label}"),
+        tooltip=tooltip,
+        labeltooltip=tooltip,
         style=_style(edge),
-        color=f"{INK}:invis:{INK}" if edge.measured else colour,
+        color=f"{INK}:invis:{INK}" if edge.measured else ALARM if edge.on_route else FAINT,
         penwidth="2.6" if edge.on_route else "1.1",
         **_head(edge),
     )
@@ -176,7 +225,7 @@ def _sign(entry: LegendEntry) -> tuple[str, str]:
     match entry.sign:
         case Status():
             paint = PAINTS[entry.sign]
-            word = _font(entry.sign.value.upper(), size=_TINY, colour=paint.text, bold=True)
+            word = _font(worded(entry.sign), size=_TINY, colour=paint.text, bold=True)
             return word, f' bgcolor="{paint.fill}" border="1" color="{FAINT}"'
         case Channel():
             return _font(LINES[entry.sign].sample, size=_TINY, colour=INK), ""
@@ -201,13 +250,13 @@ def _font(text: str, *, size: int, colour: str, bold: bool = False, italic: bool
 
 
 def _id(text: str) -> str:
-    """Graphviz shows ids as titles in SVG, and decodes entities there."""
+    """Graphviz decodes entities in ids."""
     return escape(text, quote=False)
 
 
 def _markup(text: str) -> str:
-    return escape(text).replace("\\", "\\\\")
+    return escape(visible(text)).replace("\\", "\\\\")
 
 
 def _tooltip(text: str) -> str:
-    return escape(text, quote=False).replace("\\", "\\\\\\\\")
+    return escape(visible(text), quote=False).replace("\\", "\\\\\\\\")

@@ -7,54 +7,99 @@ DOT and Mermaid everywhere, and of SVG, PNG and PDF wherever Graphviz and the fo
 import re
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC
 from functools import partial
 from pathlib import Path
 from threading import Lock
 
 from provenance.errors import MissingExtraError, ProvenanceError, UsageError
-from provenance.render.dot import to_dot
+from provenance.render.dot import Links, to_dot
 from provenance.render.fonts import fontconfig_silenced, fonts_found
 from provenance.render.mermaid import to_mermaid
 from provenance.render.pictures import Picture
+from provenance.render.svg import finished
 
+_WIDEST = 32_767  # what the library that paints can hold
 _ONE_AT_A_TIME = Lock()
 """Graphviz keeps its state in globals."""
 
 
-def render(picture: Picture, format: str) -> bytes:  # noqa: A002 - the word that users know
+def render(
+    picture: Picture,
+    format: str,  # noqa: A002 - the word that users know
+    *,
+    width: int | None = None,
+    links: Links | None = None,
+    prefix: str = "lineage",
+) -> bytes:
     """The picture in one of `FORMATS`.
 
+    Args:
+        picture: The picture.
+        format: Which.
+        width: Of a PNG, in pixels; None for as wide as legible text makes it.
+        links: Identity of an artifact to the address that its node leads to, or to None; not for PNG and Mermaid.
+        prefix: What the ids in an SVG begin with, so that two in one page don't clash.
+
     Raises:
-        UsageError: There is no such format.
+        UsageError: There is no such format, or it has no width.
         MissingExtraError: Graphviz is needed, and neither ``dot`` nor pygraphviz is installed.
         ProvenanceError: Graphviz failed.
     """
     if format not in FORMATS:
         known = ", ".join(FORMATS)
         raise UsageError(f"no diagram can be written as {format!r}", hint=f"Formats: {known}.")
-    return FORMATS[format](picture)
+    if width is not None and format != "png":
+        raise UsageError(
+            f"{format} has no width in pixels", hint="Only png has: svg and pdf are sharp at any size."
+        )
+    if width is not None and not 1 <= width <= _WIDEST:
+        raise UsageError(f"a PNG cannot be {width} pixels wide", hint=f"From 1 to {_WIDEST:,}.")
+    return FORMATS[format](picture, _Wishes(width=width, links=links, prefix=prefix))
 
 
-def draw(picture: Picture, path: Path) -> None:
-    """Writes the picture to a file, in the format that its extension names.
+def draw(picture: Picture, path: Path, *, width: int | None = None, links: Links | None = None) -> None:
+    """Writes the picture to a file, in the format that its extension names; for the rest see `render`.
 
     Raises:
-        UsageError: The extension names no format, or the file can't be written.
+        UsageError: The extension names no format, it has no width, or the file can't be written.
         MissingExtraError: Graphviz is needed, and neither ``dot`` nor pygraphviz is installed.
         ProvenanceError: Graphviz failed.
     """
-    data = render(picture, path.suffix.removeprefix(".").lower())
+    data = render(picture, path.suffix.removeprefix(".").lower(), width=width, links=links)
     try:
         path.write_bytes(data)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _laid_out(format_: str, picture: Picture) -> bytes:
-    source = to_dot(picture)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wishes:
+    """What is wished of a drawing beside its format; see `render`."""
+
+    width: int | None
+    links: Links | None
+    prefix: str
+
+
+def _dot(picture: Picture, wishes: _Wishes) -> bytes:
+    return to_dot(picture, links=wishes.links, prefix=wishes.prefix, width=wishes.width).encode()
+
+
+def _mermaid(picture: Picture, _: _Wishes) -> bytes:
+    return to_mermaid(picture).encode()
+
+
+def _laid_out(format_: str, picture: Picture, wishes: _Wishes) -> bytes:
+    source = _dot(picture, wishes).decode()
     with _ONE_AT_A_TIME, fonts_found():
         return _by_program(source, format_) if shutil.which("dot") else _in_process(source, format_)
+
+
+def _svg(picture: Picture, wishes: _Wishes) -> bytes:
+    drawing = _laid_out("svg", picture, wishes).decode()
+    return finished(drawing, picture, linked=wishes.links is not None).encode()
 
 
 def _by_program(source: str, format_: str) -> bytes:
@@ -82,17 +127,17 @@ def _in_process(source: str, format_: str) -> bytes:
     return drawn
 
 
-def _dated(picture: Picture) -> bytes:
+def _pdf(picture: Picture, wishes: _Wishes) -> bytes:
     """A PDF that was made at the picture's as-of date: its own clock is all that Graphviz puts into it beside the picture."""
     moment = f"{picture.as_of.astimezone(UTC):%Y%m%d%H%M%S}".encode()
-    return re.sub(rb"(?<=/CreationDate \(D:)\d{14}", moment, _laid_out("pdf", picture))
+    return re.sub(rb"(?<=/CreationDate \(D:)\d{14}", moment, _laid_out("pdf", picture, wishes))
 
 
-FORMATS: Mapping[str, Callable[[Picture], bytes]] = {
-    "svg": partial(_laid_out, "svg"),
+FORMATS: Mapping[str, Callable[[Picture, _Wishes], bytes]] = {
+    "svg": _svg,
     "png": partial(_laid_out, "png"),
-    "pdf": _dated,
-    "dot": lambda picture: to_dot(picture).encode(),
-    "mmd": lambda picture: to_mermaid(picture).encode(),
+    "pdf": _pdf,
+    "dot": _dot,
+    "mmd": _mermaid,
 }
 """Every format of a diagram, by extension."""

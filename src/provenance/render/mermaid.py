@@ -10,12 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from provenance.relations import Channel
 from provenance.render.pictures import Edge, LegendEntry, Mark, Node, NodeKind, Picture
-from provenance.render.styles import ALARM, FAINT, INK, LINES, MARKS, PAINTS, SHAPES
+from provenance.render.styles import ALARM, FAINT, INK, LINES, MARKS, PAINTS, SHAPES, signed, worded
+from provenance.render.wording import visible
 from provenance.risk.report import Status
 
 # A colon is harmless before a space only: elsewhere Mermaid may read "style:x#35;" as a style and eat the semicolon. Inside a word,
 # an underscore is no markdown; at its edge, it may be.
 _HARMFUL = re.compile(r"[^\w .,/+()\[\]'!?=@:…·—-]|:(?! )|(?<![^\W_])_|_(?![^\W_])|^[-+\d]|\ufb02")
+
+_GROUP = ("[[", "]]")
 
 
 def to_mermaid(picture: Picture) -> str:
@@ -28,14 +31,14 @@ def to_mermaid(picture: Picture) -> str:
         *_classes(picture, ids),
         *_link_styles(picture.edges),
     )
-    title = json.dumps(picture.title, ensure_ascii=False)
+    title = json.dumps(visible(picture.title), ensure_ascii=False)
     return "\n".join(("---", f"title: {title}", "---", "flowchart TB", *(f"  {line}" for line in lines), ""))
 
 
 def _node(node: Node, key: str) -> str:
-    before, after = SHAPES[node.kind].mermaid
-    kind = () if node.kind is NodeKind.UNKNOWN else (node.kind.value,)
-    return f"{key}{before}{_label((*kind, *node.label, *node.standing, *node.notes))}{after}"
+    before, after = SHAPES[node.kind].mermaid if node.group is None else _GROUP
+    kind = () if node.kind is NodeKind.UNKNOWN or node.group else (node.kind.value,)
+    return f"{key}{before}{_label((*kind, *node.label, *signed(node), *node.notes))}{after}"
 
 
 def _link(edge: Edge, ids: Mapping[str, str]) -> str:
@@ -55,7 +58,7 @@ def _key(picture: Picture) -> str:
 def _sign(entry: LegendEntry) -> str:
     match entry.sign:
         case Status():
-            return entry.sign.value.upper()
+            return worded(entry.sign)
         case Channel():
             return LINES[entry.sign].sample
         case Mark():
@@ -94,5 +97,5 @@ def _link_styles(edges: Iterable[Edge]) -> Iterator[str]:
 
 
 def _label(lines: Iterable[str]) -> str:
-    joined = "<br/>".join(_HARMFUL.sub(lambda found: f"#{ord(found[0])};", line) for line in lines)
+    joined = "<br/>".join(_HARMFUL.sub(lambda found: f"#{ord(found[0])};", visible(line)) for line in lines)
     return f'"{joined}"'

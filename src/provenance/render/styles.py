@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from provenance.relations import Channel
-from provenance.render.pictures import Mark, NodeKind, Tone
+from provenance.render.pictures import Mark, Node, NodeKind, Tone
 from provenance.risk.report import Status
 
 INK = "#1a1a1a"
@@ -94,6 +94,14 @@ def worded(status: Status) -> str:
     return f"{PAINTS[status].sign} {status.value.upper()}"
 
 
+def signed(node: Node) -> tuple[str, ...]:
+    """The lines that say where a node stands, the first with the sign of its status."""
+    if node.status is None or not node.standing:
+        return node.standing
+    worst, *others = node.standing
+    return (f"{PAINTS[node.status].sign} {worst}", *others)
+
+
 SHAPES: Mapping[NodeKind, Shape] = {
     NodeKind.MODEL: Shape(
         dot={"shape": "box", "style": "filled,rounded"}, mermaid=("(", ")"), meaning="rounded box"
@@ -132,7 +140,7 @@ MARKS: Mapping[Mark, tuple[str, str]] = {
     Mark.ROUTE: ("thick red line", "a route by which a flagged trait arrives"),
     Mark.BLOCKED: ("BLOCKED", "a recorded decision stops the trait here"),
     Mark.MEASURED: ("═══", "measured to share an initialisation; no record says why"),
-    Mark.GROUP: ("stack", "so many alike artifacts; the colour is that of the worst among them"),
+    Mark.GROUP: ("double border", "so many alike artifacts, in the colour of the worst of them"),
     Mark.TRUSTED: (f"{ROOT} trusted root", "ancestry begins here, by declaration or by the policy"),
     Mark.BORDER: (
         f"{ABOVE} {BELOW} not drawn",
