@@ -57,7 +57,7 @@ class Vicinity:
         table: All that lies within the reach or was measured to be kin to something there, all ancestors of these, and what else their
             kinship rests on.
         findings: All that is known of these.
-        children: How many children each has that lies within the reach; what has none is left out.
+        children: How many children each of these has, whether they are among these or not; what has none is left out.
         lineage: Which of them belong to the lineage of those asked about: to their ancestors, to their descendants, or to both.
         size: How many artifacts that lineage has.
         uncounted: Whether it has more than that.
@@ -111,7 +111,7 @@ def vicinity(connection: Connection, until: int, reach: Reach, apart: Apart, mom
     here: dict[str, Any] = {"members": listed(sorted(members)), "until": until}
     tried = connection.execute(TRIED_ON, here).scalars()
     belonging = connection.execute(_KEYS, {"members": listed(sorted(whole & members))}).scalars()
-    children = connection.execute(_CHILDREN, {**here, "members": listed(sorted(shown))})
+    children = connection.execute(_CHILDREN, here)
     return Vicinity(
         table=table_of(connection, until, members, tried),
         findings=Snapshot(tuple(read_facts(connection, BESIDE_THE_LINEAGE, **here)), moment),
