@@ -94,11 +94,18 @@ class Grounds:
             check=found,
             risks=risks,
             flags=self.on_record.flags,
+            decided=self.on_record.decided,
             tests=self.on_record.tests,
             totals=partial(self._totals, found.artifact),
             unflagged=self._unflagged(risks),
+            past_flags=self._past_flags(found.artifact),
             partial=self.report.partial,
         )
+
+    def _past_flags(self, artifact: ArtifactId) -> int:
+        past = [one for one in self.on_record.flags.values() if one.standing is not Standing.STANDS]
+        line = self.lineage.line([artifact]) if past else ()
+        return sum(one.artifact in line for one in past)
 
     def _totals(self, artifact: ArtifactId) -> EdgeTotals:
         return self.edges.totals(self.lineage.line([artifact]))

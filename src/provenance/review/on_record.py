@@ -67,21 +67,20 @@ class OnRecord:
         """The flags of the traits that are asked for."""
         return cut([one for one in self.flags.values() if self._concerns(one.trait)], MOST_FLAGS)
 
+    @cached_property
+    def decided(self) -> Mapping[str, Decision]:
+        """Every block and clearance on a member, by id."""
+        blocks = (one for one in self.snapshot.all(Block) if one.fact.child in self.members)
+        clearances = (one for one in self.snapshot.all(Clearance) if one.fact.artifact in self.members)
+        found = (
+            *(_block(one, *self._end(one)) for one in blocks),
+            *(_clearance(one, *self._end(one)) for one in clearances),
+        )
+        return {one.id: one for one in found}
+
     def decisions(self) -> Listed[Decision]:
         """The blocks and clearances of the traits that are asked for, what stands first, then the newest."""
-        found = [
-            *(
-                _block(one, *self._end(one))
-                for one in self.snapshot.all(Block)
-                if self._is_here(one.fact.child)
-            ),
-            *(
-                _clearance(one, *self._end(one))
-                for one in self.snapshot.all(Clearance)
-                if self._is_here(one.fact.artifact)
-            ),
-        ]
-        concerned = [one for one in found if self._concerns(one.trait)]
+        concerned = [one for one in self.decided.values() if self._concerns(one.trait)]
         concerned.sort(key=lambda one: (one.decided_at, one.id), reverse=True)
         concerned.sort(key=lambda one: one.standing is not Standing.STANDS)
         return cut(concerned, MOST_DECISIONS)
@@ -119,9 +118,6 @@ class OnRecord:
 
     def _concerns(self, trait: str) -> bool:
         return self.trait in {None, trait}
-
-    def _is_here(self, artifact: ArtifactId) -> bool:
-        return artifact in self.members
 
     def _end(self, recorded: Recorded[Block] | Recorded[Clearance]) -> tuple[datetime | None, Standing]:
         """When a decision ends, and whether it has."""

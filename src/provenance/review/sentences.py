@@ -1,6 +1,6 @@
 """Sentences: a risk in words, with the way that the trait came, what it rests on and how sure that is."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from provenance.artifacts import ArtifactId, ArtifactKind
@@ -17,6 +17,7 @@ from provenance.risk import RiskEntry, Step
 _MOST_TEACHINGS = 2
 _MOST_TESTS = 2
 _MOST_STEPS = 3
+_TRAININGS = frozenset({RelationKind.TRAINED_ON, RelationKind.DISTILLED_FROM})
 Tests = Mapping[str, Recorded[Evidence]]
 
 
@@ -51,7 +52,7 @@ def teachings(route: Sequence[Step]) -> Iterator[Teaching]:
             teacher, mark, datasets = step.parent, MARKS[step.relation], [step.child]
         elif step.relation is RelationKind.DERIVED_FROM:
             datasets = [*(datasets or [step.parent]), step.child]
-        elif step.relation in {RelationKind.TRAINED_ON, RelationKind.DISTILLED_FROM}:
+        elif step.relation in _TRAININGS:
             is_direct = step.relation is RelationKind.DISTILLED_FROM
             yield Teaching(
                 teacher=step.parent if is_direct else teacher,
@@ -87,7 +88,7 @@ def risk_body(artifact: ArtifactId, entry: RiskEntry, flag: FlagTold, tests: Tes
             f"{trait}, which {name(flag.actor)} found on {name(entry.origin)}{doubt} ({quoted(flag.evidence)})",
             way(artifact, entry),
             tests_words(entry, tests),
-            f"how sure: {entry.rule}; {entry.status} means {PAINTS[entry.status].meaning}",
+            f"how sure: {rule(entry)}; {entry.status} means {PAINTS[entry.status].meaning}",
         )
     )
 
@@ -132,22 +133,40 @@ def _onwards(artifact: ArtifactId, start: ArtifactId, steps: Sequence[Step]) -> 
 
 
 def tests_words(entry: RiskEntry, tests: Tests) -> str:
-    """What was measured on the way, the nearest first; or that nothing was."""
+    """What was measured on the way, the nearest first, and where nothing was."""
     ids = dict.fromkeys(one for step in reversed(entry.route) for one in step.evidence)
     found = [test_words(tests[one]) for one in ids if one in tests]
     if not found:
         return "no test on record decides any step of this way"
-    return f"tests on this way: {listed(found, _MOST_TESTS)}"
+    trainings = [step for step in reversed(entry.route) if step.relation in _TRAININGS and not step.evidence]
+    untested = [name(step.child) for step in trainings]
+    gap = f", but nothing was tested where {listed(untested)} learnt" if untested else ""
+    return f"tests on this way: {listed(found, _MOST_TESTS)}{gap}"
 
 
 def test_words(recorded: Recorded[Evidence]) -> str:
     """A test in words: what it says, its id and its figures."""
-    said = figures(recorded.fact)
-    return f"{lowered(meaning(recorded.fact).headline)} ({recorded.id}{f': {said}' if said else ''})"
+    fact, said = recorded.fact, figures(recorded.fact)
+    of = f"{recorded.id} of {name(fact.parent)} and {name(fact.child)}"
+    return f"{lowered(meaning(fact).headline)} ({of}{f': {said}' if said else ''})"
 
 
 def step_words(step: Step, tests: Tests) -> str:
     """One step of a witness path as a sentence, with what it rests on."""
     said = relation_words(step.relation, name(step.parent), name(step.child))
     found = [test_words(tests[one]) for one in step.evidence if one in tests]
-    return f"{said} [{step.basis}]{f': {listed(found)}' if found else ''}"
+    return (
+        f"{said} [{_quoting(step.basis, (step.parent, step.child))}]{f': {listed(found)}' if found else ''}"
+    )
+
+
+def rule(entry: RiskEntry) -> str:
+    """The rule that decided a status, in words."""
+    return _quoting(entry.rule, (end for step in entry.route for end in (step.parent, step.child)))
+
+
+def _quoting(text: str, names: Iterable[ArtifactId]) -> str:
+    """Words of ours in which names stand, each as `name` has it."""
+    for one in dict.fromkeys(names):
+        text = text.replace(str(one), name(one))
+    return text

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from provenance.artifacts import ArtifactId
 from provenance.review.content import Outcome
-from provenance.review.records import EdgeTotals, FlagTold, MeasurementTold
-from provenance.review.sentences import Tests, reason, risk_body, tests_words
-from provenance.review.wording import listed, lowered, name, quoted
+from provenance.review.records import Decision, EdgeTotals, FlagTold, MeasurementTold, Standing
+from provenance.review.sentences import Tests, reason, risk_body, rule, tests_words
+from provenance.review.wording import listed, name, quoted
 from provenance.risk import ArtifactRisks, Check, RiskEntry, Violation
 from provenance.risk.gate import is_only_unknown
 
@@ -23,18 +23,22 @@ class Case:
         check: The gate's answer.
         risks: What the artifact may have inherited.
         flags: The flags of the lineage, by id.
+        decided: Its blocks and clearances, by id.
         tests: Its tests, by id.
         totals: How the tests stand on the edges above the artifact.
         unflagged: Measurements that found a trait in the artifact itself with which no flag reaches it.
+        past_flags: How many flags above it count no longer.
         partial: Whether something could not be looked at.
     """
 
     check: Check
     risks: ArtifactRisks
     flags: Mapping[str, FlagTold]
+    decided: Mapping[str, Decision]
     tests: Tests
     totals: Callable[[], EdgeTotals]
     unflagged: tuple[tuple[str, MeasurementTold], ...]
+    past_flags: int
     partial: bool
 
     @property
@@ -93,12 +97,12 @@ class Case:
         else:
             yield f"may not ship: it {self._body(cause)}"
         if more:
-            yield f"{more} more {'finding holds' if more == 1 else 'findings hold'} it back"
+            yield f"{more} more {'reason holds' if more == 1 else 'reasons hold'} it back"
         yield from self._partial()
 
     def not_known(self) -> Iterator[str]:
         """Why it can't be told whether it may ship."""
-        missing = [one.message for one in self.check.violations if one.kind == "unknown"]
+        missing = [quoted(one.message) for one in self.check.violations if one.kind == "unknown"]
         yield f"may not ship yet, since too little is known: {listed(missing, 1) or _PARTIAL}"
         if missing:
             yield from self._partial()
@@ -140,23 +144,34 @@ class Case:
         refused = {(one.flag, one.trait) for one in (*self.check.violations, *self.check.reported)}
         let = [entry for entry in self.risks.risks if (entry.flag, entry.trait) not in refused]
         if not self.risks.risks:
-            yield "no flag on record reaches it"
+            yield "no standing flag reaches it"
         elif let:
             words = [
-                f"it {one.status.words} {name(one.trait)} ({one.rule}; {tests_words(one, self.tests)})"
+                f"it {one.status.words} {name(one.trait)} ({rule(one)}; {tests_words(one, self.tests)})"
                 for one in let
             ]
-            yield f"{listed(words, 2)}, which the policy lets through"
-        stops = dict.fromkeys(
-            f"{one.by} stops {name(one.trait)} before it ({quoted(one.reason)})" for one in self.risks.stopped
-        )
-        if stops:
-            yield f"somebody decided so: {listed(list(stops), 2)}"
+            yield f"{listed(words, 1)}, which the policy lets through"
+        if self.past_flags:
+            yield f"flags above it that were withdrawn or have expired: {self.past_flags}"
+        if decided := self.decisions():
+            yield f"this rests on what people decided: {listed(decided, 1)}"
+
+    def decisions(self) -> list[str]:
+        """What people decided that keeps a trait from it, with who did and until when."""
+        stopped = [one.by for one in self.risks.stopped]
+        cleared = [
+            one.id
+            for one in self.decided.values()
+            if one.artifact == self.artifact and one.kind == "clearance" and one.standing is Standing.STANDS
+        ]
+        return [
+            _decision(self.decided[one]) for one in dict.fromkeys((*stopped, *cleared)) if one in self.decided
+        ]
 
     def _grounds(self) -> Iterator[str]:
         """What is known of its ancestry, what was tested, and what a pass does not say."""
         if self.risks.unknown:
-            yield f"its ancestry is incomplete: {listed(self.risks.unknown, 1)}"
+            yield f"its ancestry is incomplete: {listed([quoted(gap) for gap in self.risks.unknown], 1)}"
         else:
             roots = [name(root.partition(": ")[0]) for root in self.risks.roots]
             yield f"its recorded ancestry is complete{f' and begins with {listed(roots)}' if roots else ''}"
@@ -176,15 +191,24 @@ def _tested(totals: EdgeTotals) -> str:
     """How many of the edges above it were tested."""
     if not totals.testable:
         return "there is nothing above it that a test could settle"
+    if totals.testable == 1:
+        return (
+            f"{'a' if totals.settled else 'no'} test settles the one relation above it that a test can settle"
+        )
     if not totals.settled:
         return f"no test settles any of the {totals.testable} relations above it that a test can settle"
     return f"tests settle {totals.settled} of the {totals.testable} relations above it that a test can settle"
 
 
+def _decision(one: Decision) -> str:
+    end = "" if one.expires_at is None else f", until {one.expires_at:%Y-%m-%d}"
+    return f"{one.words} ({one.id} of {name(one.actor)}{end}: {quoted(one.reason or one.evidence)})"
+
+
 def headline(cases: Sequence[Case], *, partial: bool) -> str:
     """May they ship: the whole in one sentence, the worst first."""
     words = _of_one(cases[0]) if len(cases) == 1 else _of_many(cases)
-    return f"PARTIAL ANSWER: {lowered(words) if words.startswith('All ') else words}" if partial else words
+    return f"PARTIAL ANSWER: {words}" if partial else words
 
 
 def _of_one(case: Case) -> str:
@@ -214,12 +238,11 @@ def _remarks(case: Case) -> str:
 
 
 def _passes(case: Case) -> str:
-    let, stopped = case.risks.risks, case.risks.stopped
-    if let:
-        return f"MAY SHIP: {name(let[0].trait)} reaches it, and it {let[0].status.words} it"
-    if stopped:
-        return f"MAY SHIP on a decision of people: {stopped[0].by} stops {name(stopped[0].trait)} before it"
-    return f"MAY SHIP: no flag on record reaches it; {_tested(case.totals())}"
+    if decided := case.decisions():
+        return f"MAY SHIP, on what people decided: {listed(decided, 1)}"
+    if reaching := case.risks.risks:
+        return f"MAY SHIP: {name(reaching[0].trait)} reaches it, and it {reaching[0].status.words} it"
+    return f"MAY SHIP: no standing flag reaches it; {_tested(case.totals())}"
 
 
 _HEADLINES: Mapping[Outcome, Callable[[Case], str]] = {
@@ -235,17 +258,26 @@ def _of_many(cases: Sequence[Case]) -> str:
     if stopped:
         unknown = sum(case.outcome is Outcome.NOT_KNOWN for case in stopped)
         names = listed([name(case.artifact) for case in stopped])
-        how = "All" if len(stopped) == len(cases) else f"{len(stopped)} of"
-        return f"{how} {len(cases)} artifacts MAY NOT SHIP: {names}{_share(unknown, len(stopped), 'because too little is known')}."
+        how = _all(len(cases)) if len(stopped) == len(cases) else f"{len(stopped)} of {len(cases)}"
+        why = _share(unknown, len(stopped), "because too little is known")
+        return f"{how} artifacts MAY NOT SHIP: {names}{why}."
     remarked = sum(case.outcome is Outcome.REMARKS for case in cases)
     reached = sum(bool(case.risks.risks or case.risks.stopped) for case in cases)
     remarks = _share(remarked, len(cases), "with remarks")
-    flags = f"flags on record reach {reached} of them" if reached else "no flag on record reaches any of them"
-    return f"All {len(cases)} artifacts MAY SHIP{remarks}: {flags}."
+    flags = f"standing flags reach {reached} of them" if reached else "no standing flag reaches any of them"
+    return f"{_all(len(cases))} artifacts MAY SHIP{remarks}: {flags}."
+
+
+def _all(count: int) -> str:
+    return "Both" if count == 2 else f"All {count}"  # noqa: PLR2004 - of which two are called both
 
 
 def _share(count: int, total: int, words: str) -> str:
     """How many of some it is said of; nothing where it is of none."""
     if not count:
         return ""
-    return f", all {words}" if count == total else f", {count} of them {words}"
+    return (
+        f", {_all(total).partition(' ')[0].lower()} {words}"
+        if count == total > 1
+        else f", {count} of them {words}"
+    )
