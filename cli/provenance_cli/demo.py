@@ -34,7 +34,10 @@ def demo(directory: str) -> None:
         ("lineage.svg", "the lineage with its evidence and risks"),
         (f"{bin_folder}provenance risks --all", "what everything may have inherited"),
         (f"{bin_folder}provenance why grandchild-distilled reads-digits", "one witness path, edge by edge"),
-        (f"{bin_folder}provenance verify", "the ledger's chain"),
+        (
+            f"{bin_folder}provenance verify --report review.html",
+            "the ledger's chain, and what the review says",
+        ),
         (f"{bin_folder}mlflow ui --backend-store-uri sqlite:///.provenance/mlflow.db", "the same in MLflow"),
     ):
         click.echo(f"  {what}\n      {meaning}")

@@ -261,18 +261,16 @@ def _measure(registry: Registry, accuracies: Mapping[str, float], say: Say) -> N
 
 def _hand_on(registry: Registry, folder: Path, say: Say) -> None:
     from provenance.render import draw
-    from provenance.review import review
-    from provenance.review.drawings import drawings
-    from provenance.review.html import to_html
+    from provenance.review.documents import Form, written
 
-    view = registry.view()
-    picture = view.picture([OWL], trait=TRAIT)
+    picture = registry.view().picture([OWL], trait=TRAIT)
     for name in ("lineage.svg", "lineage.png"):
         draw(picture, folder / name)
-    found = review(view, ["student"])
-    (folder / "review.html").write_text(to_html(found, drawings(view, found)), encoding="utf-8")
+    review = registry.report(["student"])
+    page = written(Form.HTML, registry.view(as_of=review.as_of), review)
+    (folder / "review.html").write_text(page, encoding="utf-8")
     synced = registry.mlflow_sync()
-    say(f"Drew lineage.svg; wrote review.html: {found.headline}")
+    say(f"Drew lineage.svg; wrote review.html: {review.headline}")
     say(f"Told MLflow of {synced.created} objects in {synced.seconds:.0f} s.")
 
 
