@@ -107,12 +107,12 @@ class EdgeTests:
         return (*init, _CANARY_UNTESTED) if wrote else init
 
     def _initialisation(self, teacher: ArtifactId, student: ArtifactId) -> tuple[Finding, ...]:
-        """A test of the teacher's model against the student or what it started from; else what the record says."""
+        """A test of the teacher's model against what the student started from, on which risks rest, or against the student; else the record."""
         models = [
             edge.parent for edge in self.lineage.parents(teacher) if edge.kind is RelationKind.EMBODIED_BY
         ]
         starts = self.kindred.starting_weights(student)
-        pairs = [(model, other) for model in models for other in dict.fromkeys((student, *starts))]
+        pairs = [(model, other) for model in models for other in dict.fromkeys((*starts, student))]
         for model, other in pairs:
             if (measured := self.index.same_init(model, other)) is not None:
                 return (finding(measured.fact),)
