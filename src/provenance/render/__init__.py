@@ -3,7 +3,7 @@
 In reading order: `pictures` (what a picture is), `selection` (what is in it), `collapse` and `layout` (what of that is drawn as
 groups), `composition` (from facts to a picture, with `scene`, `nodes`, `edges` and `unknown_ancestry`), `styles`
 and `legend`, `dot` and `mermaid` (a picture in a language), `drawing` (a picture as a file); and apart from
-these `evidence_pictures` (what one test rests on, drawn), with `canary_picture` and `depth_picture`.
+these `evidence_pictures` (what one test rests on, drawn), with `canary_picture` and `depth_picture`, and `timeline_picture` (flags along time); both are `plots`.
 """
 
 from provenance.render.composition import picture

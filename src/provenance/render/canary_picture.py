@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from provenance.evidence import Evidence
 from provenance.meanings import number, rounded
 from provenance.render.styles import ALARM, FAINT, INK
+from provenance.render.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -122,6 +123,20 @@ def _rows(result: Mapping[str, object]) -> Iterator[Row]:
             )
 
 
+def canary_told(evidence: Evidence) -> str:
+    """The rows in words."""
+    rows = "; ".join(
+        f"{row.arm.name} ({row.arm.expected}), {counted(len(row.runs), 'run')}: {row.told}"
+        for row in rows_of(evidence)
+    )
+    threshold = number(evidence.result, "threshold")
+    limit = "" if threshold is None else f". {_THRESHOLD.format(rounded(threshold))}"
+    return f"Means over runs in nats with their 95 % intervals: {rows}{limit}"
+
+
+_THRESHOLD = "threshold {}: the smallest effect that matters"
+
+
 def draw_canary(figure: "Figure", evidence: Evidence) -> None:
     """Draws the rows from top to bottom, with the null and the threshold as lines."""
     rows = rows_of(evidence)
@@ -133,7 +148,7 @@ def draw_canary(figure: "Figure", evidence: Evidence) -> None:
     threshold = number(evidence.result, "threshold")
     if threshold is not None:
         axes.axvline(threshold, color=INK, linewidth=1.0, linestyle=(0, (5, 3)), zorder=1)
-        _label(axes, threshold, 1.0, f"threshold {rounded(threshold)}")
+        _label(axes, threshold, 1.0, _THRESHOLD.format(rounded(threshold)))
     axes.set_yticks(range(len(rows)), [f"{row.arm.name}\n{row.arm.expected}" for row in rows])
     axes.set_ylim(len(rows) - 0.3, -0.7)
     axes.tick_params(axis="y", length=0)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from provenance.evidence import Evidence, Verdict
-from provenance.meanings import number
+from provenance.meanings import number, rounded
 from provenance.render.styles import FAINT, INK
-from provenance.render.wording import shortened, visible
+from provenance.render.wording import counted, shortened, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +27,7 @@ MARKERS: Mapping[str, str] = {
 _OTHER = "X"
 _MOST_TICKS = 20
 _LAYER = re.compile(r"(?:(?P<tower>[^.~\d][^.~]*)\.)?(?P<layer>\d+)[.~]")
-_BAND = "#dedede"
+_BAND, _BAND_Z = "#dedede", 2.0
 _LARGEST_COSINE = 1.001
 _SPREAD = 0.4
 """Of the distance between two places: how far apart the parts of one place are drawn."""
@@ -91,12 +91,24 @@ def _place(name: str, part: str) -> tuple[str, tuple[int, str, int]]:
     return name, (0 if part == "embedding" else 2, name, 0)
 
 
+def depth_told(evidence: Evidence) -> str:
+    """The points in words: how many agree beyond chance, and how far z and the cosine of the weights reach."""
+    points = points_of(evidence)
+    beyond = sum(abs(point.z) > _BAND_Z for point in points)
+    cosines = [point.cosine for point in points if point.cosine is not None]
+    across = f", cosine of the weights from {min(cosines):.2f} to {max(cosines):.2f}" if cosines else ""
+    return (
+        f"{beyond} of {counted(len(points), 'tested group')} of weights, from input to output, outside the band of 95 % of independent "
+        f"groups: z from {rounded(min(point.z for point in points))} to {rounded(max(point.z for point in points))}{across}"
+    )
+
+
 def draw_depth(figure: "Figure", evidence: Evidence) -> None:
     """Draws z above and the cosine of the weights below, one shape for each part of the model."""
     points = points_of(evidence)
     places = tuple(dict.fromkeys(point.place for point in points))
     upper, lower = figure.subplots(2, sharex=True)
-    upper.axhspan(-2.0, 2.0, color=_BAND, zorder=0, label="95 % of independent groups")
+    upper.axhspan(-_BAND_Z, _BAND_Z, color=_BAND, zorder=0, label="95 % of independent groups")
     _scatter(upper, places, points, lambda point: point.z)
     _scatter(lower, places, points, lambda point: point.cosine)
     for axes in (upper, lower):

@@ -5,36 +5,24 @@ grey: what is told apart differs in shape and place, never in colour alone. The 
 is the same.
 """
 
-import io
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
-from provenance.artifacts import ArtifactId
 from provenance.evidence import Evidence, TestKind
 from provenance.meanings import figures, meaning
-from provenance.render.canary_picture import draw_canary, rows_of
-from provenance.render.depth_picture import draw_depth, points_of
-from provenance.render.styles import FAINT, INK
-from provenance.render.wording import shortened, visible
+from provenance.render.canary_picture import canary_told, draw_canary, rows_of
+from provenance.render.depth_picture import depth_told, draw_depth, points_of
+from provenance.render.plots import Form, entitle, figure, glyphs, style, written
+from provenance.render.styles import FAINT
+from provenance.render.wording import visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from matplotlib.ft2font import FT2Font
 
-Form = Literal["png", "svg"]
-
-_WIDTH, _DPI = 8.0, 120
-"""Inches, and dots per inch: 960 dots, which fit a page and a browser's column."""
-_FONT = "DejaVu Sans"  # matplotlib brings it along
-_NAME_COLUMNS, _LINE_COLUMNS = 44, 72
-_METADATA: Mapping[Form, Mapping[str, Any]] = {
-    "png": {"Software": None},
-    "svg": {"Date": None, "Creator": None},
-}
+_LINE_COLUMNS = 72
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,20 +34,26 @@ class _Subject:
         parts: What is drawn, read from the result; nothing where the result holds no such figures.
         height: Of the picture with so many parts, in inches.
         draw: Draws them.
+        told: The same in words, for who does not see the picture.
     """
 
     file: str
     parts: Callable[[Evidence], tuple[object, ...]]
     height: Callable[[int], float]
     draw: "Callable[[Figure, Evidence], None]"
+    told: Callable[[Evidence], str]
 
 
 _SUBJECTS: Mapping[TestKind, _Subject] = {
     TestKind.CANARY: _Subject(
-        file="effect.png", parts=rows_of, height=lambda rows: 1.9 + 0.62 * rows, draw=draw_canary
+        file="effect.png",
+        parts=rows_of,
+        height=lambda rows: 1.9 + 0.62 * rows,
+        draw=draw_canary,
+        told=canary_told,
     ),
     TestKind.SAME_INIT: _Subject(
-        file="along-depth.png", parts=points_of, height=lambda _: 5.4, draw=draw_depth
+        file="along-depth.png", parts=points_of, height=lambda _: 5.4, draw=draw_depth, told=depth_told
     ),
 }
 
@@ -80,57 +74,31 @@ def picture(evidence: Evidence, form: Form = "png") -> bytes | None:
     return _drawn(evidence, form) if _SUBJECTS[evidence.test].parts(evidence) else None
 
 
-def _drawn(evidence: Evidence, form: Form) -> bytes:
-    from matplotlib.figure import Figure
-
+def told(evidence: Evidence) -> str:
+    """What the picture of a test shows, in words: its text alternative. Names stand as they are, save for signs without a glyph."""
     subject = _SUBJECTS[evidence.test]
-    with _style():
-        height = subject.height(len(subject.parts(evidence)))
-        figure = Figure(figsize=(_WIDTH, height), dpi=_DPI, layout="constrained")
-        subject.draw(figure, evidence)
-        _entitle(figure, evidence)
-        file = io.BytesIO()
-        figure.savefig(file, format=form, metadata=dict(_METADATA[form]))
-    return file.getvalue()
+    shown = subject.told(evidence) if subject.parts(evidence) else ""
+    title, ends = _title(evidence), visible(_ends(evidence, str(evidence.parent), str(evidence.child)))
+    return " ".join(f"{part}." for part in (title, ends, figures(evidence), shown) if part)
 
 
-def _style() -> AbstractContextManager[None]:
-    """Matplotlib's own defaults whatever its user has set, and no markup in names."""
-    from matplotlib import style
-
-    ours = {
-        "font.family": _FONT,
-        "font.size": 9.0,
-        "text.color": INK,
-        "text.parse_math": False,
-        "svg.fonttype": "none",
-        "svg.hashsalt": "provenance",
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-    }
-    found: AbstractContextManager[None] = style.context(["default", ours])
-    return found
+def _drawn(evidence: Evidence, form: Form) -> bytes:
+    subject = _SUBJECTS[evidence.test]
+    with style():
+        drawn = figure(subject.height(len(subject.parts(evidence))))
+        subject.draw(drawn, evidence)
+        entitle(drawn, _title(evidence))
+        ends = _ends(evidence, glyphs(evidence.parent), glyphs(evidence.child))
+        lines = (ends, *wrap(figures(evidence), _LINE_COLUMNS))
+        drawn.axes[0].set_title("\n".join(lines), fontsize=9, color=FAINT, loc="left", pad=10)
+        return written(drawn, form)
 
 
-def _entitle(figure: "Figure", evidence: Evidence) -> None:
-    """The verdict in words, between whom, and the figures that matter most."""
-    title = f"{meaning(evidence).headline} ({evidence.verdict.value})"
-    parent, child = _name(evidence.parent), _name(evidence.child)
+def _title(evidence: Evidence) -> str:
+    return f"{meaning(evidence).headline} ({evidence.verdict.value})"
+
+
+def _ends(evidence: Evidence, parent: str, child: str) -> str:
+    """Which test it was, and between whom."""
     ends = f"from {parent} to {child}" if evidence.test is TestKind.CANARY else f"{parent} and {child}"
-    figure.suptitle(title, fontsize=12, fontweight="bold", x=0.01, ha="left")
-    lines = (f"{evidence.test}: {ends}", *wrap(figures(evidence), _LINE_COLUMNS))
-    figure.axes[0].set_title("\n".join(lines), fontsize=9, color=FAINT, loc="left", pad=10)
-
-
-def _name(artifact: ArtifactId) -> str:
-    """A name as the picture's font can write it."""
-    font = _font()
-    text = shortened(visible(str(artifact)), _NAME_COLUMNS)
-    return "".join(sign if font.get_char_index(ord(sign)) else "\ufffd" for sign in text)
-
-
-@lru_cache(maxsize=1)
-def _font() -> "FT2Font":
-    from matplotlib import font_manager
-
-    return font_manager.get_font(font_manager.findfont(_FONT))
+    return f"{evidence.test}: {ends}"
