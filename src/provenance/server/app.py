@@ -37,6 +37,7 @@ def create_app(registry: Registry, *, token: str | None = None, policy: Path | N
 
     @asynccontextmanager
     async def running(_app: FastAPI) -> AsyncIterator[None]:
+        pages.prepare()
         yield
         served.worked_out.close()
 

@@ -19,7 +19,8 @@ class Audit:
 
     Args:
         asked: Above which artifact; None for the whole registry.
-        tasks: The tests that are owed, where the most may be inherited first; None while that is being worked out.
+        tasks: The tests that are owed, where the most may be inherited first; None where the registry is too large
+            for that and no artifact was named.
         progress: How far the testing has come; None as above.
         latest: The tests that were recorded last, the latest first.
     """
@@ -35,7 +36,7 @@ def page(view: View, owing: Owing | None, asked: ArtifactId | None = None, start
 
     Args:
         view: What is known.
-        owing: What is owed; None while that is being worked out.
+        owing: What is owed; None where the registry is too large for that and no artifact was named.
         asked: Above which artifact; None for the whole registry.
         start: How many to pass over.
     """

@@ -36,32 +36,32 @@ class Home:
     """What the first page shows.
 
     Args:
-        counts: How many there are of each kind of artifact and type of fact.
+        counts: How many there are of each kind of artifact and type of fact; None while they are counted.
         flags: The standing flags that were raised last, the latest first.
         flag_count: How many flags stand.
         standing: How the whole stands; None while that is being worked out.
-        owing: What is owed to the whole; None while that is being worked out.
+        owing: What is owed to the whole; None where it is too large for that.
     """
 
-    counts: Mapping[str, int]
+    counts: Mapping[str, int] | None
     flags: tuple[Recorded[Flag], ...]
     flag_count: int
     standing: Standing | None
     owing: Owing | None
 
 
-def page(view: View, counts: Mapping[str, int], survey: Survey | None, owing: Owing | None) -> Home:
+def page(view: View, counts: Mapping[str, int] | None, survey: Survey | None, owing: Owing | None) -> Home:
     """The first page.
 
     Args:
         view: What is known.
-        counts: How many there are of each kind of artifact and type of fact.
+        counts: How many there are of each kind of artifact and type of fact; None while they are counted.
         survey: Where every artifact stands; None while that is being worked out.
-        owing: What is owed to the whole registry; None while that is being worked out.
+        owing: What is owed to the whole registry; None where it is too large for that.
     """
     flags = view.reading.flags().standing_flags
     return Home(
-        counts=in_plural(counts),
+        counts=None if counts is None else in_plural(counts),
         flags=tuple(reversed(flags))[:_SHOWN],
         flag_count=len(flags),
         standing=None if survey is None else _standing(view, survey),

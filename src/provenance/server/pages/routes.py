@@ -28,6 +28,7 @@ from provenance.server.pages import (
 from provenance.server.pages.assets import assets
 from provenance.server.pages.owing import Owing, owing
 from provenance.server.pages.showing import DIAGRAMS, Asked, Page
+from provenance.status import WORKED_OUT_UP_TO
 from provenance.traits import Severity
 
 router = APIRouter(include_in_schema=False)
@@ -55,7 +56,8 @@ def serve_asset(name: str) -> Response:
 @router.get("/")
 def show_home(asked: Page) -> HTMLResponse:
     """What is recorded, and what wants a look."""
-    survey, counts = asked.served.survey(asked.view), asked.served.counts(asked.view)
+    counts = asked.worked_out("counts", lambda view: view.reading.counts())
+    survey = asked.served.survey(asked.view)
     return asked.show("home.html", "Home", page=home.page(asked.view, counts, survey, _owing(asked)))
 
 
@@ -74,7 +76,7 @@ def show_catalogue(
     traits = tuple(one.fact for one in asked.view.reading.traits())
     try:
         page = catalogue.page(asked.view, sought, after or None)
-    except BeingWorkedOutError:
+    except BeingWorkedOutError:  # who has which status
         page = None
     return asked.show("catalogue.html", "Artifacts", page=page, sought=sought, traits=traits)
 
@@ -201,11 +203,10 @@ def show_audit(asked: Page, ref: Choice = None, start: Start = 0, watch: bool = 
 
 
 def _owing(asked: Asked) -> Owing | None:
-    """What the whole registry is owed; None while that is being worked out."""
-    try:
-        return asked.served.worked_out.once(asked.view, "owing", owing)
-    except BeingWorkedOutError:
+    """What the whole registry is owed; None where it is so large that this is worked out for single artifacts alone."""
+    if asked.view.reading.head.entries > WORKED_OUT_UP_TO:
         return None
+    return asked.worked_out("owing", owing)
 
 
 def _behind(asked: Asked, after: str | None) -> ArtifactId | None:

@@ -1,11 +1,11 @@
 """Showing: from a page's data and its template to an answer, with what stands around every page."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
@@ -14,6 +14,7 @@ from provenance.artifacts import ArtifactKind
 from provenance.facts import utc_text
 from provenance.meanings import measured
 from provenance.pages import environment
+from provenance.server.caching import BeingWorkedOutError
 from provenance.server.pages import lineage
 from provenance.server.pages.addresses import Address, Links
 from provenance.server.pages.assets import assets
@@ -26,6 +27,7 @@ from provenance.view import View
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+T = TypeVar("T")
 _NAVIGATION = (
     ("Artifacts", "artifacts"),
     ("Risks", "risks"),
@@ -44,6 +46,12 @@ def _templates() -> "Environment":
     made.filters |= {"second": _second, "instant": utc_text}
     made.globals |= _GLOBALS
     return made
+
+
+def prepare() -> None:
+    """Reads the templates, so that the first reader does not wait for it."""
+    for name in _templates().list_templates(["html"]):
+        _templates().get_template(name)
 
 
 def _second(moment: datetime) -> str:
@@ -87,6 +95,13 @@ class Asked:
     def links(self) -> Links:
         """Links that keep the date."""
         return _links(self.request)
+
+    def worked_out(self, question: str, work: Callable[[View], T]) -> T | None:
+        """What is worked out once of a state of the whole registry; None while that goes on."""
+        try:
+            return self.served.worked_out.once(self.view, question, work)
+        except BeingWorkedOutError:
+            return None
 
     def show(
         self, template: str, title: str, *, headers: Mapping[str, str] | None = None, **data: object
