@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from lineage_fixtures import recorded_facts
+from provenance.artifacts import ArtifactId
 from provenance.evidence import Evidence
 from provenance.facts import Fact
 from provenance.lineage import Lifetimes
+from provenance.render import Direction, Scope
 from provenance.risk import Policy
 from provenance.store import Reading, Transaction
 from provenance.store.database import writing
@@ -52,6 +54,7 @@ RELATIVES = (
     "model:m3 quantized_from model:m1",
 )
 EVERYTHING = (*MODELS, *TEACHERS, *DATASETS)
+ANYONE = st.sampled_from([ArtifactId.parse(f"{one}@1") for one in EVERYTHING])
 STALE = f"blake3:{'0' * 64}"
 
 SOON = datetime.now(UTC) + timedelta(days=30)
@@ -123,6 +126,20 @@ def registries(draw: st.DrawFn) -> list[list[Fact]]:
     facts = [aged(fact) if place == stale else fact for place, fact in enumerate(facts)]
     cut = draw(st.integers(1, len(facts)))
     return [part for part in (facts[:cut], facts[cut:]) if part]
+
+
+@st.composite
+def scopes(draw: st.DrawFn) -> Scope:
+    """What a diagram may be asked of one of these registries."""
+    return Scope(
+        refs=tuple(draw(st.lists(ANYONE, min_size=1, max_size=2))),
+        direction=draw(st.sampled_from(Direction)),
+        depth=draw(st.sampled_from([None, 0, 1, 2])),
+        trait=draw(st.sampled_from([None, "owls"])),
+        collapse=draw(st.sampled_from([None, 1, 2])),
+        critical=draw(st.booleans()),
+        opened=tuple(draw(st.lists(ANYONE, max_size=3))),
+    )
 
 
 def aged(fact: Fact) -> Fact:

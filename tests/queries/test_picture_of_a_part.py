@@ -4,35 +4,18 @@ from contextlib import closing
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from lineage_fixtures import model, recorded_facts
-from made_up_registries import EVERYTHING, POLICIES, few, many, recorded, registries
-from provenance.artifacts import ArtifactId
+from made_up_registries import POLICIES, few, many, recorded, registries, scopes
 from provenance.facts import Fact
 from provenance.lineage import Lineage
 from provenance.picturing import pictured
-from provenance.render import Direction, Picture, Scope, picture
+from provenance.render import Picture, Scope, picture
 from provenance.risk import Policy
 from provenance.risk.survey import survey
 from provenance.store import Ledger, Reach, Reading, vicinity
 from provenance.store.database import connect
-
-ANYONE = st.sampled_from([ArtifactId.parse(f"{one}@1") for one in EVERYTHING])
-
-
-@st.composite
-def scopes(draw: st.DrawFn) -> Scope:
-    return Scope(
-        refs=tuple(draw(st.lists(ANYONE, min_size=1, max_size=2))),
-        direction=draw(st.sampled_from(Direction)),
-        depth=draw(st.sampled_from([None, 0, 1, 2])),
-        trait=draw(st.sampled_from([None, "owls"])),
-        collapse=draw(st.sampled_from([None, 1, 2])),
-        critical=draw(st.booleans()),
-        opened=tuple(draw(st.lists(ANYONE, max_size=3))),
-    )
 
 
 def of_everything(reading: Reading, policy: Policy, scope: Scope) -> Picture:

@@ -98,7 +98,7 @@ def unknown_ancestry(gaps: Gaps, layout: Layout, above: int | None) -> UnknownAn
     found: dict[tuple[str, ...], list[Gap]] = {}
     for home, words in gaps.homes(layout.drawn).items():
         ids = tuple(sorted(_comes_in(gaps, layout, home)))
-        found.setdefault(ids, []).extend(Gap(home, one) for one in words)
+        found.setdefault(ids, []).extend(Gap(home, one) for one in sorted(words))
     groups = {layout.places[members[0]] for members in layout.groups}
     inside = {ids: len(told) for ids, told in found.items() if len(ids) == 1 and ids[0] in groups}
     often = _often({ids: told for ids, told in found.items() if ids not in inside}, layout, above)
