@@ -6,7 +6,7 @@ version of Graphviz or matplotlib, see `without_drawings`. All else on the page 
 
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -23,11 +23,9 @@ from provenance.risk import Status
 
 _BEGIN, _END = "<!--drawn-->", "<!--/drawn-->"
 _DRAWN = re.compile(f"{_BEGIN}.*?{_END}", re.DOTALL)
-_COMMENT = re.compile("<!--.*?-->\n?", re.DOTALL)
 _SIZE = re.compile(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"')
 _ROOM = {"beside": (800, 1050), "below": (1700, 900)}
 """How many points a drawing may measure to be legible where it is fitted into the first screen."""
-_ID = re.compile(r'(<[a-z]+ id=")')
 
 
 def to_html(review: Review, drawings: Drawings = NO_DRAWINGS) -> str:
@@ -118,13 +116,14 @@ class _Page:
 
     @cached_property
     def critical(self) -> "_Drawn":
-        """The witness paths, drawn."""
-        return _Drawn.of(self.review.critical, "paths")
+        """The witness paths, drawn; where there are none, where it all comes from."""
+        paths = self.review.critical
+        return _Drawn.of(paths if paths.edges else self.review.picture, "paths", self.href)
 
     @cached_property
     def lineage(self) -> "_Drawn":
         """The lineage, drawn."""
-        return _Drawn.of(self.review.picture, "lineage")
+        return _Drawn.of(self.review.picture, "lineage", self.href)
 
     def picture_of(self, evidence: str) -> str | None:
         """The picture of a test, as an address that holds it."""
@@ -156,9 +155,9 @@ class _Drawn:
     place: str
 
     @classmethod
-    def of(cls, picture: Picture, prefix: str) -> "_Drawn":
-        file = render(picture, "svg").decode()
-        svg = _ID.sub(rf"\1{prefix}-", _COMMENT.sub("", file[file.index("<svg") :]))
+    def of(cls, picture: Picture, prefix: str, links: Callable[[str], str | None]) -> "_Drawn":
+        file = render(picture, "svg", links=links, prefix=prefix).decode()
+        svg = file[file.index("<svg") :]
         return cls(svg=svg, place=_place(svg))
 
 
