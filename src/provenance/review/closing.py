@@ -32,15 +32,14 @@ _CLOSING: Sequence[tuple[str, str]] = (
         "shares its initialisation with",
         "Record the relation that explains why the two share an initialisation.",
     ),
-    (
-        "which is not registered",
-        "Register the artifact of that name, or say which registered one is meant (`provenance relate`).",
-    ),
 )
-_OTHERWISE = "Find out what is meant, and record it with `provenance relate`."
+_OF_A_NAME = (
+    "Register the artifact of that name, or record which registered one is meant (`provenance relate`)."
+)
+"""What is left is a parent that is named and not recorded, for whatever reason somebody gave."""
 
 
 def closes(gap: str) -> str:
     """What would close a gap, of which `provenance.lineage.gaps` tells in words."""
     said = gap.partition(": ")[2]
-    return next((closing for part, closing in _CLOSING if part in said), _OTHERWISE)
+    return next((closing for part, closing in _CLOSING if part in said), _OF_A_NAME)

@@ -73,8 +73,10 @@ def reason(entry: RiskEntry, artifact: ArtifactId) -> str:
     if taught is None:
         by = "its weights" if artifact.kind is ArtifactKind.MODEL else "what it was made from"
         return f"{what} through {by}, from {name(entry.origin)}"
+    if taught.teacher is None:
+        return f"{what} from {name(entry.origin)}"
     data = f" through {name(taught.datasets[0])}" if taught.datasets else " by direct imitation"
-    return f"{what} from {name(taught.teacher or entry.origin)}{data}"
+    return f"{what} from {name(taught.teacher)}{data}"
 
 
 def risk_body(artifact: ArtifactId, entry: RiskEntry, flag: FlagTold, tests: Tests) -> str:
@@ -98,7 +100,8 @@ def way(artifact: ArtifactId, entry: RiskEntry) -> str:
     taught = list(teachings(entry.route))
     parts = [_taught(one) for one in taught]
     if len(parts) > _MOST_TEACHINGS:
-        parts[1:-1] = [f"{len(parts) - _MOST_TEACHINGS} more teachings lie between"]
+        more = len(parts) - _MOST_TEACHINGS
+        parts[1:-1] = [f"{more} more {'teaching lies' if more == 1 else 'teachings lie'} between"]
     start = taught[-1].student if taught else entry.origin
     last = [place for place, step in enumerate(entry.route) if step.child == start]
     parts += _onwards(artifact, start, entry.route[last[-1] + 1 :] if last else entry.route)

@@ -8,7 +8,7 @@ from provenance.review.content import Outcome
 from provenance.review.records import Decision, EdgeTotals, FlagTold, MeasurementTold, Standing
 from provenance.review.sentences import Tests, reason, risk_body, rule, tests_words
 from provenance.review.wording import listed, name, quoted
-from provenance.risk import ArtifactRisks, Check, RiskEntry, Violation
+from provenance.risk import ArtifactRisks, Check, RiskEntry, Status, Violation
 from provenance.risk.gate import is_only_unknown
 
 _LIMIT = "a trait that nobody looked for does not show here"
@@ -159,13 +159,17 @@ class Case:
     def decisions(self) -> list[str]:
         """What people decided that keeps a trait from it, with who did and until when."""
         stopped = [one.by for one in self.risks.stopped]
-        cleared = [
+        cleared = {entry.trait for entry in self.risks.risks if entry.status is Status.CLEARED}
+        heard = [
             one.id
             for one in self.decided.values()
-            if one.artifact == self.artifact and one.kind == "clearance" and one.standing is Standing.STANDS
+            if one.parent is None
+            and one.artifact == self.artifact
+            and one.trait in cleared
+            and one.standing is Standing.STANDS
         ]
         return [
-            _decision(self.decided[one]) for one in dict.fromkeys((*stopped, *cleared)) if one in self.decided
+            _decision(self.decided[one]) for one in dict.fromkeys((*stopped, *heard)) if one in self.decided
         ]
 
     def _grounds(self) -> Iterator[str]:
