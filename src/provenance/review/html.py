@@ -16,7 +16,7 @@ from provenance.pages import environment, stylesheet, zoom_script
 from provenance.render import Picture, render
 from provenance.render.wording import short_digest
 from provenance.review.content import Outcome, Review, Risk
-from provenance.review.drawings import NO_DRAWINGS, Drawings, shown_tests
+from provenance.review.drawings import NO_DRAWINGS, Drawings, Plot, shown_tests
 from provenance.review.records import EdgeTest
 from provenance.review.sealing import embeddable
 from provenance.risk import Status
@@ -45,6 +45,7 @@ def to_html(review: Review, drawings: Drawings = NO_DRAWINGS) -> str:
             review=review,
             page=page,
             href=page.href,
+            data_url=_data_url,
             Outcome=Outcome,
             style=style,
             script=script,
@@ -125,15 +126,9 @@ class _Page:
         """The lineage, drawn."""
         return _Drawn.of(self.review.picture, "lineage", self.href)
 
-    def picture_of(self, evidence: str) -> str | None:
-        """The picture of a test, as an address that holds it."""
-        drawn = self.drawings.tests.get(evidence)
-        return None if drawn is None else _data_url(drawn)
-
-    @property
-    def timeline(self) -> str | None:
-        """The picture of the flags along time, as an address that holds it."""
-        return None if self.drawings.timeline is None else _data_url(self.drawings.timeline)
+    def plot(self, evidence: str) -> Plot | None:
+        """The picture of a test."""
+        return self.drawings.tests.get(evidence)
 
 
 def _beside(status: Status, lines: Iterable[str]) -> tuple[str, ...]:
@@ -171,6 +166,7 @@ def _place(svg: str) -> str:
 
 
 def _data_url(svg: bytes) -> str:
+    """An address that holds a picture."""
     return f"data:image/svg+xml;base64,{b64encode(svg).decode()}"
 
 
