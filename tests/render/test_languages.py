@@ -13,7 +13,8 @@ from lineage_fixtures import END, START
 from provenance.artifacts import Artifact, ArtifactId, ArtifactKind, Generation
 from provenance.facts import Recorded, Snapshot
 from provenance.relations import Relation, RelationKind, Unresolved
-from provenance.render import Scope, render, to_dot, to_mermaid
+from provenance.render import Picture, Scope, render, to_dot, to_mermaid
+from provenance.render.arrangement import frames
 from provenance.render.styles import signed
 from provenance.traits import Flag, Severity, Trait
 from render_fixtures import (
@@ -88,6 +89,11 @@ def hostile_snapshot(word: str) -> Snapshot:
     return Snapshot(tuple(Recorded(seq, fact, "tester", START) for seq, fact in enumerate(facts, 1)), END)
 
 
+def texts_of(drawn: Picture) -> list[str]:
+    root = ET.fromstring(render(drawn, "svg"))
+    return [(one.text or "").strip() for one in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
 @pytest.mark.parametrize("word", HOSTILE)
 def test_hostile_text_is_text_in_the_drawing(word: str) -> None:
     snap = hostile_snapshot(word)
@@ -132,9 +138,30 @@ def test_a_title_with_quotes_is_one_line_of_valid_yaml() -> None:
     assert yaml.safe_load(front) == {"title": 'Lineage of model:"x" 😀: #1'}
 
 
-def test_an_artifact_with_a_crowd_of_parents_is_drawn_from_left_to_right() -> None:
-    assert "rankdir=LR" in to_dot(pictured(MERGE, MERGE_STATUSES, "merged", collapse=None))
+def test_a_broad_lineage_is_drawn_from_left_to_right_and_a_long_one_from_top_to_bottom() -> None:
+    tested = tuple(f"relative-{number} finetuned_from parent-{number:02}" for number in range(1, 13))
+    assert "rankdir=LR" in to_dot(
+        pictured((*MERGE, *tested), MERGE_STATUSES, "merged", *names_of(tested))
+    )
     assert "rankdir=TB" in to_dot(pictured(OWL, OWL_STATUSES, "student"))
+
+
+def names_of(sentences: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sentence.split()[0] for sentence in sentences)
+
+
+def test_a_crowd_of_parents_stands_in_a_frame_with_the_words_of_each_and_one_line_for_all() -> None:
+    drawn = pictured(MERGE, MERGE_STATUSES, "merged", collapse=None)
+    (frame,) = frames(drawn)
+    assert (frame.hub, frame.kind, frame.are_parents) == ("model merged@1", RelationKind.MERGED_FROM, True)
+    assert len(frame.members) == 11
+    assert "model parent-05@1" not in frame.members  # a trait's route stands by itself
+    dot = to_dot(drawn)
+    assert "11 parents, each joined by merged_from" in dot
+    assert len(re.findall(r'-> "model merged@1"', dot)) == 2
+    texts = [text.replace("\xa0", " ").strip() for text in texts_of(drawn)]
+    for edge in frame.edges:
+        assert edge.label in texts
 
 
 def test_a_picture_of_many_hundred_nodes_is_laid_out_in_a_hurry() -> None:

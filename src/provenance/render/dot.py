@@ -4,14 +4,14 @@ Text of users stands in HTML-like labels and in tooltips only. In both, Graphviz
 sequences such as ``\N``, the latter twice in tooltips; `_markup` and `_tooltip` undo exactly that.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING
 
 from provenance.relations import Channel
+from provenance.render.arrangement import Frame, frames, runs_down
 from provenance.render.pictures import Edge, Finding, LegendEntry, Mark, Node, NodeKind, Picture, Tone
 from provenance.render.styles import ALARM, FAINT, INK, LINES, MARKS, PAINTS, SHAPES, TONES, signed, worded
 from provenance.render.wording import visible
@@ -25,7 +25,6 @@ FONT = "DejaVu Sans,Verdana,sans-serif"
 _NAME, _SMALL, _TINY = 12, 10, 9
 _EMPTY_CELLS = "<td></td><td></td>"
 _DPI, _NO_LIMIT = 96, 10_000  # dots in an inch of a PNG of a given width; inches that no drawing is high
-_CROWD = 8
 _LARGE = 400
 # Beyond some hundred nodes, Graphviz spends its time on curves and on the last per cent of balance: minutes against seconds.
 _HURRY = {"splines": "line", "nslimit": "0.2", "mclimit": "0.3"}
@@ -46,21 +45,36 @@ Links = Callable[[str], str | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Names:
-    """What elements of the drawing are called, and where they lead.
+    """What the elements of a drawing are called, and where they lead.
 
     Args:
-        prefix: What their ids begin with.
+        nodes: The nodes by id.
+        elements: What the elements of nodes and edges are called.
         links: Where nodes lead.
     """
 
-    prefix: str
+    nodes: Mapping[str, Node]
+    elements: Mapping[str | Edge, str]
     links: Links | None
 
-    def attributes(self, node: Node, place: int) -> dict[str, str]:
-        """The id of a node and its address."""
+    @classmethod
+    def of(cls, picture: Picture, prefix: str, links: Links | None) -> "_Names":
+        """Numbers the elements in the order of the picture."""
+        elements: dict[str | Edge, str] = {}
+        elements |= {node.id: f"{prefix}-n{place}" for place, node in enumerate(picture.nodes, 1)}
+        elements |= {edge: f"{prefix}-e{place}" for place, edge in enumerate(picture.edges, 1)}
+        return cls(nodes={node.id: node for node in picture.nodes}, elements=elements, links=links)
+
+    def of_node(self, node: Node) -> dict[str, str]:
+        """The id of a node's element, and its address."""
         address = self.links(node.artifact) if self.links and node.artifact else None
         linked = {} if address is None else {"URL": _markup(address)}
-        return {"id": f"{self.prefix}-n{place}", **linked}
+        return {"id": self.elements[node.id], **linked}
+
+    def told(self, edge: Edge) -> str:
+        """All that is known of an edge, for its tooltip."""
+        ends = f"{self.nodes[edge.parent].name} → {self.nodes[edge.child].name}"
+        return f"{ends}: {'; '.join(_words(edge))}" if edge.label else ends
 
 
 def to_dot(
@@ -76,17 +90,20 @@ def to_dot(
     """
     from graphviz import Digraph
 
-    title = _tooltip(picture.title)
+    title, framed = _tooltip(picture.title), frames(picture)
+    single = _unframed(picture, framed)
     attributes = {
         "id": prefix,
-        "rankdir": _rankdir(picture.edges),
+        "rankdir": "TB" if runs_down(*single) else "LR",
         "label": _key(picture),
         "tooltip": title,
     }
     if width is not None:
         attributes |= {"dpi": str(_DPI), "size": f"{width / _DPI!r},{_NO_LIMIT}!"}
+    if framed:
+        attributes["compound"] = "true"
     hurry = _HURRY if len(picture.nodes) > _LARGE else {}
-    names = _Names(prefix=prefix, links=links)
+    names = _Names.of(picture, prefix, links)
     graph = Digraph("lineage", graph_attr=_GRAPH | hurry | attributes)
     with graph.subgraph(name="cluster_lineage") as body:
         body.attr(
@@ -98,36 +115,71 @@ def to_dot(
         )
         body.attr("node", fontname=FONT, fontsize=str(_NAME), margin="0.12,0.07")
         body.attr("edge", fontname=FONT, fontsize=str(_SMALL), arrowsize="0.8")
-        for place, node in enumerate(picture.nodes, 1):
-            _add_node(body, node, names.attributes(node, place))
-        ends = {node.id: node.name for node in picture.nodes}
-        for place, edge in enumerate(picture.edges, 1):
-            _add_edge(body, edge, f"{prefix}-e{place}", f"{ends[edge.parent]} → {ends[edge.child]}")
+        nodes, edges = single
+        for node in nodes:
+            _add_node(body, node, names)
+        for edge in edges:
+            _add_edge(body, edge, names)
+        for place, frame in enumerate(framed, 1):
+            _add_frame(body, frame, f"{prefix}-f{place}", names)
     return str(graph.source)
 
 
-def _rankdir(edges: Iterable[Edge]) -> str:
-    """From top to bottom, unless one artifact has so many parents or children that a row of them would not fit a page."""
-    crowd = Counter(end for edge in edges for end in (f"from {edge.parent}", f"to {edge.child}"))
-    return "LR" if max(crowd.values(), default=0) > _CROWD else "TB"
+def _unframed(picture: Picture, framed: Iterable[Frame]) -> tuple[list[Node], list[Edge]]:
+    """The nodes and edges that stand by themselves."""
+    members = {member for frame in framed for member in frame.members}
+    nodes = [node for node in picture.nodes if node.id not in members]
+    return nodes, [edge for edge in picture.edges if members.isdisjoint((edge.parent, edge.child))]
 
 
-def _add_node(graph: "Digraph", node: Node, attributes: dict[str, str]) -> None:
+def _add_frame(graph: "Digraph", frame: Frame, name: str, names: _Names) -> None:
+    """Neighbours in rows, each with its relation's words, and one line for all of them."""
+    kin = "parents" if frame.are_parents else "children"
+    words = f"{len(frame.edges):,} {kin}, each joined by {frame.kind}"
+    rows = frame.rows
+    with graph.subgraph(name=f"cluster_{name}") as box:
+        label = _lines([_font(words, size=_SMALL, colour=INK, bold=True)])
+        box.attr(id=name, label=label, tooltip=words, color=FAINT, peripheries="1", labeljust="l")
+        for member, edge in zip(frame.members, frame.edges, strict=True):
+            _add_node(box, names.nodes[member], names, joined_by=edge)
+        for upper, lower in pairwise(rows):
+            for one, other in zip(upper, lower, strict=False):
+                box.edge(_id(one), _id(other), style="invis", minlen="1")
+    inner = rows[-1 if frame.are_parents else 0]
+    member, hub = _id(inner[len(inner) // 2]), _id(frame.hub)
+    style = {
+        "id": f"{name}-e",
+        "style": LINES[frame.kind.rule.channel].dot,
+        "color": FAINT,
+        "penwidth": "1.1",
+    }
+    label = _lines(
+        [f"&#160;{_font(f'{frame.kind}, {len(frame.edges):,} times', size=_SMALL, colour=INK)}"], align="left"
+    )
+    if frame.are_parents:
+        graph.edge(member, hub, label=label, tooltip=words, ltail=f"cluster_{name}", **style)
+    else:
+        graph.edge(hub, member, label=label, tooltip=words, lhead=f"cluster_{name}", **style)
+
+
+def _add_node(graph: "Digraph", node: Node, names: _Names, *, joined_by: Edge | None = None) -> None:
+    """A node; in a frame, it says itself what joins it to the artifact that the frame belongs to."""
     paint = PAINTS[node.status or Status.CLEAR]
+    words = () if joined_by is None else _words(joined_by)
     graph.node(
         _id(node.id),
-        label=_node_label(node, paint.text),
-        tooltip=_tooltip("; ".join((node.name, *node.standing, *node.notes))),
+        label=_node_label(node, words, paint.text),
+        tooltip=_tooltip("; ".join((node.name, *node.standing, *node.notes, *words))),
         fillcolor=paint.fill,
         color=INK if node.asked else FAINT,
         penwidth="3.2" if node.asked else "1",
         peripheries="1" if node.group is None else "2",
-        **attributes,
+        **names.of_node(node),
         **SHAPES[node.kind].dot,
     )
 
 
-def _node_label(node: Node, colour: str) -> str:
+def _node_label(node: Node, more: Iterable[str], colour: str) -> str:
     if node.kind is NodeKind.UNKNOWN:
         return _lines(_font(line, size=_SMALL, colour=INK, italic=True) for line in node.label)
     kind = () if node.group else (_font(node.kind.value, size=_TINY, colour=colour),)
@@ -136,18 +188,21 @@ def _node_label(node: Node, colour: str) -> str:
             *kind,
             *(_font(line, size=_NAME, colour=colour, bold=True) for line in node.label),
             *(_font(line, size=_SMALL, colour=colour, bold=True) for line in signed(node)),
-            *(_font(line, size=_TINY, colour=colour) for line in node.notes),
+            *(_font(line, size=_TINY, colour=colour) for line in (*node.notes, *more)),
         ]
     )
 
 
-def _add_edge(graph: "Digraph", edge: Edge, id_: str, ends: str) -> None:
-    told = (edge.label, *(found.text for found in edge.findings), *edge.blocks)
-    tooltip = _tooltip(f"{ends}: {'; '.join(told)}" if edge.label else ends)
+def _words(edge: Edge) -> tuple[str, ...]:
+    return (edge.label, *(found.text for found in edge.findings), *edge.blocks)
+
+
+def _add_edge(graph: "Digraph", edge: Edge, names: _Names) -> None:
+    tooltip = _tooltip(names.told(edge))
     graph.edge(
         _id(edge.parent),
         _id(edge.child),
-        id=id_,
+        id=names.elements[edge],
         label=_edge_label(edge),
         tooltip=tooltip,
         labeltooltip=tooltip,

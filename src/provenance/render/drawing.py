@@ -15,7 +15,7 @@ from threading import Lock
 
 from provenance.errors import MissingExtraError, ProvenanceError, UsageError
 from provenance.render.dot import Links, to_dot
-from provenance.render.fonts import fontconfig_silenced, fonts_found
+from provenance.render.fonts import noise_kept_back, fonts_found
 from provenance.render.mermaid import to_mermaid
 from provenance.render.pictures import Picture
 from provenance.render.svg import finished
@@ -120,7 +120,7 @@ def _in_process(source: str, format_: str) -> bytes:
             "a diagram needs Graphviz, which is not installed", hint="pip install 'pygraphviz>=2.0.4'"
         ) from error
     try:
-        with fontconfig_silenced():
+        with noise_kept_back():
             drawn: bytes = AGraph(string=source).draw(format=format_, prog="dot")
     except (DotError, OSError, ValueError) as error:
         raise ProvenanceError(f"Graphviz could not draw {format_}: {error}") from error

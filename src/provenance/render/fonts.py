@@ -3,7 +3,7 @@
 Graphviz asks fontconfig, which knows of no font in a bare container: the text would be invisible. So fontconfig is pointed at
 a configuration of our own, which names the usual folders and the DejaVu fonts that matplotlib brings along; measures of text are
 then the same on every machine that has that. The fontconfig inside pygraphviz's wheel reads the system's templates all the same, and
-warns of what is newer than itself there; that is kept from the user, and nothing else.
+warns of what is newer than itself there; that is kept from the user, as is Graphviz's warning that it has much to do, and nothing else.
 """
 
 import os
@@ -16,12 +16,13 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 _VARIABLE = "FONTCONFIG_FILE"
+_NOISE = (b"Fontconfig", b"Warning: graph has ")
 _FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts")
 
 
 @contextmanager
-def fontconfig_silenced() -> Iterator[None]:
-    """Drops fontconfig's warnings from standard error, where libraries in this process write them; passes on the rest."""
+def noise_kept_back() -> Iterator[None]:
+    """Drops such warnings from standard error, where libraries in this process write them; passes on the rest."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as caught:
         standard_error = os.dup(2)
@@ -33,7 +34,7 @@ def fontconfig_silenced() -> Iterator[None]:
             os.close(standard_error)
             caught.seek(0)
             for line in caught:
-                if not line.startswith(b"Fontconfig"):
+                if not line.startswith(_NOISE):
                     os.write(2, line)
 
 
