@@ -24,6 +24,7 @@ READS = {
     "ls": "ls --json",
     "path": "path base student --json",
     "preflight": "preflight --base base --dataset numbers --json",
+    "report": "report student --json",
     "risks": "risks --all --json",
     "roots": "roots student --json",
     "search": "search student --json",

@@ -89,7 +89,7 @@ def test_completion_prints_one_line_for_the_start_up_file(terminal: Terminal, sh
     ("typed", "offered"),
     [
         ("provenance ri", {"risks"}),
-        ("provenance re", {"register", "relate"}),
+        ("provenance re", {"register", "relate", "report"}),
         ("provenance register ", {"model", "dataset", "teacher"}),
         ("provenance risks --st", {"--status"}),
         ("provenance trait add x --severity ", {"low", "medium", "high", "critical"}),

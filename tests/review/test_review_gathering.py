@@ -175,7 +175,7 @@ def test_every_sort_of_gap_has_a_way_to_close_it(tmp_path: Path) -> None:
     named = [
         one.gap for one in found.unknowns.items if one.closes.startswith("Register the artifact of that name")
     ]
-    assert named == ["model:tuned@1: finetuned_from 'org/llama', which is not registered"]
+    assert named == ["model:tuned@1: merged_from 'org/llama', which is not registered"]
 
 
 def test_flags_have_a_history(tmp_path: Path) -> None:
