@@ -57,20 +57,20 @@ class Links:
     prefix: str = ""
     as_of: str | None = None
 
-    def to(self, page: str, ref: object = None, **query: object) -> Address:
+    def to(self, page: str, about: object = None, /, **query: object) -> Address:
         """A page, such as ``lineage`` of an artifact; values of None are left out of the query.
 
         Args:
             page: Its path, without the slash that it begins with; nothing for the first page.
-            ref: The artifact, or whatever the page is about.
+            about: The artifact, or whatever the page shows.
             query: What is asked of it.
         """
-        about = "" if ref is None else f"/{quote(str(ref), safe='')}"
-        return Address(f"{self.prefix}/{page}{about}").having(**query, as_of=self.as_of)
+        below = "" if about is None else f"/{quote(str(about), safe='')}"
+        return Address(f"{self.prefix}/{page}{below}").having(**query, as_of=self.as_of)
 
-    def file(self, folder: str, ref: object, ending: str, **query: object) -> Address:
+    def file(self, folder: str, about: object, ending: str, /, **query: object) -> Address:
         """A download: a diagram, a report or a picture, by its ending."""
-        found = self.to(folder, ref, **query)
+        found = self.to(folder, about, **query)
         return replace(found, path=f"{found.path}.{ending}")
 
     def href(self, target: str) -> str | None:
