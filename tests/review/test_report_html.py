@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lineage_fixtures import day
 from provenance.artifacts import ArtifactKind
 from provenance.plain_text import one_line
 from provenance.review import Review, review
@@ -141,6 +142,14 @@ def test_a_silent_canary_is_told_with_what_it_would_have_found_and_does_not_mean
     assert "NOT_DETECTED" in page
     assert "an effect of 0.20 nats would have been seen" in page
     assert "It does not say that nothing ever passes" in page
+
+
+def test_what_changed_since_a_date_is_told_first_in_short_and_then_by_which_record(tmp_path: Path) -> None:
+    story = STORIES["a measured transfer"]
+    with told(tmp_path, story) as registry:
+        page = to_html(registry.report(story.asked, since=day("2026-02-15"), as_of=AS_OF))
+    assert "1 standing changed; model:student@1 was said to be “passes”." in first_screen(page)
+    assert "flag-18" in read(page[page.index('id="changes"') : page.index('id="policy"')]).text
 
 
 def test_what_counts_no_longer_is_told_as_such(tmp_path: Path) -> None:
