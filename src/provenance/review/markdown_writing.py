@@ -1,6 +1,7 @@
 """Markdown: headings, tables and the words of others, which show as the text that they are."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
@@ -11,6 +12,7 @@ from provenance.review.records import Listed
 _MARKUP = re.compile(r"[\\`*_{}\[\]#|~!$]")
 _REACHING = re.compile(r"(?<!\w)@(?=\w)|#(?=\d)|:(?=//)|:(?=[\w+-]+:)|(?<=[Ww]{3})\.")
 """What would mention somebody, link somewhere or become a picture."""
+_QUOTED = re.compile("“[^”]*”")
 
 
 def heading(text: str) -> tuple[str, str]:
@@ -62,10 +64,17 @@ def shown(words: object) -> str:
         .replace("<", "&lt;")
         .replace(">", "&gt;")
     )
-    return _REACHING.sub(lambda found: f"{found[0]}<!-- -->", _MARKUP.sub(r"\\\g<0>", plain))
+    isolated = _QUOTED.sub(lambda found: _isolated(found[0]), plain)
+    return _REACHING.sub(lambda found: f"{found[0]}<!-- -->", _MARKUP.sub(r"\\\g<0>", isolated))
 
 
 def code(words: object) -> str:
     """A name as code, in which a table's bars are its only markup; a name that holds backticks is text."""
     plain = one_line(words)
-    return shown(plain) if "`" in plain else f"`{plain.replace('|', chr(92) + '|')}`"
+    return shown(plain) if "`" in plain else _isolated(f"`{plain.replace('|', chr(92) + '|')}`")
+
+
+def _isolated(words: str) -> str:
+    """Words that are read from the right are kept from turning those around them."""
+    turns = any(unicodedata.bidirectional(sign) in {"R", "AL"} for sign in words)
+    return f"\u2068{words}\u2069" if turns else words
