@@ -31,6 +31,7 @@ from provenance.server.parameters import (
     Kinds,
     Limit,
     Metadata,
+    Ref,
     Refs,
     Since,
     Statuses,
@@ -38,11 +39,13 @@ from provenance.server.parameters import (
     only_known,
 )
 from provenance.server.serving import AskedMoment, AskedServed, AskedView
-from provenance.status import RegistryStatus
+from provenance.status import WORKED_OUT_UP_TO, RegistryStatus
 from provenance.traits import Flag, Trait
 from provenance.view import Description, RiskPage
 
 _MOST_PATHS = 100
+Upper = Annotated[str, Query(description="The artifact to begin with.")]
+Lower = Annotated[str, Query(description="The artifact to arrive at.")]
 _TESTS = 100  # of what is owed, unless more is asked for
 router = APIRouter(prefix="/api", dependencies=[Depends(only_known)])
 
@@ -55,7 +58,7 @@ def ls(
     paging: AskedPage,
     metadata: Metadata,
     *,
-    pattern: str = "*",
+    pattern: Annotated[str, Query(description="Of names; of identities, where it holds : or @.")] = "*",
     kinds: Kinds = (),
     trait: TraitName = None,
     statuses: Statuses = (),
@@ -74,7 +77,7 @@ def ls(
 
 
 @router.get("/show/{ref:path}", response_model=Description)
-def show(view: AskedView, ref: str) -> object:
+def show(view: AskedView, ref: Ref) -> object:
     """All that is recorded of one artifact."""
     return view.show(ref)
 
@@ -121,28 +124,28 @@ def policy(served: AskedServed, view: AskedView) -> object:
 
 
 @router.get("/ancestors/{ref:path}", response_model=list[Relative])
-def ancestors(view: AskedView, paging: AskedPage, walk: AskedWalk, ref: str) -> object:
+def ancestors(view: AskedView, paging: AskedPage, walk: AskedWalk, ref: Ref) -> object:
     """What an artifact comes from, nearest first."""
     found = view.ancestors(ref, depth=walk.depth, kinds=walk.kinds, relations=walk.relations)
     return paging.of(found, _artifact, view)
 
 
 @router.get("/descendants/{ref:path}", response_model=list[Relative])
-def descendants(view: AskedView, paging: AskedPage, walk: AskedWalk, ref: str) -> object:
+def descendants(view: AskedView, paging: AskedPage, walk: AskedWalk, ref: Ref) -> object:
     """What comes from an artifact, nearest first."""
     found = view.descendants(ref, depth=walk.depth, kinds=walk.kinds, relations=walk.relations)
     return paging.of(found, _artifact, view)
 
 
 @router.get("/roots/{ref:path}", response_model=list[ArtifactId])
-def roots(view: AskedView, paging: AskedPage, walk: AskedWalk, ref: str) -> object:
+def roots(view: AskedView, paging: AskedPage, walk: AskedWalk, ref: Ref) -> object:
     """Where the ancestry of an artifact begins."""
     found = view.roots(ref, depth=walk.depth, kinds=walk.kinds, relations=walk.relations)
     return paging.of(found, lambda one: one, view)
 
 
 @router.get("/path", response_model=list[Link])
-def path(view: AskedView, ancestor: str, descendant: str) -> object:
+def path(view: AskedView, ancestor: Upper, descendant: Lower) -> object:
     """The shortest way down from one artifact to another; empty where there is none."""
     return view.path(ancestor, descendant) or ()
 
@@ -150,8 +153,8 @@ def path(view: AskedView, ancestor: str, descendant: str) -> object:
 @router.get("/paths", response_model=list[list[Link]])
 def paths(
     view: AskedView,
-    ancestor: str,
-    descendant: str,
+    ancestor: Upper,
+    descendant: Lower,
     limit: Annotated[int, Query(ge=1, le=_MOST_PATHS)] = _MOST_PATHS,
 ) -> object:
     """Every simple way down from one artifact to another, shortest first: `path --all`."""
@@ -173,7 +176,7 @@ def common(view: AskedView, paging: AskedPage, refs: Refs, kinds: Kinds = (), lo
 def exposures(
     view: AskedView,
     paging: AskedPage,
-    ref: str,
+    ref: Ref,
     role: Annotated[Role | None, Query(alias="as", description="Which end the artifact is.")] = None,
 ) -> object:
     """The teachers whose hand was in what a model was trained on, or the students that a teacher reached."""
@@ -184,7 +187,7 @@ def exposures(
 
 
 @router.get("/family/{ref:path}", response_model=list[Member])
-def family(view: AskedView, paging: AskedPage, ref: str) -> object:
+def family(view: AskedView, paging: AskedPage, ref: Ref) -> object:
     """The models that share an initialisation with one, by record or by test."""
     return paging.of(view.family(ref), _artifact, view)
 
@@ -205,13 +208,13 @@ def risks(
 
 
 @router.get("/why/{ref:path}", response_model=ExplainedRisks)
-def why(view: AskedView, ref: str, trait: str) -> object:
+def why(view: AskedView, ref: Ref, trait: str) -> object:
     """How a trait may have come to an artifact, edge by edge."""
     return view.why(ref, trait)
 
 
 @router.get("/impact/{ref:path}", response_model=ImpactAnswer)
-def impact(view: AskedView, ref: str, trait: TraitName = None, limit: Limit = 1_000) -> object:
+def impact(view: AskedView, ref: Ref, trait: TraitName = None, limit: Limit = 1_000) -> object:
     """What is downstream of an artifact, worst first: whom to recall."""
     return ImpactAnswer.of(view.impact(ref, trait), limit)
 
@@ -223,7 +226,7 @@ def check_many(view: AskedView, refs: Refs) -> object:
 
 
 @router.get("/check/{ref:path}", response_model=Check)
-def check(view: AskedView, ref: str) -> object:
+def check(view: AskedView, ref: Ref) -> object:
     """The release gate: whether anything holds an artifact back."""
     return view.check([ref])[0]
 
@@ -259,7 +262,12 @@ def audit(
     only: TestKind | None = None,
     limit: Limit = _TESTS,
 ) -> object:
-    """The tests that the edges above some artifacts still lack: `audit --dry-run`."""
+    """The tests that the edges above some artifacts still lack: `audit --dry-run`; of all, in a small registry alone."""
+    if not refs and (entries := view.reading.head.entries) > WORKED_OUT_UP_TO:
+        raise UsageError(
+            f"what a registry of {entries} facts is owed as a whole is not worked out here",
+            hint="Name artifacts by ref=; `provenance audit --dry-run` reads it all, which takes long.",
+        )
     owed = owing(view, view.resolve_all(refs)) if refs else served.worked_out.once(view, "owing", owing)
     return [task for task in owed.tasks if only in {None, task.test}][:limit]
 

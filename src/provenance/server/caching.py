@@ -117,7 +117,7 @@ class WorkedOut:
             BeingWorkedOutError: The registry is large, and the answer is not there yet.
             ProvenanceError: It can't be worked out; asked again, that is tried again.
         """
-        kept, answer = self._begun(view, question, work)
+        kept, answer = self.begin(view, question, work)
         if kept.is_large and (not answer.done() or answer.cancelled()):
             raise BeingWorkedOutError(
                 f"all {view.reading.head.entries} facts are being looked at, and the answer is not there yet",
@@ -130,7 +130,8 @@ class WorkedOut:
                 kept.answers.pop(question, None)
             raise
 
-    def _begun(self, view: View, question: Hashable, work: Callable[[View], T]) -> "tuple[_Kept, Future[T]]":
+    def begin(self, view: View, question: Hashable, work: Callable[[View], T]) -> "tuple[_Kept, Future[T]]":
+        """Begins to work an answer out, where that was not done yet; see `once`."""
         state = self.state(view)
         with self._lock:
             kept = self._kept.setdefault(state, _Kept(view))

@@ -36,13 +36,13 @@ class Route:
     Args:
         path: With its parameters in braces.
         says: What is answered, in words.
-        answer: Name of the type of the answer; None of a file.
+        answer: Name of the type of the answer; of a file, its media types.
         parameters: What it takes.
     """
 
     path: str
     says: str
-    answer: str | None
+    answer: str
     parameters: tuple[Parameter, ...]
 
 
@@ -79,8 +79,10 @@ def _parameter(said: Mapping[str, Any]) -> Parameter:
     )
 
 
-def _answer(content: Mapping[str, Any]) -> str | None:
-    schema = content.get("application/json", {}).get("schema", {})
+def _answer(content: Mapping[str, Any]) -> str:
+    schema = content.get("application/json", {}).get("schema")
+    if schema is None:
+        return ", ".join(content)
     of = schema.get("items", schema)
-    name = of.get("$ref", "").rpartition("/")[2] or of.get("type")
+    name = of.get("$ref", "").rpartition("/")[2] or of.get("type", "list")
     return f"list of {name}" if "items" in schema else name

@@ -1,9 +1,10 @@
 """Downloads: diagrams, reviews and pictures of tests as files, at the address of what they are about."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Annotated, Literal
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
@@ -14,13 +15,12 @@ from provenance.render.evidence_pictures import picture
 from provenance.review import Baseline, review
 from provenance.review.documents import Form, written
 from provenance.server.pages.evidence import recorded_test
-from provenance.server.parameters import AskedDrawing, Since, TraitName
+from provenance.server.parameters import AskedDrawing, Ref, Since, TraitName
 from provenance.server.serving import AskedView
 
 MOST_DRAWN = 3_000
 """Artifacts and groups in a diagram that is laid out while somebody waits."""
 _LONGEST_NAME = 100
-router = APIRouter()
 
 
 class Drawn(StrEnum):
@@ -43,16 +43,23 @@ _TYPES: Mapping[str, str] = {
     "md": "text/markdown; charset=utf-8",
     "json": "application/json",
 }
-_SHOWN = frozenset({"svg", "png"})
+_SHOWN = ("png", "svg")
 """What a page may hold; all else is kept as a file: a review brings scripts of its own, which run nowhere but on the reader's disk."""
 _LAID_OUT = frozenset({Drawn.SVG, Drawn.PNG, Drawn.PDF})
 
+router = APIRouter()
 
-@router.get("/diagrams/{ref:path}.{form}", response_class=Response)
+
+def _answers(forms: Iterable[str]) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI says of the answer: bytes of these forms."""
+    return {HTTPStatus.OK: {"content": {_TYPES[form].partition(";")[0]: {} for form in forms}}}
+
+
+@router.get("/diagrams/{ref:path}.{form}", response_class=Response, responses=_answers(Drawn))
 def diagram(
     view: AskedView,
     drawing: AskedDrawing,
-    ref: str,
+    ref: Ref,
     form: Drawn,
     width: Annotated[int | None, Query(ge=100, le=10_000, description="Of a PNG, in dots.")] = None,
 ) -> Response:
@@ -71,8 +78,8 @@ def diagram(
     return _file(render(found, form, width=width), f"{artifact}", form)
 
 
-@router.get("/reports/{ref:path}.{form}", response_class=Response)
-def report(view: AskedView, ref: str, form: Form, since: Since = None, trait: TraitName = None) -> Response:
+@router.get("/reports/{ref:path}.{form}", response_class=Response, responses=_answers(Form))
+def report(view: AskedView, ref: Ref, form: Form, since: Since = None, trait: TraitName = None) -> Response:
     """The safety review of an artifact: `report`."""
     artifact = view.resolve(ref)
     baseline = None if since is None else Baseline(at=since, policy=view.policy)
@@ -80,7 +87,7 @@ def report(view: AskedView, ref: str, form: Form, since: Since = None, trait: Tr
     return _file(written(form, view, found).encode(), f"review-{artifact}", form)
 
 
-@router.get("/evidence/{id}.{form}", response_class=Response)
+@router.get("/evidence/{id}.{form}", response_class=Response, responses=_answers(_SHOWN))
 def evidence_picture(view: AskedView, id: str, form: Literal["png", "svg"]) -> Response:  # noqa: A002 - its name in the address
     """The picture of a test.
 

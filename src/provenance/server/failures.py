@@ -31,6 +31,14 @@ _STATUSES: Mapping[type[ProvenanceError], HTTPStatus] = {
 }
 """Error to status; any other is the server's fault."""
 
+_SAID: Mapping[int, tuple[str, str]] = {
+    HTTPStatus.NOT_FOUND: (
+        "nothing is at this address",
+        "/docs lists the addresses of the API, and / has a search.",
+    )
+}
+"""What stands for the words of the framework."""
+
 
 def status_of(error: ProvenanceError) -> HTTPStatus:
     """The status that an error is answered with."""
@@ -68,7 +76,7 @@ def add_failures(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:
-        answer = failure(request, error.status_code, str(error.detail))
+        answer = failure(request, error.status_code, *_SAID.get(error.status_code, (str(error.detail), None)))
         answer.headers.update(error.headers or {})
         return answer
 

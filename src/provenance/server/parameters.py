@@ -5,12 +5,11 @@ from datetime import datetime
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
 
-from fastapi import Depends, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 
 from provenance.answers import page, rest
 from provenance.artifacts import ArtifactId, ArtifactKind
 from provenance.errors import UsageError
-from provenance.lineage_view import Ref
 from provenance.relations import RelationKind
 from provenance.render import Direction, Picture
 from provenance.render.selection import COLLAPSE
@@ -27,6 +26,9 @@ _MOST_REFS = 100
 _LONGEST_NUMBER = 9  # digits
 _ALL = "all"
 
+Ref = Annotated[
+    str, Path(description="The artifact: kind:name@version, a name, an alias or the beginning of a digest.")
+]
 Kinds = Annotated[
     tuple[ArtifactKind, ...], Query(alias="kind", description="Only of this kind; may be repeated.")
 ]
@@ -142,7 +144,7 @@ class Drawing:
             "opened": opened,
         }
 
-    def picture(self, view: View, refs: Sequence[Ref]) -> Picture:
+    def picture(self, view: View, refs: Sequence[str | ArtifactId]) -> Picture:
         """The diagram around some artifacts; see `View.picture`."""
         return view.picture(refs, **self._options)
 

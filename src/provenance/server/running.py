@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from errno import EACCES, EADDRINUSE
@@ -15,6 +16,8 @@ from provenance.errors import ProvenanceError
 _BACKLOG = 128
 _MOST_AT_ONCE = 256
 """Requests; more are told to come back."""
+_TURN = 0.0005
+"""Seconds that a thread computes before another has its turn: a request waits for one at each row that it reads."""
 _PATIENCE = 5
 """Seconds that requests have to end when the server does, and that a quiet connection is kept."""
 
@@ -73,6 +76,7 @@ def run(app: FastAPI, listening: socket.socket, *, ready: Callable[[], None]) ->
         timeout_keep_alive=_PATIENCE,
         timeout_graceful_shutdown=_PATIENCE,
     )
+    sys.setswitchinterval(_TURN)
     server = _Server(config, ready)
     with _ended_by_signals(server), listening:
         server.run(sockets=[listening])

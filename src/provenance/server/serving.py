@@ -1,6 +1,6 @@
 """What is served: a registry under a policy, and the view that each request gets of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -35,12 +35,17 @@ class ServedView(View):
             UnknownReferenceError: There is no such trait.
         """
         self._require_trait(trait)
-        return self.worked_out.once(self, ("survey", trait), lambda view: View.survey(view, trait))
+        return self.worked_out.once(self, *_survey_of(trait))
 
     def _as_known(self, answer: Answer) -> Answer:
         """Told as of the date that was asked for, though it may have been worked out before."""
         known = super()._as_known(answer)
         return replace(known, as_of=self.reading.moment) if isinstance(known, RiskReport) else known
+
+
+def _survey_of(trait: str | None) -> tuple[Hashable, Callable[[View], Survey]]:
+    """The question where every artifact stands, and how a view that keeps nothing answers it."""
+    return ("survey", trait), lambda view: View.survey(view, trait)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +72,10 @@ class Served:
         return ServedView(
             found.reading, found.policy, unfinished=found.unfinished, worked_out=self.worked_out
         )
+
+    def begin(self) -> None:
+        """Begins what the first page will ask for."""
+        self.worked_out.begin(self.view(), *_survey_of(None))
 
     def survey(self, view: View, trait: str | None = None) -> Survey | None:
         """Where every artifact stands with one trait, or with any; None while that is being worked out."""
