@@ -29,6 +29,7 @@ from provenance.preflight import Preflight
 from provenance.probing import Probe
 from provenance.registration import Registration
 from provenance.relations import Link
+from provenance.render import Picture
 from provenance.review import Review
 from provenance.review.verifying import ReportVerification
 from provenance.risk import Check, ExplainedRisks
@@ -70,6 +71,7 @@ ANSWERS: Mapping[str, Any] = {
     "why": ExplainedRisks,
     "impact": ImpactAnswer,
     "impact-notify": Event,
+    "diagram": Picture,
     "diff": Diff,
     "diff-with": RegistryDiff,
     "check": Check,

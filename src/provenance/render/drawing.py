@@ -15,7 +15,7 @@ from threading import Lock
 
 from provenance.errors import MissingExtraError, ProvenanceError, UsageError
 from provenance.render.dot import Links, to_dot
-from provenance.render.fonts import noise_kept_back, fonts_found
+from provenance.render.fonts import fonts_found, noise_kept_back
 from provenance.render.mermaid import to_mermaid
 from provenance.render.pictures import Picture
 from provenance.render.svg import finished
@@ -47,6 +47,16 @@ def render(
         MissingExtraError: Graphviz is needed, and neither ``dot`` nor pygraphviz is installed.
         ProvenanceError: Graphviz failed.
     """
+    check_wishes(format, width)
+    return FORMATS[format](picture, _Wishes(width=width, links=links, prefix=prefix))
+
+
+def check_wishes(format: str, width: int | None) -> None:  # noqa: A002 - the word that users know
+    """Makes sure that a picture can be written so.
+
+    Raises:
+        UsageError: There is no such format, or it has no width, or not that one.
+    """
     if format not in FORMATS:
         known = ", ".join(FORMATS)
         raise UsageError(f"no diagram can be written as {format!r}", hint=f"Formats: {known}.")
@@ -56,18 +66,25 @@ def render(
         )
     if width is not None and not 1 <= width <= _WIDEST:
         raise UsageError(f"a PNG cannot be {width} pixels wide", hint=f"From 1 to {_WIDEST:,}.")
-    return FORMATS[format](picture, _Wishes(width=width, links=links, prefix=prefix))
 
 
-def draw(picture: Picture, path: Path, *, width: int | None = None, links: Links | None = None) -> None:
-    """Writes the picture to a file, in the format that its extension names; for the rest see `render`.
+def draw(
+    picture: Picture,
+    path: Path,
+    *,
+    format: str | None = None,  # noqa: A002 - the word that users know
+    width: int | None = None,
+    links: Links | None = None,
+) -> None:
+    """Writes the picture to a file, in a format or the one that its extension names; for the rest see `render`.
 
     Raises:
-        UsageError: The extension names no format, it has no width, or the file can't be written.
+        UsageError: There is no such format, it has no width, or the file can't be written.
         MissingExtraError: Graphviz is needed, and neither ``dot`` nor pygraphviz is installed.
         ProvenanceError: Graphviz failed.
     """
-    data = render(picture, path.suffix.removeprefix(".").lower(), width=width, links=links)
+    chosen = format or path.suffix.removeprefix(".").lower()
+    data = render(picture, chosen, width=width, links=links)
     try:
         path.write_bytes(data)
     except OSError as error:
