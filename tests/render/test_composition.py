@@ -54,7 +54,7 @@ def test_the_owl_story_shows_who_is_flagged_what_inherited_and_how_sure_that_is(
     assert node(drawn, "student").standing == ("EXPOSED: owl-preference (high)",)
     assert node(drawn, "student").asked
     assert node(drawn, "base").standing == ("CLEAR",)
-    assert node(drawn, "base").notes == ("trusted root",)
+    assert node(drawn, "base").notes == ("⌂ trusted root",)
     assert said(drawn, "base", "student") == ["same init p<1e-300, cos 0.98"]
     assert said(drawn, "numbers", "student") == [
         "same init p<1e-300, cos 0.98",
@@ -196,18 +196,18 @@ def test_a_depth_cuts_the_picture_and_the_border_says_so() -> None:
     }  # fmt: skip
     assert node(drawn, "noise-outputs").notes == (
         "from teacher:owl-teacher@1, not drawn",
-        "1 parent not drawn",
+        "↑ 1 parent not drawn",
     )
     assert node(drawn, "grandchild-tuned").notes == (
         "from teacher:owl-teacher@1, not drawn",
-        "1 parent not drawn",
+        "↑ 1 parent not drawn",
     )
     assert drawn.summary[0] == "4 artifacts: ancestors and descendants, 1 relation away at most"
 
 
 def test_the_lower_border_counts_the_children_left_out() -> None:
     drawn = pictured(DEMO, None, "owl-teacher", direction=Direction.DOWN, depth=1)
-    assert node(drawn, "noise-outputs").notes == ("3 children not drawn",)
+    assert node(drawn, "noise-outputs").notes == ("↓ 3 children not drawn",)
 
 
 def test_several_teachers_behind_one_dataset_are_told_apart_the_most_worrying_first() -> None:
@@ -229,7 +229,7 @@ def test_a_second_dataset_of_the_same_teacher_shows_the_same_exposure() -> None:
 
 
 def test_the_legend_explains_what_occurs_and_nothing_else() -> None:
-    drawn = pictured(MERGE, MERGE_STATUSES, "merged")
+    drawn = pictured(MERGE, MERGE_STATUSES, "merged", collapse=None)
     signs = [str(entry.sign) for entry in drawn.legend]
     assert signs == ["model", "affected", "exposed", "clear", "weights", "asked", "route"]
     assert Mark.BLOCKED in {entry.sign for entry in pictured(UNKNOWN, UNKNOWN_STATUSES, "assistant").legend}

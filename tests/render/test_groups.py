@@ -172,7 +172,7 @@ def test_the_border_counts_what_is_hidden() -> None:
     assert drawn.hidden == 30
     assert drawn.summary[-1] == "not drawn and not counted here: 30 more artifacts of the lineage"
     assert the_group(drawn).hidden_children == 30
-    assert "30 children not drawn" in the_group(drawn).notes
+    assert "↓ 30 children not drawn" in the_group(drawn).notes
 
 
 def test_the_critical_path_is_the_witness_path_and_what_hangs_off_is_counted() -> None:
@@ -185,8 +185,8 @@ def test_the_critical_path_is_the_witness_path_and_what_hangs_off_is_counted() -
     assert names(drawn) == {"owl-teacher", "numbers", "student"}
     assert all(edge.on_route for edge in drawn.edges if edge.kind is not None)
     notes = {node.artifact: node.notes for node in drawn.nodes}
-    assert "2 parents not drawn" in notes["model:student@1"]
-    assert "1 child not drawn" in notes["model:student@1"]
+    assert "↑ 2 parents not drawn" in notes["model:student@1"]
+    assert "↓ 1 child not drawn" in notes["model:student@1"]
     assert drawn.title == "Witness paths to model:student@1"
     assert drawn.summary[0] == "3 artifacts: only the routes by which flagged traits arrive"
     assert drawn.hidden == 3

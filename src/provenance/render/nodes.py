@@ -9,6 +9,7 @@ from provenance.render.pictures import Group, Node, NodeKind
 from provenance.render.records import TRAIT_COLUMNS
 from provenance.render.scene import NAMED, Scene
 from provenance.render.selection import neighbours
+from provenance.render.styles import ABOVE, BELOW, ROOT
 from provenance.render.wording import LABEL_COLUMNS, counted, shortened, visible, wrapped
 from provenance.risk.report import RiskEntry, Status
 
@@ -70,7 +71,7 @@ def _notes(scene: Scene, artifact: ArtifactId, status: Status | None) -> Iterato
     if not scene.lineage.recorded(artifact):
         yield "named, not registered"
     elif _is_root(scene, artifact):
-        yield "trusted root"
+        yield f"{ROOT} trusted root"
     if scene.standings is not None and status is None:
         yield "risk not assessed"
     elif scene.standings is not None and status is not Status.UNKNOWN and artifact in scene.incomplete:
@@ -135,10 +136,10 @@ def _group_notes(
     stopped = {stop.fact.trait for stop in scene.records.stops.get(members[0], ())}
     for trait in sorted(stopped):
         yield f"{shortened(trait, TRAIT_COLUMNS)} stops at each of them"
-    roots = sum(_is_root(scene, member) for member in members if scene.lineage.recorded(member))
+    if roots := sum(_is_root(scene, member) for member in members if scene.lineage.recorded(member)):
+        yield f"{ROOT} {counted(roots, 'trusted root')}"
     counts = (
         (sum(not scene.lineage.recorded(member) for member in members), "named, not registered"),
-        (roots, "trusted root" if roots == 1 else "trusted roots"),
         (statuses[None] if scene.standings is not None else 0, "not assessed"),
     )
     yield from (f"{count:,} {words}" for count, words in counts if count)
@@ -165,10 +166,10 @@ def _named(scene: Scene, members: Iterable[ArtifactId]) -> Iterator[str]:
 def _border(scene: Scene, artifacts: Sequence[ArtifactId]) -> Iterator[str]:
     """What the picture leaves out around a node, so that its border is not taken for the end of the lineage."""
     if parents := len(_hidden_parents(scene, artifacts)):
-        yield f"{counted(parents, 'parent')} not drawn"
+        yield f"{ABOVE} {counted(parents, 'parent')} not drawn"
     asked = [artifact for artifact in artifacts if artifact in scene.downstream]
     if children := _hidden_children(scene, asked):
-        yield f"{counted(children, 'child', 'children')} not drawn"
+        yield f"{BELOW} {counted(children, 'child', 'children')} not drawn"
 
 
 def _hidden_parents(scene: Scene, artifacts: Iterable[ArtifactId]) -> frozenset[ArtifactId]:

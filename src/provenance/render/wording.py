@@ -78,8 +78,8 @@ def _fitting(text: str, limit: int) -> str:
 
 
 def counted(number: int, singular: str, plural: str | None = None) -> str:
-    """A number with its noun: ``no parents``, ``1 parent``, ``3 parents``."""
-    return f"{number or 'no'} {singular if number == 1 else plural or singular + 's'}"
+    """A number with its noun: ``no parents``, ``1 parent``, ``3,000 parents``."""
+    return f"{format(number, ',') if number else 'no'} {singular if number == 1 else plural or singular + 's'}"
 
 
 def short_digest(text: str) -> str:
