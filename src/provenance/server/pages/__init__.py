@@ -2,7 +2,7 @@
 
 In reading order: `addresses` (how pages link to each other), `frame` (what stands around each), `paging`, `spreadsheet` and `wording`; then the
 pages, each a frozen dataclass that a pure function makes of a view: `home`, `catalogue`, `artifact`, `lineage`, `risks`, `impact`, `flags`,
-`why`, `evidence` and `audit` (with `owing`); `assets` (what a browser loads beside a page), `showing` (from data and a template to an
+`why`, `evidence` and `audit` (with `owing` and `timelines`); `assets` (what a browser loads beside a page), `showing` (from data and a template to an
 answer) and `routes`, which gives each page its address.
 """
 

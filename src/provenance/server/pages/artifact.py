@@ -11,6 +11,7 @@ from provenance.review.records import Decision, EdgeTold, FlagTold, MeasurementT
 from provenance.risk import ArtifactRisks
 from provenance.server.pages.lineage import COLLAPSE
 from provenance.server.pages.paging import Paged, paged
+from provenance.server.pages.timelines import Timeline
 from provenance.view import Description, View
 
 
@@ -30,6 +31,7 @@ class ArtifactPage:
         flags: Every flag that was ever raised on it, the latest first.
         decisions: Every clearance of it and every block of an edge to it, what stands first.
         measurements: What was measured on it, by trait, the newest of each first.
+        timeline: What the timeline of its lineage's flags and decisions shows, in words; None where there is none.
         parents: The relations to its parents, some at a time.
         children: The relations to its children, some at a time.
     """
@@ -45,6 +47,7 @@ class ArtifactPage:
     flags: tuple[FlagTold, ...]
     decisions: tuple[Decision, ...]
     measurements: tuple[tuple[str, MeasurementTold], ...]
+    timeline: str | None
     parents: Paged[Relation]
     children: Paged[Relation]
 
@@ -91,6 +94,7 @@ def page(view: View, ref: str, *, parents: int = 0, children: int = 0) -> Artifa
             if artifact in measured
             for one in on_record.measurements(artifact, trait)
         ),
+        timeline=Timeline(view=view, snapshot=known.snapshot, artifacts=known.members, trait=None).words,
         parents=paged(described.parents, parents),
         children=paged(described.children, children),
     )

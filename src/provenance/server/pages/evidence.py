@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from provenance.errors import UnknownReferenceError
 from provenance.evidence import Evidence
 from provenance.facts import Recorded
-from provenance.render.evidence_pictures import pictures
+from provenance.render.evidence_pictures import pictures, told
 from provenance.review.edges import Edges
 from provenance.review.records import EdgeTest, EdgeTold
 from provenance.view import View
@@ -27,7 +27,7 @@ class EvidencePage:
         narrow: Whether only those above the tested pair were looked at, since too much lies below.
         others: Other tests of the same pair, with how they count.
         figures: All figures of the result, by their place in it.
-        has_picture: Whether its result holds something that can be drawn.
+        picture: What its picture shows, in words; None where its result holds nothing that can be drawn.
     """
 
     recorded: Recorded[Evidence]
@@ -36,7 +36,7 @@ class EvidencePage:
     narrow: bool
     others: tuple[EdgeTest, ...]
     figures: Mapping[str, str]
-    has_picture: bool
+    picture: str | None
 
 
 def page(view: View, id_: str) -> EvidencePage:
@@ -59,7 +59,7 @@ def page(view: View, id_: str) -> EvidencePage:
         narrow=narrow,
         others=tuple(one for one in tests if one.evidence != id_),
         figures=dict(_flat(recorded.fact.result)),
-        has_picture=bool(pictures(recorded.fact)),
+        picture=told(recorded.fact) if pictures(recorded.fact) else None,
     )
 
 

@@ -9,6 +9,7 @@ from provenance.lineage import Lineage
 from provenance.review.on_record import OnRecord
 from provenance.review.records import FlagTold, Standing
 from provenance.server.pages.paging import Paged, paged
+from provenance.server.pages.timelines import Timeline
 from provenance.traits import Flag, Severity, Trait
 from provenance.view import View
 
@@ -27,6 +28,7 @@ class FlagsPage:
         traits: All traits, by name.
         counts: How many flags of the trait there are, by what became of them.
         found: The flags, the latest first.
+        timeline: What their timeline shows, in words; None where there is none.
     """
 
     trait: str | None
@@ -35,6 +37,7 @@ class FlagsPage:
     traits: Mapping[str, Trait]
     counts: Mapping[Standing, int]
     found: Paged[FlagTold]
+    timeline: str | None
 
     def severity(self, flag: FlagTold) -> Severity:
         """How bad it would be to ship what a flag found."""
@@ -79,6 +82,7 @@ def page(
         traits=traits,
         counts={state: counts[state] for state in STATES},
         found=paged([one for one in told if not states or one.standing in states], start),
+        timeline=Timeline.of(view, None, trait).words if flag is None else None,
     )
 
 

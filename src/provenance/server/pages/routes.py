@@ -28,6 +28,7 @@ from provenance.server.pages import (
 from provenance.server.pages.assets import assets
 from provenance.server.pages.owing import Owing, owing
 from provenance.server.pages.showing import DIAGRAMS, Asked, Page
+from provenance.server.pages.timelines import Timeline
 from provenance.status import WORKED_OUT_UP_TO
 from provenance.traits import Severity
 
@@ -182,6 +183,16 @@ def show_flags(
     """Every flag that was ever raised."""
     page = flags.page(asked.view, trait or None, states=state, flag=flag or None, start=start)
     return asked.show("flags.html", "Flags", page=page, states=flags.STATES)
+
+
+@router.get("/timeline.svg")
+def draw_timeline(asked: Page, ref: Choice = None, trait: Choice = None) -> Response:
+    """When flags and decisions came and ended, in a lineage or in the whole registry."""
+    subject = asked.view.resolve(ref) if ref else None
+    drawing = Timeline.of(asked.view, subject, trait or None).drawn()
+    if drawing is None:
+        raise UnknownReferenceError("no flag and no decision is on record here")
+    return Response(drawing, media_type="image/svg+xml")
 
 
 @router.get("/evidence/{id_}")
