@@ -231,7 +231,7 @@ def test_a_second_dataset_of_the_same_teacher_shows_the_same_exposure() -> None:
 def test_the_legend_explains_what_occurs_and_nothing_else() -> None:
     drawn = pictured(MERGE, MERGE_STATUSES, "merged", collapse=None)
     signs = [str(entry.sign) for entry in drawn.legend]
-    assert signs == ["model", "affected", "exposed", "clear", "weights", "asked", "route"]
+    assert signs == ["model", "affected", "exposed", "clear", "weights", "asked", "route", "trusted root"]
     assert Mark.BLOCKED in {entry.sign for entry in pictured(UNKNOWN, UNKNOWN_STATUSES, "assistant").legend}
 
 
