@@ -87,8 +87,7 @@ def read(path: Path) -> Document:
             return Document(form=Form.HTML, text=text, question=Question.within(data), data=data)
         return Document(form=Form.MARKDOWN, text=text, question=question_within(text), data=None)
     except ContentError as error:
-        error.message = f"{path}: {error.message}"
-        raise
+        raise ContentError(f"{path}: {error.message}", hint=error.hint) from error
 
 
 def _text_of(path: Path) -> str:

@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 from provenance.artifacts import ArtifactId
 from provenance.errors import ContentError, ProvenanceError
@@ -217,7 +218,7 @@ def _answer(document: Document, reading: Reading) -> tuple[tuple[View, Review] |
     if document.data is None:
         found = list(_lines(document.text, written(Form.MARKDOWN, view, remade)))
     else:
-        found = list(_differences(document.data, as_data(remade)))
+        found = list(_differences(_less_digest(document.data), _less_digest(as_data(remade))))
     if not found:
         says = "asked again at that head, under the policy in the report, the registry says the same"
         return (view, remade), Point(name="answer", finding=Finding.HOLDS, says=says)
@@ -312,6 +313,11 @@ def _other_version(document: Document) -> str:
         if wrote == __version__
         else f"; it was written by version {wrote}, and this is {__version__}: ask that one"
     )
+
+
+def _less_digest(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a review says, without what follows from it."""
+    return {key: value for key, value in data.items() if key != "digest"}
 
 
 def _differences(said: object, known: object, where: str = "") -> Iterator[str]:
