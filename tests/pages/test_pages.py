@@ -12,7 +12,7 @@ from provenance.render.styles import PAINTS
 from provenance.risk import Check, Status, Violation
 
 MODEL = ArtifactId.parse("model:org/student@2")
-MACROS = "status, verdict, artifact, record, words, said, scroll, diagram, gate, outcome, checks, route, risk_table, evidence"
+MACROS = "status, verdict, artifact, record, words, said, scroll, diagram, gate, outcome, route, risk_table, evidence"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
@@ -97,7 +97,7 @@ def test_an_identity_reads_the_same_in_one_piece_as_on_record() -> None:
     ],
 )
 def test_what_the_gate_says_tells_what_is_bad_from_what_is_not_known(check: Check, said: str) -> None:
-    assert f"</span> {said}</span>" in filled("{{ checks([check]) }}", check=check)
+    assert f"</span> {said}</span>" in filled("{{ outcome(check) }}", check=check)
 
 
 def test_a_test_that_found_nothing_is_never_told_without_what_it_would_have_found() -> None:

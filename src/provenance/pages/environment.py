@@ -10,11 +10,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from provenance.evidence import Verdict
 from provenance.meanings import figures, meaning, rounded
 from provenance.moments import told
 from provenance.plain_text import one_line
-from provenance.relations import RelationKind
 from provenance.render.styles import PAINTS
 from provenance.render.wording import counted, short_digest, tone
 from provenance.risk import Status
@@ -110,11 +108,9 @@ _FILTERS: Mapping[str, Any] = {
 _GLOBALS: Mapping[str, Any] = {
     "OUTCOMES": _OUTCOMES,
     "PAINTS": PAINTS,
-    "RelationKind": RelationKind,
     "Status": Status,
-    "Verdict": Verdict,
     "figures": figures,
+    "is_only_unknown": is_only_unknown,
     "meaning": meaning,
     "tone": tone,
-    "is_only_unknown": is_only_unknown,
 }

@@ -12,17 +12,18 @@ from functools import cached_property
 from hashlib import sha256
 from importlib.resources import files
 
+from provenance.artifacts import ArtifactId
 from provenance.pages import environment, stylesheet, zoom_script
 from provenance.render import Picture, render
 from provenance.render.wording import short_digest
-from provenance.review.content import Outcome, Review, Risk
+from provenance.review.content import Review, Risk
 from provenance.review.drawings import NO_DRAWINGS, Drawings, Plot, shown_tests
 from provenance.review.records import EdgeTest
 from provenance.review.sealing import embeddable
 from provenance.risk import Status
 
-_BEGIN, _END = "<!--drawn-->", "<!--/drawn-->"
-_DRAWN = re.compile(f"{_BEGIN}.*?{_END}", re.DOTALL)
+_DRAWN = re.compile("<!--drawn-->.*?<!--/drawn-->", re.DOTALL)
+"""What the macro ``drawn`` of the templates sets between its marks."""
 _SIZE = re.compile(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"')
 _ROOM = {"beside": (800, 1050), "below": (1700, 900)}
 """How many points a drawing may measure to be legible where it is fitted into the first screen."""
@@ -46,7 +47,6 @@ def to_html(review: Review, drawings: Drawings = NO_DRAWINGS) -> str:
             page=page,
             href=page.href,
             data_url=_data_url,
-            Outcome=Outcome,
             style=style,
             script=script,
             policy=_security(style, script),
@@ -90,18 +90,23 @@ class _Page:
 
     @cached_property
     def tests(self) -> Mapping[str, EdgeTest]:
-        """The tests that are listed, by the id of their evidence, each as it is first met."""
-        found: dict[str, EdgeTest] = {}
-        for test in shown_tests(self.review):
-            if test.evidence is not None:
-                found.setdefault(test.evidence, test)
-        return found
+        """The tests that are listed, by the id of their evidence."""
+        return {test.evidence: test for test in shown_tests(self.review) if test.evidence is not None}
 
-    def is_first(self, test: EdgeTest) -> bool:
-        """Whether a test is told here in full: it may belong to several edges."""
-        return test.evidence is None or self.tests[test.evidence] is test
+    @cached_property
+    def _told(self) -> Mapping[str, int]:
+        """On which edge of the page each test is told in full, by the id of its evidence: it may belong to several."""
+        told: dict[str, int] = {}
+        for place, edge in enumerate(self.review.edges.items):
+            for test in edge.tests.items:
+                told.setdefault(test.evidence or "", place)
+        return told
 
-    def reason(self, artifact: object) -> Risk | None:
+    def is_told_before(self, test: EdgeTest, place: int) -> bool:
+        """Whether an edge before this one tells of a test in full."""
+        return self._told.get(test.evidence or "", place) < place
+
+    def reason(self, artifact: ArtifactId) -> Risk | None:
         """The risk that holds an artifact back, the worst where there are several."""
         risks = self.review.risks.items
         return next((risk for risk in risks if risk.holds_back and risk.artifact == artifact), None)
