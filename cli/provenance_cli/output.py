@@ -79,7 +79,7 @@ def whole_file(path: str | Path) -> Iterator[TextIO]:
         return
     part = place.with_name(f".{place.name[:100]}.{os.getpid()}.part")
     try:
-        with report_file(part) as file:
+        with part.open("w", encoding="utf-8", newline="") as file:
             yield file
         part.replace(place)
     except OSError as error:
