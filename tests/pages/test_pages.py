@@ -77,14 +77,17 @@ def test_an_artifact_is_a_link_where_it_has_a_place_and_plain_words_elsewhere() 
     linked = filled("{{ artifact(identity) }}", identity=MODEL)
     assert linked == (
         '<a class="artifact" href="/artifacts/model:org/student@2">'
-        '<bdi><span class="kind">model:</span>org/student<span class="version">@2</span></bdi></a>'
+        '<span class="kind">model:</span><bdi>org/student</bdi><span class="version">@<bdi>2</bdi></span></a>'
     )
     assert filled("{{ record('flag-7') }}") == '<span class="record">flag-7</span>'
 
 
 def test_an_identity_reads_the_same_in_one_piece_as_on_record() -> None:
     shown = filled("{{ artifact(identity) }}", identity=ArtifactId.parse("dataset:a & b@x-y"))
-    assert '<span class="kind">dataset:</span>a &amp; b<span class="version">@x-y</span>' in shown
+    assert (
+        '<span class="kind">dataset:</span><bdi>a &amp; b</bdi><span class="version">@<bdi>x-y</bdi></span>'
+        in shown
+    )
 
 
 @pytest.mark.parametrize(
