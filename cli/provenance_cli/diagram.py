@@ -17,7 +17,7 @@ from provenance_cli.options import (
     read_policy,
     registry_options,
 )
-from provenance_cli.output import counted, note, note_when_slow, print_json
+from provenance_cli.output import counted, note, note_when_slow, print_json, warn
 
 if TYPE_CHECKING:
     from provenance.render import Picture
@@ -80,6 +80,7 @@ def diagram(
     out, is said on stderr too.
     """
     from provenance.render.drawing import check_wishes, draw, render
+    from provenance.render.mermaid import is_too_large, to_mermaid
     from provenance.render.selection import COLLAPSE
 
     chosen = _format(output, form, as_json=as_json)
@@ -98,6 +99,10 @@ def diagram(
         return
     if len(picture.nodes) > _LARGE and chosen in {"svg", *_BINARY}:
         note_when_slow()(f"laying out {counted(len(picture.nodes), 'nodes')}")
+    if chosen == "mmd" and is_too_large(to_mermaid(picture), picture):
+        warn(
+            "Mermaid, on GitHub too, refuses to draw so much: ask for less by --depth, --trait or --critical"
+        )
     if output is None:
         click.echo(render(picture, chosen, width=width, links=links), nl=False)
     else:

@@ -15,6 +15,7 @@ from provenance.facts import Recorded, Snapshot
 from provenance.relations import Relation, RelationKind, Unresolved
 from provenance.render import Picture, Scope, render, to_dot, to_mermaid
 from provenance.render.arrangement import frames
+from provenance.render.mermaid import is_too_large
 from provenance.render.styles import signed
 from provenance.traits import Flag, Severity, Trait
 from render_fixtures import (
@@ -135,14 +136,12 @@ def test_a_title_with_quotes_is_one_line_of_valid_yaml() -> None:
     yaml = pytest.importorskip("yaml")
     drawn = replace(pictured(OWL, None, "student"), title='Lineage of model:"x" 😀: #1')
     front = to_mermaid(drawn).split("---\n")[1]
-    assert yaml.safe_load(front) == {"title": 'Lineage of model:"x" 😀: #1'}
+    assert yaml.safe_load(front)["title"] == 'Lineage of model:"x" 😀: #1'
 
 
 def test_a_broad_lineage_is_drawn_from_left_to_right_and_a_long_one_from_top_to_bottom() -> None:
     tested = tuple(f"relative-{number} finetuned_from parent-{number:02}" for number in range(1, 13))
-    assert "rankdir=LR" in to_dot(
-        pictured((*MERGE, *tested), MERGE_STATUSES, "merged", *names_of(tested))
-    )
+    assert "rankdir=LR" in to_dot(pictured((*MERGE, *tested), MERGE_STATUSES, "merged", *names_of(tested)))
     assert "rankdir=TB" in to_dot(pictured(OWL, OWL_STATUSES, "student"))
 
 
@@ -169,6 +168,13 @@ def test_a_picture_of_many_hundred_nodes_is_laid_out_in_a_hurry() -> None:
     crowd = tuple(replace(drawn.nodes[0], id=f"dataset {number}") for number in range(401))
     assert "splines=line" in to_dot(replace(drawn, nodes=crowd, edges=()))
     assert "splines" not in to_dot(drawn)
+
+
+def test_a_picture_that_mermaid_refuses_is_known_by_its_size() -> None:
+    drawn = pictured(OWL, OWL_STATUSES, "student")
+    assert not is_too_large(to_mermaid(drawn), drawn)
+    assert is_too_large("x" * 50_001, drawn)
+    assert is_too_large("", replace(drawn, edges=drawn.edges * 150))
 
 
 if __name__ == "__main__":

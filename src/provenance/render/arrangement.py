@@ -77,6 +77,13 @@ def runs_down(nodes: Sequence[Node], edges: Iterable[Edge]) -> bool:
     return max(broad * _ACROSS, long * _DOWN) <= max(broad * _BESIDE, long * _ALONG)
 
 
+def lowest(picture: Picture) -> str | None:
+    """Id of a node at the foot of the drawing; None where nothing is drawn."""
+    joined = ((edge.parent, edge.child) for edge in picture.edges if not edge.measured)
+    levels = _levels([node.id for node in picture.nodes], joined)
+    return max(levels, key=levels.__getitem__, default=None)
+
+
 def _levels(nodes: Sequence[str], joined: Iterable[tuple[str, str]]) -> Mapping[str, int]:
     """Node to the length of the longest way down to it; what is in a cycle, or below one, stays where it is first met."""
     below: defaultdict[str, list[str]] = defaultdict(list)

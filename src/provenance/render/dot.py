@@ -107,6 +107,7 @@ def to_dot(
     graph = Digraph("lineage", graph_attr=_GRAPH | hurry | attributes)
     with graph.subgraph(name="cluster_lineage") as body:
         body.attr(
+            id=f"{prefix}-body",
             label=_heading(picture),
             labelloc="t",
             labeljust="l",

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from provenance.relations import Channel
+from provenance.render.arrangement import lowest
 from provenance.render.pictures import Edge, LegendEntry, Mark, Node, NodeKind, Picture
 from provenance.render.styles import ALARM, FAINT, INK, LINES, MARKS, PAINTS, SHAPES, signed, worded
 from provenance.render.wording import visible
@@ -18,7 +19,11 @@ from provenance.risk.report import Status
 # an underscore is no markdown; at its edge, it may be.
 _HARMFUL = re.compile(r"[^\w .,/+()\[\]'!?=@:…·—-]|:(?! )|(?<![^\W_])_|_(?![^\W_])|^[-+\d]|\ufb02")
 
+_MOST_CHARACTERS, _MOST_LINES = 50_000, 500
+"""What Mermaid draws at most unless whoever shows it allows for more; GitHub does not."""
 _GROUP = ("[[", "]]")
+_CONFIGURATION = ("config:", "  flowchart:", "    wrappingWidth: 480")
+"""Lines are broken by us: Mermaid's own width would part words that belong together."""
 
 
 def to_mermaid(picture: Picture) -> str:
@@ -27,12 +32,18 @@ def to_mermaid(picture: Picture) -> str:
     lines = (
         *(_node(node, ids[node.id]) for node in picture.nodes),
         *(_link(edge, ids) for edge in picture.edges),
-        _key(picture),
+        *_key(picture, ids),
         *_classes(picture, ids),
         *_link_styles(picture.edges),
     )
     title = json.dumps(visible(picture.title), ensure_ascii=False)
-    return "\n".join(("---", f"title: {title}", "---", "flowchart TB", *(f"  {line}" for line in lines), ""))
+    front = ("---", f"title: {title}", *_CONFIGURATION, "---")
+    return "\n".join((*front, "flowchart TB", *(f"  {line}" for line in lines), ""))
+
+
+def is_too_large(text: str, picture: Picture) -> bool:
+    """Whether the Mermaid of a picture is more than Mermaid draws by itself."""
+    return len(text) > _MOST_CHARACTERS or len(picture.edges) >= _MOST_LINES
 
 
 def _node(node: Node, key: str) -> str:
@@ -49,10 +60,12 @@ def _link(edge: Edge, ids: Mapping[str, str]) -> str:
     return f"{ids[edge.parent]} {arrow}{label} {ids[edge.child]}"
 
 
-def _key(picture: Picture) -> str:
-    """Summary, legend and footer, in a node of their own."""
+def _key(picture: Picture, ids: Mapping[str, str]) -> Iterator[str]:
+    """Summary, legend and footer, in a node of their own at the foot."""
     entries = (f"{_sign(entry)} = {entry.meaning}" for entry in picture.legend)
-    return f"key[{_label((*picture.summary, *entries, picture.footer))}]"
+    yield f"key[{_label((*picture.summary, *entries, picture.footer))}]"
+    if above := lowest(picture):
+        yield f"{ids[above]} ~~~ key"
 
 
 def _sign(entry: LegendEntry) -> str:
