@@ -23,14 +23,15 @@ from provenance.render.evidence_pictures import pictures
 from provenance.store import Binding
 
 playwright = pytest.importorskip(
-    "playwright.sync_api", reason="playwright is not installed: `make test-browser` does that"
+    "playwright.sync_api", reason="no browser tests: playwright is not installed (pip install -e '.[dev]')"
 )
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.xdist_group("mlflow"),
     pytest.mark.skipif(
-        CHROMIUM is None, reason="there is no chromium: `make test-browser` installs Debian's"
+        CHROMIUM is None,
+        reason="no browser tests: there is no chromium (`make test-browser` installs Debian's where it may)",
     ),
 ]
 
