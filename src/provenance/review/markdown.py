@@ -6,6 +6,7 @@ review answers stands in a comment at the end, so that the text can be compared 
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from provenance.errors import ContentError
 from provenance.evidence import TestKind, Verdict
@@ -20,12 +21,18 @@ from provenance.review.records import ChainMember, Decision, EdgeTest, EdgeTold,
 from provenance.review.sealing import read_data, without_markup
 
 _SEAL, _UNSEAL = "<!-- provenance review: ", " -->"
-_MOST_DIAGRAM = 45_000  # characters: of more, no Mermaid is drawn where pull requests are read
+_MOST_DIAGRAM = 15_000  # characters
+_MOST_RISKS = 8
+_MOST_ROWS = 25  # of a table: a pull request takes 65,536 characters, and a page or JSON tells more
 _NOTHING = "Nothing on record."
 
 
 def to_markdown(review: Review) -> str:
-    """The review as Markdown: the same review, the same text."""
+    """The review as Markdown: the same review, the same text.
+
+    Of what there is much of less is listed than in the review, and how much is left out.
+    """
+    review = _shortened(review)
     sections = (
         _first_screen(review),
         _risks(review),
@@ -44,6 +51,15 @@ def to_markdown(review: Review) -> str:
         _verified_by(review),
     )
     return "\n".join(line for section in sections for line in section)
+
+
+def _shortened(review: Review) -> Review:
+    contents = replace(review.contents, members=review.contents.members.first(_MOST_ROWS))
+    few = {
+        name: getattr(review, name).first(_MOST_ROWS)
+        for name in ("ruled", "edges", "other_tests", "unknowns", "decisions", "owed", "flags")
+    }
+    return replace(review, risks=review.risks.first(_MOST_RISKS), contents=contents, **few)
 
 
 def question_within(text: str) -> Question:

@@ -52,6 +52,10 @@ class Listed(Generic[T_co]):
         """How many are not listed."""
         return self.total - len(self.items)
 
+    def first(self, most: int) -> "Listed[T_co]":
+        """The same with at most so many listed."""
+        return Listed(total=self.total, items=self.items[:most])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlagTold:
