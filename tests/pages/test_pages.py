@@ -115,7 +115,7 @@ def test_a_test_that_found_nothing_is_never_told_without_what_it_would_have_foun
     )
     told = filled("{{ evidence('evidence-3', test) }}", test=test)
     assert "an effect of 0.13 nats would have been seen" in told
-    assert "<dt>does not mean</dt><dd>It does not say that nothing ever passes" in told
+    assert "<dt>does not mean</dt><dd><b>It does not say that nothing ever passes" in told
 
 
 def test_what_is_wider_than_a_page_scrolls_in_a_box_that_the_keyboard_reaches() -> None:

@@ -14,7 +14,7 @@ from lineage_fixtures import day
 from provenance.artifacts import ArtifactKind
 from provenance.plain_text import one_line
 from provenance.review import Review, review
-from provenance.review.drawings import drawings
+from provenance.review.drawings import Drawings, Plot, drawings
 from provenance.review.html import to_html, without_drawings
 from provenance.review.records import Listed
 from provenance.review.sealing import as_data, embedded
@@ -187,6 +187,30 @@ def test_what_is_drawn_can_be_set_aside(tmp_path: Path) -> None:
     assert bare == without_drawings(to_html(found))
     assert "<svg" in page
     assert "<svg" not in bare
+
+
+def test_a_plot_stands_beside_its_test_with_the_same_in_words(transfer: Review) -> None:
+    plot = Plot(svg=b"<svg/>", told='the "effect" <of> each seed')
+    page = read(to_html(transfer, Drawings(tests={"evidence-20": plot}, timeline=plot)))
+    shown = [attributes for tag, attributes in page.elements if tag == "img"]
+    assert [image["alt"] for image in shown] == [plot.told, plot.told]
+    assert {image["src"] for image in shown} == {f"data:image/svg+xml;base64,{b64encode(plot.svg).decode()}"}
+
+
+def test_flags_and_decisions_are_drawn_along_time(tmp_path: Path) -> None:
+    story = STORIES["a withdrawn flag"]
+    with told(tmp_path, story) as registry:
+        view = registry.view(as_of=AS_OF)
+        drawn = drawings(view, review(view, story.asked)).timeline
+    assert drawn is not None
+    assert drawn.told.startswith("1 flag, none standing")
+
+
+def test_a_drawing_that_would_not_be_legible_on_the_first_screen_scrolls_in_a_box(
+    tmp_path: Path, transfer: Review
+) -> None:
+    assert '<figure class="critical beside">' in to_html(transfer)
+    assert '<figure class="critical scrolled">' in to_html(reviewed(tmp_path, "a relay of 200 nodes"))
 
 
 def test_the_review_can_be_read_back_from_the_page(hostile_page: str, transfer: Review) -> None:
