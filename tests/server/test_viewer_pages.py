@@ -192,6 +192,35 @@ def test_a_lineage_keeps_all_of_its_state_in_its_address(story: TestClient) -> N
     assert here in unfolded.links  # fold
 
 
+def test_a_lineage_too_large_to_be_drawn_is_listed(
+    story: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from provenance.server.pages import lineage
+
+    monkeypatch.setattr(lineage, "MOST_DRAWN", 2)
+    page = _read(story, _address("lineage", "model:student@1"))
+    assert "svg" not in page.elements
+    assert "Too large to be drawn here" in page.text
+    assert _address("artifacts", "dataset:numbers@1") in page.links
+
+
+def test_downloads_of_a_lineage_draw_what_the_page_shows(story: TestClient) -> None:
+    page = _read(story, _address("lineage", "model:student@1") + "?open=dataset%3Anumbers%401")
+    (mermaid,) = [link for link in page.links if ".mmd" in link]
+    drawn = story.get(mermaid).text
+    assert "owl-teacher" in drawn
+    assert "digits" not in drawn  # two relations away, and not opened
+
+
+def test_flags_and_lineages_have_their_timeline(story: TestClient) -> None:
+    for address in ("/flags", _address("artifacts", "model:student@1")):
+        (source,) = [link for link in _read(story, address).links if link.startswith("/timeline.svg")]
+        answer = story.get(source)
+        assert answer.headers["content-type"] == "image/svg+xml"
+        assert "flag-" in answer.text
+    _read(story, "/timeline.svg?ref=model:base", 404)
+
+
 # --- a large registry --------------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,6 @@ from provenance.review.content import Outcome
 from provenance.review.grounds import Grounds
 from provenance.review.records import Decision, EdgeTold, FlagTold, MeasurementTold
 from provenance.risk import ArtifactRisks
-from provenance.server.pages.lineage import COLLAPSE
 from provenance.server.pages.paging import Paged, paged
 from provenance.server.pages.timelines import Timeline
 from provenance.view import Description, View
@@ -84,7 +83,7 @@ def page(view: View, ref: str, *, parents: int = 0, children: int = 0) -> Artifa
         reasons=tuple(case.reaching()),
         risks=case.risks,
         partial=known.report.partial,
-        picture=view.picture([artifact], depth=1, collapse=COLLAPSE),
+        picture=view.picture([artifact], depth=1),
         edges=known.edges.to(artifact),
         flags=tuple(one for one in reversed(tuple(on_record.flags.values())) if one.artifact == artifact),
         decisions=tuple(one for one in on_record.decisions().items if one.artifact == artifact),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from provenance.artifacts import ArtifactId
 from provenance.render import Direction, Picture
 from provenance.render.pictures import Node, NodeKind
+from provenance.render.selection import COLLAPSE
 from provenance.server.pages.addresses import Address
 from provenance.traits import Trait
 from provenance.view import View
@@ -13,10 +14,11 @@ DEPTH = 1
 """How far the diagram goes at first: it unfolds from there."""
 DEPTHS = (1, 2, 3, 5)
 """Depths to choose from, beside all the way."""
-COLLAPSE = 8
-"""Above how many alike siblings become one node."""
 COLLAPSES = (3, 8, 25, 100)
 """Numbers to choose from, beside never."""
+
+MOST_DRAWN = 600
+"""Nodes that are laid out while somebody waits; what has more is listed, and drawn by its downloads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,11 @@ class LineagePage:
     shown: Shown
     traits: tuple[Trait, ...]
     picture: Picture
+
+    @property
+    def can_be_drawn(self) -> bool:
+        """Whether there are so few nodes that they are drawn."""
+        return len(self.picture.nodes) <= MOST_DRAWN
 
     @property
     def nodes(self) -> tuple[Node, ...]:

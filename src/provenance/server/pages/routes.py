@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
 from provenance.artifacts import ArtifactId, ArtifactKind
-from provenance.errors import UnknownReferenceError, UsageError
+from provenance.errors import UnknownReferenceError
 from provenance.render import Direction, Picture, render
+from provenance.render.selection import COLLAPSE
 from provenance.review.records import Standing
 from provenance.risk import Status
 from provenance.server.caching import BeingWorkedOutError
@@ -29,6 +30,7 @@ from provenance.server.pages.assets import assets
 from provenance.server.pages.owing import Owing, owing
 from provenance.server.pages.showing import DIAGRAMS, Asked, Page
 from provenance.server.pages.timelines import Timeline
+from provenance.server.parameters import number_or_all
 from provenance.status import WORKED_OUT_UP_TO
 from provenance.traits import Severity
 
@@ -38,10 +40,9 @@ Start = Annotated[int, Query(ge=0, le=10**9)]
 """How many rows to pass over."""
 Choice = Annotated[str | None, Query()]
 """One of a list, where the empty text means any."""
+_MOST_OPENED = 100
 _RELOAD = 10
 """Seconds between two looks at an audit."""
-_LONGEST = 9
-"""Digits of a number in an address."""
 
 
 @router.get("/static/{name}")
@@ -99,16 +100,16 @@ def show_lineage(
     direction: Direction = Direction.BOTH,
     depth: str = str(lineage.DEPTH),
     trait: Choice = None,
-    collapse: str = str(lineage.COLLAPSE),
+    collapse: str = str(COLLAPSE),
     critical: bool = False,
-    opened: Annotated[tuple[str, ...], Query(alias="open")] = (),
+    opened: Annotated[tuple[str, ...], Query(alias="open", max_length=_MOST_OPENED)] = (),
 ) -> HTMLResponse:
     """The diagram around an artifact."""
     shown = lineage.Shown(
         direction=direction,
-        depth=_number("depth", depth),
+        depth=number_or_all("depth", depth),
         trait=trait or None,
-        collapse=_number("collapse", collapse),
+        collapse=number_or_all("collapse", collapse),
         critical=critical,
         opened=opened,
     )
@@ -117,10 +118,12 @@ def show_lineage(
         "lineage.html",
         f"Lineage of {page.artifact}",
         page=page,
-        drawing=_drawn(asked, page.picture, unfolding=True),
+        drawing=_drawn(asked, page.picture, unfolding=True) if page.can_be_drawn else None,
         openers={node.id: lineage.opener(node, asked.here) for node in page.nodes},
         downloads={
-            form: replace(asked.here, path=asked.links.file("diagrams", page.artifact, form).path)
+            form: replace(asked.here, path=asked.links.file("diagrams", page.artifact, form).path).having(
+                depth=depth, collapse=collapse
+            )
             for form in DIAGRAMS
         },
     )
@@ -222,19 +225,6 @@ def _owing(asked: Asked) -> Owing | None:
 
 def _behind(asked: Asked, after: str | None) -> ArtifactId | None:
     return asked.view.resolve(after) if after else None
-
-
-def _number(name: str, text: str) -> int | None:
-    """A number from the address; None for ``all``.
-
-    Raises:
-        UsageError: It is neither.
-    """
-    if text == "all":
-        return None
-    if not text.isascii() or not text.isdigit() or len(text) > _LONGEST:
-        raise UsageError(f"{name}={text!r} is no number", hint="Write a number, or all.")
-    return int(text)
 
 
 def _drawn(asked: Asked, picture: Picture, *, unfolding: bool = False) -> str:
