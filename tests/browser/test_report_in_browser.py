@@ -45,7 +45,7 @@ def test_a_report_zooms_its_diagram(browser: Browser, owls: Site, tmp_path: Path
     page = browser.open(_report(owls, tmp_path, STUDENT), expect=None)
     diagram = page.locator(".diagram svg").first
     before = diagram.bounding_box()
-    page.get_by_role("button", name="+").first.click()
+    page.get_by_role("button", name="Zoom in").first.click()
     after = diagram.bounding_box()
     assert before is not None
     assert after is not None

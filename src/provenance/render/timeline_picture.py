@@ -31,10 +31,6 @@ _CALENDAR = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 _MARGIN = 0.04
 """Of what the axis spans, before the first record and after the date asked for."""
 _TRAIT_COLUMNS, _NAME_COLUMNS = 30, 40
-_KEY = (
-    "disc: flag; diamond and dashes: clearance; square and dots: block (of an edge)\n"
-    "on the right: arrow, it stands on the date asked for (dashed line); cross, withdrawn; bar, expired"
-)
 
 
 class End(StrEnum):
@@ -51,6 +47,7 @@ class _Look:
 
     Args:
         word: What they are called.
+        sign: How they are told, in words.
         line: Matplotlib's line style.
         width: Of the line.
         marker: Where one begins.
@@ -58,6 +55,7 @@ class _Look:
     """
 
     word: str
+    sign: str
     line: str | tuple[int, tuple[int, ...]]
     width: float
     marker: str
@@ -65,12 +63,16 @@ class _Look:
 
 
 _LOOKS = {
-    Flag: _Look(word="flag", line="solid", width=3.0, marker="o", colour=ALARM),
-    Clearance: _Look(word="clearance", line=(0, (4, 2)), width=1.6, marker="D"),
-    Block: _Look(word="block", line=(0, (1, 2)), width=1.8, marker="s"),
+    Flag: _Look(word="flag", sign="disc", line="solid", width=3.0, marker="o", colour=ALARM),
+    Clearance: _Look(word="clearance", sign="diamond and dashes", line=(0, (4, 2)), width=1.6, marker="D"),
+    Block: _Look(word="block", sign="square and dots", line=(0, (1, 2)), width=1.8, marker="s"),
 }
-_ENDS = {End.STANDS: ">", End.WITHDRAWN: "x", End.EXPIRED: "|"}
-"""Where one ends."""
+_ENDS = {
+    End.STANDS: (">", "arrow: stands on the date asked for (dashed line)"),
+    End.WITHDRAWN: ("x", "cross: withdrawn"),
+    End.EXPIRED: ("|", "bar: expired"),
+}
+"""Where one ends: matplotlib's marker, and what it says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +173,7 @@ def timeline(
         axes = drawn.add_subplot()
         _draw(axes, shown, snapshot.as_of)
         entitle(drawn, _title(found))
-        drawn.supxlabel(_KEY, fontsize=9)
+        drawn.supxlabel(_key(shown), fontsize=9)
         left_out = len(found) - len(shown)
         more = f"\nthe first {len(shown)}; {left_out:,} more are not drawn" if left_out else ""
         axes.set_title(f"as of {told(snapshot.as_of)}{more}", fontsize=9, color=FAINT, loc="left", pad=8)
@@ -208,6 +210,13 @@ def _title(found: tuple[Span, ...]) -> str:
     return "; ".join(counts).capitalize()
 
 
+def _key(shown: tuple[Span, ...]) -> str:
+    """What the signs that occur mean."""
+    types, ends = {span.type for span in shown}, {span.end for span in shown}
+    begins = (f"{look.sign}: {look.word}" for kind, look in _LOOKS.items() if kind in types)
+    return f"{', '.join(begins)}\n{', '.join(says for end, (_, says) in _ENDS.items() if end in ends)}"
+
+
 def _draw(axes: "Axes", shown: tuple[Span, ...], as_of: datetime) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
@@ -237,7 +246,7 @@ def _draw_span(axes: "Axes", place: int, span: Span, begins: float, until: float
     ink = look.colour if stands else FAINT
     axes.plot([begins, until], [place, place], color=ink, linestyle=look.line, linewidth=look.width, solid_capstyle="butt", zorder=2)  # fmt: skip
     axes.scatter([begins], [place], s=38, marker=look.marker, facecolors=ink if stands else "white", edgecolors=ink, zorder=4)  # fmt: skip
-    axes.scatter([until], [place], s=58, marker=_ENDS[span.end], color=ink, linewidths=1.8, zorder=3)
+    axes.scatter([until], [place], s=58, marker=_ENDS[span.end][0], color=ink, linewidths=1.8, zorder=3)
     axes.annotate(
         span.outcome, (1.0, place), (6.0, 0.0), xycoords=("axes fraction", "data"), textcoords="offset points",
         va="center", fontsize=8.5, color=ink, fontweight="bold" if stands else "normal",
