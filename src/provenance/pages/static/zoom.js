@@ -64,7 +64,7 @@
     const shown = document.createElement("output");
     shown.className = "faint small";
     const hint = document.createElement("span");
-    hint.className = "faint small hint";
+    hint.className = "faint small";
     hint.textContent = "Ctrl + wheel zooms, dragging moves; in the diagram the keys + − 0 and the arrows do.";
     tools.append(shown, hint);
     figure.prepend(tools);
