@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from provenance.artifacts import ArtifactId
 from provenance.errors import ContentError
+from provenance.shown import Shown
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -45,7 +46,7 @@ VERDICTS: Mapping[TestKind, frozenset[Verdict]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(Shown):
     """The result of one test, reproducible from its fields.
 
     A same-init test is symmetric: ``parent`` and ``child`` are the two models, in the order of the edge that asked for it. A

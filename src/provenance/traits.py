@@ -8,6 +8,7 @@ from math import isfinite
 
 from provenance.artifacts import ArtifactId, ArtifactKind, check_name
 from provenance.errors import ContentError
+from provenance.shown import Shown
 
 
 class Severity(StrEnum):
@@ -53,7 +54,7 @@ class Conclusion(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TraitMeasurement:
+class TraitMeasurement(Shown):
     """How much of a trait was measured on a model or a teacher. It is shown, and moves no standing.
 
     Args:

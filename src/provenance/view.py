@@ -39,6 +39,7 @@ from provenance.risk import (
     impact,
 )
 from provenance.risk.survey import Survey, survey
+from provenance.shown import Shown
 from provenance.traits import Block, Clearance, Flag, TraitMeasurement
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ _CHUNK = 500  # artifacts that are looked up together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Description:
+class Description(Shown):
     """All that is recorded of one artifact.
 
     Args:

@@ -9,6 +9,7 @@ from typing import TypedDict
 from provenance.artifacts import ArtifactId
 from provenance.evidence import Evidence, TestKind, Verdict
 from provenance.facts import adapter
+from provenance.shown import Shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +186,7 @@ class Circumstances(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CanaryResult:
+class CanaryResult(Shown):
     """The outcome of a planted canary.
 
     Figures are None where the training diverged: an experiment that failed has no effect, and not-a-number is no value.

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from provenance.artifacts import ArtifactId
 from provenance.risk import Status
+from provenance.shown import Shown
 
 
 class How(StrEnum):
@@ -80,7 +81,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Diff:
+class Diff(Shown):
     """The answer to `diff`.
 
     Args:

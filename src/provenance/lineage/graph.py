@@ -21,6 +21,7 @@ from provenance.lineage.columns import columns
 from provenance.lineage.exposures import Exposure, exposures
 from provenance.lineage_table import LineageTable
 from provenance.relations import Link, RelationKind, Resolution, Unresolved
+from provenance.shown import Shown
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -42,7 +43,7 @@ class Relative:
 
 
 @dataclass(frozen=True, eq=False)
-class Lineage:
+class Lineage(Shown):
     """Artifacts and relations as a graph; made by `Lineage.of` or `Lineage.over`.
 
     Args:

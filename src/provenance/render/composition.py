@@ -35,7 +35,7 @@ def picture(
     border: Border | None = None,
     trust: Trust = NO_TRUST,
     partial: bool = False,
-    head: str,
+    head: str | None,
 ) -> Picture:
     """Composes the picture of a lineage.
 
@@ -46,7 +46,7 @@ def picture(
         border: What is recorded beyond; None where ``kindred`` holds all of it.
         trust: Where trust in an ancestry begins without further questions, as in the standings.
         partial: Whether something could not be looked at, beside what the standings say.
-        head: Digest at the head of the ledger.
+        head: Digest at the head of the ledger; None for facts that stand in none.
 
     Raises:
         UnknownReferenceError: An artifact is not recorded.
@@ -133,11 +133,10 @@ def _account(scene: Scene, joined: Sequence[Edge]) -> list[str]:
     return words
 
 
-def _footer(scene: Scene, head: str, partial: bool) -> str:
-    parts = [
-        f"as of {scene.lineage.snapshot.as_of.astimezone(UTC):%Y-%m-%d %H:%M} UTC",
-        f"ledger head {short_digest(head)}",
-    ]
+def _footer(scene: Scene, head: str | None, partial: bool) -> str:
+    parts = [f"as of {scene.lineage.snapshot.as_of.astimezone(UTC):%Y-%m-%d %H:%M} UTC"]
+    if head is not None:
+        parts.append(f"ledger head {short_digest(head)}")
     if scene.report is not None:
         parts.append(f"policy {short_digest(scene.report.policy_digest)}")
     if partial:

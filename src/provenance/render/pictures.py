@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from provenance.relations import Channel, RelationKind
 from provenance.risk.report import Status
+from provenance.shown import Drawn
 
 
 class NodeKind(StrEnum):
@@ -150,7 +151,7 @@ class LegendEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
+class Picture(Drawn):
     """A diagram without a format.
 
     Args:

@@ -21,6 +21,7 @@ from provenance.review.records import (
 )
 from provenance.risk import Check, RiskEntry, Status, Step
 from provenance.risk.policy_keys import Value
+from provenance.shown import Shown
 from provenance.traits import Trait
 
 
@@ -183,7 +184,7 @@ class LedgerMark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Review:
+class Review(Shown):
     """What there is to say before an artifact ships, in the order in which it is read.
 
     Args:

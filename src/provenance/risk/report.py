@@ -8,6 +8,7 @@ from provenance.artifacts import ArtifactId
 from provenance.evidence import Verdict
 from provenance.facts import Recorded
 from provenance.relations import RelationKind
+from provenance.shown import Shown
 from provenance.traits import Severity, TraitMeasurement
 
 
@@ -147,7 +148,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ArtifactRisks:
+class ArtifactRisks(Shown):
     """All that one artifact may have inherited.
 
     Args:
@@ -186,7 +187,7 @@ class ExplainedRisks(ArtifactRisks):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RiskReport:
+class RiskReport(Shown):
     """The answer to `risks`.
 
     Args:
@@ -222,7 +223,7 @@ class ImpactItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Impact:
+class Impact(Shown):
     """The answer to `impact`: what is downstream of an artifact.
 
     Args:
@@ -260,7 +261,7 @@ class Violation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class Check(Shown):
     """The answer to `check`, for one artifact.
 
     Args:

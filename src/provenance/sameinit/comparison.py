@@ -10,6 +10,7 @@ from provenance.artifacts import ArtifactId
 from provenance.errors import UsageError
 from provenance.evidence import Evidence, TestKind, Verdict
 from provenance.facts import adapter
+from provenance.shown import Shown
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -181,7 +182,7 @@ class Direction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class Comparison(Shown):
     """Whether two checkpoints share an initialisation, and what that rests on.
 
     Args:
