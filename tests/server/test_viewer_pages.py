@@ -147,7 +147,7 @@ def test_what_is_unknown_never_reads_like_clear(tmp_path: Path) -> None:
     assert "But its ancestry is incomplete" in page
     assert "org/unheard-of" in page
     assert "But its ancestry is incomplete" in why
-    assert "That says nothing of what is unknown" in first
+    assert "not known model:student@1" in first
 
 
 def test_a_test_without_a_conclusion_never_reassures(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from provenance.traits import Flag
 from provenance.view import View
 
 _SHOWN = 10
-_WORRYING = (Status.AFFECTED, Status.EXPOSED, Status.SUSPECTED)
+_WORRYING = (Status.AFFECTED, Status.EXPOSED, Status.SUSPECTED, Status.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
