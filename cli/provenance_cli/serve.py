@@ -57,7 +57,7 @@ def serve(
             opened, token=make_token() if is_made_up else token, policy=Path(policy) if policy else None
         )
         listening = listen(host, port)
-        address = address_of(listening, app.root_path)
+        address = address_of(listening, app.state.door.prefix)
 
         def ready() -> None:
             say(f"serving {opened.home.name} on {address}")

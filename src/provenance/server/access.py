@@ -147,6 +147,8 @@ class Guard:
                 _finish(MutableHeaders(scope=message), message["status"], scope)
             await send(message)
 
+        # Readers may come through a proxy, which takes the prefix away or leaves it: links have it either way.
+        scope["root_path"] = scope.get("root_path") or self._door.prefix
         # A HEAD is answered as a GET would be; the server leaves out the body.
         asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
         answer = self._refusal(Request(scope))

@@ -47,8 +47,6 @@ def create_app(registry: Registry, *, token: str | None = None, policy: Path | N
         docs_url=None,  # FastAPI's own pages load scripts from elsewhere
         redoc_url=None,
         openapi_url="/openapi.json",
-        root_path=door.prefix,
-        root_path_in_servers=False,
         lifespan=running,
     )
     app.state.served = served
