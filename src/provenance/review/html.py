@@ -8,9 +8,10 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from provenance.artifacts import ArtifactId
 from provenance.pages import environment, stylesheet, zoom_script
@@ -21,6 +22,9 @@ from provenance.review.drawings import NO_DRAWINGS, Drawings, Plot, shown_tests
 from provenance.review.records import EdgeTest
 from provenance.review.sealing import embeddable
 from provenance.risk import Status
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 _DRAWN = re.compile("<!--drawn-->.*?<!--/drawn-->", re.DOTALL)
 """What the macro ``drawn`` of the templates sets between its marks."""
@@ -39,19 +43,15 @@ def to_html(review: Review, drawings: Drawings = NO_DRAWINGS) -> str:
     page = _Page(review, drawings)
     style = stylesheet() + _read("report.css") + _running(review)
     script = zoom_script() + _read("report.js")
-    return (
-        environment("provenance.review")
-        .get_template("report.html")
-        .render(
-            review=review,
-            page=page,
-            href=page.href,
-            data_url=_data_url,
-            style=style,
-            script=script,
-            policy=_security(style, script),
-            embedded=embeddable(review),
-        )
+    return _template().render(
+        review=review,
+        page=page,
+        href=page.href,
+        data_url=_data_url,
+        style=style,
+        script=script,
+        policy=_security(style, script),
+        embedded=embeddable(review),
     )
 
 
@@ -168,6 +168,11 @@ def _place(svg: str) -> str:
     width, height = map(float, size.groups())
     fitting = (name for name, (across, down) in _ROOM.items() if width <= across and height <= down)
     return next(fitting, "scrolled")
+
+
+@lru_cache(maxsize=1)
+def _template() -> "Template":
+    return environment("provenance.review").get_template("report.html")
 
 
 def _data_url(svg: bytes) -> str:

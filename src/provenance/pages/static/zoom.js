@@ -5,6 +5,7 @@
   const STEP = 1.25;
   const LEAST = 0.05;
   const MOST = 8;
+  const HIGH = 0.8; // of the window, as the style sheet lets a diagram be
 
   /** Gives one diagram its buttons, its keys, and its answers to wheel and mouse. */
   function zoomable(figure) {
@@ -29,10 +30,17 @@
       shown.textContent = `${Math.round(100 * scale)} %`;
     }
 
+    /** Makes it as wide as the page, but no larger than it was drawn. */
     function fit() {
-      const room = Math.max(canvas.clientWidth, 1) / full.width;
-      show(Math.min(1, room));
+      show(Math.min(1, Math.max(canvas.clientWidth, 1) / full.width));
       fitted = true;
+    }
+
+    /** Makes all of it fit on the screen, however small that makes it. */
+    function whole() {
+      fit();
+      fitted = false;
+      show(Math.min(scale, (HIGH * window.innerHeight) / full.height));
     }
 
     const zoom = (factor) => (x, y) => {
@@ -59,13 +67,14 @@
     };
     button("+", "Zoom in", nearer);
     button("−", "Zoom out", farther);
-    button("Fit", "Fit the diagram to the page", fit);
+    button("Fit", "Fit the diagram to the width of the page", fit);
+    button("Whole", "Fit the whole diagram on the screen", whole);
     button("1:1", "Show the diagram at its full size", actual);
     const shown = document.createElement("output");
     shown.className = "faint small";
     const hint = document.createElement("span");
     hint.className = "faint small";
-    hint.textContent = "Ctrl + wheel zooms, dragging moves; in the diagram the keys + − 0 and the arrows do.";
+    hint.textContent = "Ctrl + wheel zooms, dragging moves; in the diagram the keys + − 0 and the arrows do the same.";
     tools.append(shown, hint);
     figure.prepend(tools);
 
