@@ -43,8 +43,9 @@ def html(shown: object) -> str:
 
 
 def svg(shown: Picture) -> str:
-    """A picture as a drawing."""
-    return render(shown, "svg").decode()
+    """A picture as a drawing, which stands in a page as it is."""
+    text = render(shown, "svg").decode()
+    return text[text.index("<svg") :]
 
 
 @cache
