@@ -5,6 +5,7 @@
   const STEP = 1.25;
   const LEAST = 0.05;
   const MOST = 8;
+  const LEGIBLE = 0.6;
   const HIGH = 0.8; // of the window, as the style sheet lets a diagram be
 
   /** Gives one diagram its buttons, its keys, and its answers to wheel and mouse. */
@@ -30,17 +31,19 @@
       shown.textContent = `${Math.round(100 * scale)} %`;
     }
 
-    /** Makes it as wide as the page, but no larger than it was drawn. */
+    /** The scales at which it is as wide as the page, but no larger than it was drawn; and at which all of it is seen. */
+    const wide = () => Math.min(1, Math.max(canvas.clientWidth, 1) / full.width);
+    const all = () => Math.min(wide(), (HIGH * window.innerHeight) / full.height);
+
+    /** Makes all of it fit on the screen where that leaves it legible, else its width. */
     function fit() {
-      show(Math.min(1, Math.max(canvas.clientWidth, 1) / full.width));
+      show(all() < LEGIBLE ? wide() : all(), 0, 0);
       fitted = true;
     }
 
-    /** Makes all of it fit on the screen, however small that makes it. */
     function whole() {
-      fit();
+      show(all(), 0, 0);
       fitted = false;
-      show(Math.min(scale, (HIGH * window.innerHeight) / full.height));
     }
 
     const zoom = (factor) => (x, y) => {
@@ -67,7 +70,7 @@
     };
     button("+", "Zoom in", nearer);
     button("−", "Zoom out", farther);
-    button("Fit", "Fit the diagram to the width of the page", fit);
+    button("Fit", "Fit the diagram to the page", fit);
     button("Whole", "Fit the whole diagram on the screen", whole);
     button("1:1", "Show the diagram at its full size", actual);
     const shown = document.createElement("output");
