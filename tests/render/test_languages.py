@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections import Counter
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -16,7 +17,9 @@ from provenance.relations import Relation, RelationKind, Unresolved
 from provenance.render import Picture, Scope, render, to_dot, to_mermaid
 from provenance.render.arrangement import frames
 from provenance.render.mermaid import is_too_large
+from provenance.render.pictures import NodeKind
 from provenance.render.styles import signed
+from provenance.render.wording import shown
 from provenance.traits import Flag, Severity, Trait
 from render_fixtures import (
     DEMO,
@@ -108,9 +111,9 @@ def test_hostile_text_is_text_in_the_drawing(word: str) -> None:
     }
     assert not list(root.iter("{http://www.w3.org/2000/svg}script"))
     for node in drawn.nodes:
-        assert "; ".join((node.name, *node.standing, *node.notes)) in tooltips
+        assert shown("; ".join((node.name, *node.standing, *node.notes))) in tooltips
         for line in node.label:
-            assert line.strip() in texts
+            assert shown(line) in texts
 
 
 @pytest.mark.parametrize("word", HOSTILE)
@@ -122,9 +125,9 @@ def test_hostile_text_is_text_in_mermaid(word: str) -> None:
     labels = [re.fullmatch(r'  n\d+[(\[{]+"(.*)"[)\]}]+', line) for line in lines[: len(drawn.nodes)]]
     for node, found in zip(drawn.nodes, labels, strict=True):
         assert found is not None
-        shown = [_decoded(line) for line in found[1].split("<br/>")]
-        told = [*node.label, *signed(node), *node.notes]
-        assert shown[-len(told) :] == told
+        written = [_decoded(line) for line in found[1].split("<br/>")]
+        told = [shown(line) for line in (*node.label, *signed(node), *node.notes)]
+        assert written[-len(told) :] == told
         assert not re.search(r'["<>&`\\{}|$%*~^]|:(?! )', found[1].replace("<br/>", ""))
 
 
@@ -163,11 +166,21 @@ def test_a_crowd_of_parents_stands_in_a_frame_with_the_words_of_each_and_one_lin
         assert edge.label in texts
 
 
+def test_in_a_frame_a_box_says_itself_what_is_missing_in_its_ancestry() -> None:
+    strangers = tuple(f"merged merged_from stranger-{number:02}" for number in range(12))
+    drawn = pictured((*MERGE, *strangers), None, "merged", collapse=None)
+    framed = next(frame for frame in frames(drawn) if frame.gaps)
+    missing = {node.id: node for node in drawn.nodes if node.kind is NodeKind.UNKNOWN}
+    assert {missing[gap].label for gap in framed.gaps.values()} <= {node.label for node in missing.values()}
+    texts = Counter(texts_of(drawn))
+    assert texts["unknown ancestry:"] == len(missing)
+
+
 def test_a_picture_of_many_hundred_nodes_is_laid_out_in_a_hurry() -> None:
     drawn = pictured(OWL, OWL_STATUSES, "student")
     crowd = tuple(replace(drawn.nodes[0], id=f"dataset {number}") for number in range(401))
-    assert "splines=line" in to_dot(replace(drawn, nodes=crowd, edges=()))
-    assert "splines" not in to_dot(drawn)
+    assert "nslimit" in to_dot(replace(drawn, nodes=crowd, edges=()))
+    assert "nslimit" not in to_dot(drawn)
 
 
 def test_a_picture_that_mermaid_refuses_is_known_by_its_size() -> None:

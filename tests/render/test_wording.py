@@ -1,12 +1,24 @@
 """Short figures, short names, harmless text."""
 
+from dataclasses import replace
+
 import pytest
 
 from lineage_fixtures import END, model
 from provenance.evidence import Evidence, TestKind, Verdict
 from provenance.render.pictures import Tone
 from provenance.render.styles import PAINTS
-from provenance.render.wording import columns, counted, finding, short_digest, shortened, visible, wrapped
+from provenance.render.wording import (
+    columns,
+    counted,
+    finding,
+    short_digest,
+    shortened,
+    shown,
+    tone,
+    visible,
+    wrapped,
+)
 from provenance.risk.report import Status
 
 
@@ -32,6 +44,8 @@ def told(verdict: Verdict, **result: object) -> str:
         (Verdict.SAME_INIT, {"kinship": "derived", "log10_p": -5}, "same init p=1e-05"),
         (Verdict.SAME_INIT, {"kinship": "partial(head)"}, "same init partial(head)"),
         (Verdict.SAME_INIT, {}, "same init"),
+        (Verdict.SAME_INIT, {"log10_p": 400}, "same init p=1"),
+        (Verdict.SAME_INIT, {"log10_p": float("nan")}, "same init"),
         (Verdict.INDEPENDENT, {"log10_p": -0.3, "rho_min": 0.05}, "independent init p=0.5, detects cos 0.05"),
         (Verdict.INCONCLUSIVE, {"log10_p": -0.3}, "same init INCONCLUSIVE"),
         (
@@ -47,6 +61,26 @@ def test_a_test_is_told_in_its_verdict_and_the_figures_it_has(
     verdict: Verdict, result: dict[str, object], text: str
 ) -> None:
     assert told(verdict, **result) == text
+
+
+@pytest.mark.parametrize("verdict", [Verdict.INDEPENDENT, Verdict.NOT_DETECTED])
+def test_what_found_nothing_and_does_not_say_its_power_eases_nothing(verdict: Verdict) -> None:
+    test = TestKind.CANARY if verdict is Verdict.NOT_DETECTED else TestKind.SAME_INIT
+    bare = Evidence(
+        test=test, parent=model("a"), child=model("b"), verdict=verdict, method="m@1", tested_at=END
+    )
+    found = finding(bare)
+    assert (found.tone, found.text.endswith(", power not stated")) == (Tone.OPEN, True)
+    powered = replace(bare, result={"mde": 0.5, "rho_min": 0.02})
+    assert finding(powered).tone is Tone.EASES
+    assert tone(verdict) is Tone.EASES
+    assert tone(Verdict.INCONCLUSIVE) is Tone.OPEN
+
+
+def test_no_status_shares_its_sign() -> None:
+    signs = [PAINTS[status].sign for status in Status]
+    assert len(set(signs)) == len(Status)
+    assert all(len(sign) == 1 for sign in signs)
 
 
 def test_an_inconclusive_canary_is_open_and_not_good_news() -> None:
@@ -85,6 +119,12 @@ def test_a_word_without_signs_is_broken_where_the_line_ends_and_wide_letters_cou
 
 def test_what_has_no_glyph_becomes_a_replacement_character_and_lines_become_one() -> None:
     assert visible("a\nb\x1b[31m\u202e\ud800c") == "a b\ufffd[31m\ufffd\ufffdc"
+
+
+def test_words_that_are_read_from_the_right_are_set_apart_and_turn_no_others() -> None:
+    assert shown("model:שדה@1") == "model:\u2067שדה\u2069@1"
+    assert shown("a שדה רחב b") == "a \u2067שדה רחב\u2069 b"
+    assert shown("plain-1") == "plain-1"
 
 
 def test_a_digest_is_quoted_by_its_algorithm_and_twelve_digits() -> None:

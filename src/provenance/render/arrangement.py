@@ -1,17 +1,17 @@
 """Arrangement: which way a drawing runs, and what stands in a frame so that it fits a page.
 
 Dozens of parents that have nothing to do but with one artifact (a merge of 65) make a row that no page holds, and as many lines side
-by side that nobody follows. They are framed: in rows, each with its relation's words inside, and one line for all of them. What a
-reviewer must find never goes into a frame: routes, blocks and what was asked about.
+by side that nobody follows. They are framed: in rows, each with its relation's words inside (and with what is missing in its own
+ancestry), and one line for all of them. What a reviewer must find never goes into a frame: routes, blocks and what was asked about.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, sqrt
 
 from provenance.relations import RelationKind
-from provenance.render.pictures import Edge, Node, Picture
+from provenance.render.pictures import Edge, Node, NodeKind, Picture
 
 CROWD = 8
 """More such neighbours than that are framed."""
@@ -22,19 +22,21 @@ _SHAPE = 0.8  # rows a column, so that a frame of boxes twice as wide as high is
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """Neighbours of one artifact, all on one side and joined to it by the same kind of relation, and to nothing else.
+    """Neighbours of one artifact, all on one side and joined to it by the same kind of relation, and to no other artifact.
 
     Args:
         hub: Id of the artifact's node.
         are_parents: Whether they are its parents; else its children.
         kind: The relation.
         edges: What joins them to it, in order.
+        gaps: Member to what is missing in its own ancestry, by id.
     """
 
     hub: str
     are_parents: bool
     kind: RelationKind
     edges: tuple[Edge, ...]
+    gaps: Mapping[str, str]
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -51,7 +53,13 @@ class Frame:
 def frames(picture: Picture) -> tuple[Frame, ...]:
     """What is framed in a drawing of a picture."""
     degrees = Counter(end for edge in picture.edges for end in (edge.parent, edge.child))
-    loners = {node.id for node in picture.nodes if degrees[node.id] == 1 and not node.asked}
+    missing = {node.id for node in picture.nodes if node.kind is NodeKind.UNKNOWN and degrees[node.id] == 1}
+    gaps = {edge.child: edge.parent for edge in picture.edges if edge.parent in missing}
+    loners = {
+        node.id
+        for node in picture.nodes
+        if degrees[node.id] == 1 + (node.id in gaps) and not node.asked and node.id not in missing
+    }
     found: defaultdict[tuple[str, bool, RelationKind], list[Edge]] = defaultdict(list)
     for edge in picture.edges:
         if edge.kind is None or edge.on_route or edge.blocks:
@@ -60,10 +68,13 @@ def frames(picture: Picture) -> tuple[Frame, ...]:
             found[edge.child, True, edge.kind].append(edge)
         elif edge.child in loners:
             found[edge.parent, False, edge.kind].append(edge)
-    return tuple(
-        Frame(hub=hub, are_parents=are_parents, kind=kind, edges=tuple(edges))
+    crowds = (
+        Frame(hub=hub, are_parents=are_parents, kind=kind, edges=tuple(edges), gaps={})
         for (hub, are_parents, kind), edges in found.items()
         if len(edges) > CROWD
+    )
+    return tuple(
+        replace(crowd, gaps={one: gaps[one] for one in crowd.members if one in gaps}) for crowd in crowds
     )
 
 

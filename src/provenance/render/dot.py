@@ -14,7 +14,7 @@ from provenance.relations import Channel
 from provenance.render.arrangement import Frame, frames, runs_down
 from provenance.render.pictures import Edge, Finding, LegendEntry, Mark, Node, NodeKind, Picture, Tone
 from provenance.render.styles import ALARM, FAINT, INK, LINES, MARKS, PAINTS, SHAPES, TONES, signed, worded
-from provenance.render.wording import visible
+from provenance.render.wording import shown
 from provenance.risk.report import Status
 
 if TYPE_CHECKING:
@@ -26,8 +26,9 @@ _NAME, _SMALL, _TINY = 12, 10, 9
 _EMPTY_CELLS = "<td></td><td></td>"
 _DPI, _NO_LIMIT = 96, 10_000  # dots in an inch of a PNG of a given width; inches that no drawing is high
 _LARGE = 400
-# Beyond some hundred nodes, Graphviz spends its time on curves and on the last per cent of balance: minutes against seconds.
-_HURRY = {"splines": "line", "nslimit": "0.2", "mclimit": "0.3"}
+_GAP = '<font point-size="3"> </font>'  # a line of air below a larger one
+# Beyond some hundred nodes, Graphviz spends most of its time on the last per cent of balance.
+_HURRY = {"nslimit": "0.2", "mclimit": "0.3"}
 _GRAPH = {
     "ranksep": "0.5",
     "nodesep": "0.45",
@@ -68,7 +69,7 @@ class _Names:
     def of_node(self, node: Node) -> dict[str, str]:
         """The id of a node's element, and its address."""
         address = self.links(node.artifact) if self.links and node.artifact else None
-        linked = {} if address is None else {"URL": _markup(address)}
+        linked = {} if address is None else {"URL": escape(address).replace("\\", "\\\\")}
         return {"id": self.elements[node.id], **linked}
 
     def told(self, edge: Edge) -> str:
@@ -128,7 +129,7 @@ def to_dot(
 
 def _unframed(picture: Picture, framed: Iterable[Frame]) -> tuple[list[Node], list[Edge]]:
     """The nodes and edges that stand by themselves."""
-    members = {member for frame in framed for member in frame.members}
+    members = {one for frame in framed for one in (*frame.members, *frame.gaps.values())}
     nodes = [node for node in picture.nodes if node.id not in members]
     return nodes, [edge for edge in picture.edges if members.isdisjoint((edge.parent, edge.child))]
 
@@ -142,7 +143,8 @@ def _add_frame(graph: "Digraph", frame: Frame, name: str, names: _Names) -> None
         label = _lines([_font(words, size=_SMALL, colour=INK, bold=True)])
         box.attr(id=name, label=label, tooltip=words, color=FAINT, peripheries="1", labeljust="l")
         for member, edge in zip(frame.members, frame.edges, strict=True):
-            _add_node(box, names.nodes[member], names, joined_by=edge)
+            missing = names.nodes[frame.gaps[member]] if member in frame.gaps else None
+            _add_node(box, names.nodes[member], names, joined_by=edge, missing=missing)
         for upper, lower in pairwise(rows):
             for one, other in zip(upper, lower, strict=False):
                 box.edge(_id(one), _id(other), style="invis", minlen="1")
@@ -163,10 +165,20 @@ def _add_frame(graph: "Digraph", frame: Frame, name: str, names: _Names) -> None
         graph.edge(hub, member, label=label, tooltip=words, lhead=f"cluster_{name}", **style)
 
 
-def _add_node(graph: "Digraph", node: Node, names: _Names, *, joined_by: Edge | None = None) -> None:
-    """A node; in a frame, it says itself what joins it to the artifact that the frame belongs to."""
+def _add_node(
+    graph: "Digraph",
+    node: Node,
+    names: _Names,
+    *,
+    joined_by: Edge | None = None,
+    missing: Node | None = None,
+) -> None:
+    """A node; in a frame, it says itself what joins it to the frame's artifact and what is missing in its ancestry."""
     paint = PAINTS[node.status or Status.CLEAR]
-    words = () if joined_by is None else _words(joined_by)
+    words = (*(missing.label if missing else ()), *(_words(joined_by) if joined_by else ()))
+    looks = SHAPES[node.kind].dot
+    if missing:
+        looks = {**looks, "style": f"{looks['style']},dashed"}
     graph.node(
         _id(node.id),
         label=_node_label(node, words, paint.text),
@@ -176,7 +188,7 @@ def _add_node(graph: "Digraph", node: Node, names: _Names, *, joined_by: Edge | 
         penwidth="3.2" if node.asked else "1",
         peripheries="1" if node.group is None else "2",
         **names.of_node(node),
-        **SHAPES[node.kind].dot,
+        **looks,
     )
 
 
@@ -250,6 +262,7 @@ def _heading(picture: Picture) -> str:
     return _lines(
         [
             _font(picture.title, size=16, colour=INK, bold=True),
+            _GAP,
             *(_font(line, size=_NAME, colour=FAINT) for line in picture.summary),
         ],
         align="left",
@@ -311,8 +324,8 @@ def _id(text: str) -> str:
 
 
 def _markup(text: str) -> str:
-    return escape(visible(text)).replace("\\", "\\\\")
+    return escape(shown(text)).replace("\\", "\\\\")
 
 
 def _tooltip(text: str) -> str:
-    return escape(visible(text), quote=False).replace("\\", "\\\\\\\\")
+    return escape(shown(text), quote=False).replace("\\", "\\\\\\\\")

@@ -12,7 +12,7 @@ from provenance.relations import Channel
 from provenance.render.arrangement import lowest
 from provenance.render.pictures import Edge, LegendEntry, Mark, Node, NodeKind, Picture
 from provenance.render.styles import ALARM, FAINT, INK, LINES, MARKS, PAINTS, SHAPES, signed, worded
-from provenance.render.wording import visible
+from provenance.render.wording import shown
 from provenance.risk.report import Status
 
 # A colon is harmless before a space only: elsewhere Mermaid may read "style:x#35;" as a style and eat the semicolon. Inside a word,
@@ -36,7 +36,7 @@ def to_mermaid(picture: Picture) -> str:
         *_classes(picture, ids),
         *_link_styles(picture.edges),
     )
-    title = json.dumps(visible(picture.title), ensure_ascii=False)
+    title = json.dumps(shown(picture.title), ensure_ascii=False)
     front = ("---", f"title: {title}", *_CONFIGURATION, "---")
     return "\n".join((*front, "flowchart TB", *(f"  {line}" for line in lines), ""))
 
@@ -110,5 +110,5 @@ def _link_styles(edges: Iterable[Edge]) -> Iterator[str]:
 
 
 def _label(lines: Iterable[str]) -> str:
-    joined = "<br/>".join(_HARMFUL.sub(lambda found: f"#{ord(found[0])};", visible(line)) for line in lines)
+    joined = "<br/>".join(_HARMFUL.sub(lambda found: f"#{ord(found[0])};", shown(line)) for line in lines)
     return f'"{joined}"'

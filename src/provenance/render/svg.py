@@ -9,7 +9,7 @@ from html import escape
 
 from provenance.render.account import account
 from provenance.render.pictures import Picture
-from provenance.render.wording import visible
+from provenance.render.wording import shown
 
 _COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 _NAME = re.compile(r"(?<=>\n)<title>[^<]*</title>\n")
@@ -34,4 +34,4 @@ def finished(drawing: str, picture: Picture, *, linked: bool) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(visible(text), quote=False)
+    return escape(shown(text), quote=False)

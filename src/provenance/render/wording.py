@@ -1,5 +1,6 @@
 """Wording: text of users made harmless and short, and figures of tests in a few characters."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
 
@@ -9,7 +10,11 @@ from provenance.render.pictures import Finding, Tone
 
 LINE_COLUMNS = 28
 LABEL_COLUMNS = 2 * LINE_COLUMNS
-_BREAK_AFTER = frozenset("-_/.+@")
+_SIDES = {"R": "R", "AL": "R", "NSM": "M", **dict.fromkeys(("WS", "ON", "CS", "ES", "ET"), "N")}
+_FROM_RIGHT = re.compile("R[RM]*(?:[NM]*R[RM]*)*")
+"""Letters that are read from the right with their marks, and what stands between such letters."""
+_ISOLATE, _END = "\u2067", "\u2069"
+_BREAK_AFTER = frozenset("-_/.+")
 
 _SUBJECTS: Mapping[TestKind, str] = {TestKind.SAME_INIT: "same init", TestKind.CANARY: "canary"}
 _WORDS: Mapping[Verdict, tuple[str, Tone]] = {
@@ -31,6 +36,17 @@ def visible(text: str) -> str:
     """One line in which nothing is invisible: runs of white space become a space, and what has no glyph becomes U+FFFD."""
     joined = " ".join(text.split())
     return "".join("\ufffd" if unicodedata.category(c)[0] == "C" else c for c in joined)
+
+
+def shown(text: str) -> str:
+    """A text as it is put into a drawing: `visible`, and words that are read from the right set apart, so that they turn no others."""
+    plain = visible(text)
+    sides = "".join(_SIDES.get(unicodedata.bidirectional(one), "L") for one in plain)
+    parts, done = [], 0
+    for run in _FROM_RIGHT.finditer(sides):
+        parts += [plain[done : run.start()], _ISOLATE, plain[run.start() : run.end()], _END]
+        done = run.end()
+    return "".join((*parts, plain[done:]))
 
 
 def columns(text: str) -> int:
@@ -79,7 +95,9 @@ def _fitting(text: str, limit: int) -> str:
 
 def counted(number: int, singular: str, plural: str | None = None) -> str:
     """A number with its noun: ``no parents``, ``1 parent``, ``3,000 parents``."""
-    return f"{format(number, ',') if number else 'no'} {singular if number == 1 else plural or singular + 's'}"
+    return (
+        f"{format(number, ',') if number else 'no'} {singular if number == 1 else plural or singular + 's'}"
+    )
 
 
 def short_digest(text: str) -> str:
