@@ -182,6 +182,17 @@ def test_artifacts_are_narrowed_by_kind_status_and_trait(view: View) -> None:
         found(catalogue.Sought(trait="nix"))
 
 
+@of("view", ["two teachers and three traits"], indirect=True)
+def test_found_by_its_status_with_a_trait_an_artifact_is_told_with_that(view: View) -> None:
+    sought = catalogue.Sought(statuses=(Status.AFFECTED,), trait="emoji-lover")
+    found = catalogue.page(view, sought)
+    assert {one: risks.status for one, risks in found.standings.items()} == {
+        dataset("numbers"): Status.AFFECTED
+    }
+    everything = catalogue.page(view, catalogue.Sought(text="student"))
+    assert everything.standings[model("student")].status is Status.EXPOSED
+
+
 @of("view", ["sixty alike"], indirect=True)
 def test_the_next_page_of_artifacts_begins_behind_the_last(view: View) -> None:
     first = catalogue.page(view, catalogue.Sought(text="child"))
@@ -307,7 +318,7 @@ def test_an_impact_is_paged_counted_and_narrowed(view: View) -> None:
     assert shown.items.next == PAGE
     carriers = impact.page(view, "model:owl", "owls", statuses=(Status.CARRIER,))
     assert [one.artifact for one in carriers.items.items] == [dataset("numbers")]
-    assert len(list(impact.as_csv(view, "model:owl", "owls"))) == shown.items.total + 1
+    assert len(list(impact.as_csv(view.impact("model:owl", "owls")))) == shown.items.total + 1
 
 
 @of("view", ["a measured transfer"], indirect=True)

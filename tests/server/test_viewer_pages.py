@@ -172,6 +172,8 @@ def test_lists_come_as_csv(story: TestClient) -> None:
     assert "model:owl@1,owls,affected,1.0,high,model:owl@1" in risks.text
     impact = story.get(_address("impact", "model:owl@1") + "?trait=owls&as=csv")
     assert impact.text.splitlines()[0] == "artifact,status,score,depth,via"
+    _read(story, "/impact/nobody?as=csv", 404)
+    _read(story, "/risks?as=csv&trait=nix", 404)
 
 
 def test_a_filter_that_means_nothing_is_told(story: TestClient) -> None:
@@ -354,8 +356,9 @@ def test_hostile_words_stay_words(hostile_one: TestClient, address: str) -> None
     assert not {name for name in page.attributes if name.startswith("on") or name == "style"}
     assert answer.text.count("<script") == 1
     assert not any(link.startswith(("javascript:", "//", "http")) for link in page.links)
-    # Graphviz keeps spaces together by no-break spaces.
-    assert not {sign for sign in answer.text if not sign.isprintable()} - {"\n", "\xa0"}
+    # Diagrams keep spaces together by no-break spaces, and set apart what runs from right to left.
+    assert not {sign for sign in answer.text if not sign.isprintable()} - set("\n\xa0\u2067\u2069")
+    assert answer.text.count("\u2067") == answer.text.count("\u2069")
 
 
 def test_hostile_tests_and_flags_have_pages(hostile_one: TestClient) -> None:

@@ -31,6 +31,11 @@ class Sought:
         """What names have to match: the text as it is where it holds a wildcard, else anywhere within the name."""
         return self.text if {"*", "?"} & set(self.text) else f"*{self.text}*"
 
+    @property
+    def standing_with(self) -> str | None:
+        """The trait with which it is told where artifacts stand; None for the worst of all."""
+        return self.trait if self.statuses else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
@@ -40,7 +45,7 @@ class Catalogue:
         sought: What was looked for.
         meant: What the text means as a reference: by name, alias or digest; on the first page alone.
         found: What matches, in order of identities, some at a time.
-        standings: Where all of these stand, by the worst of all traits.
+        standings: Where all of these stand with `Sought.standing_with`.
         partial: Whether something could not be looked at.
         next: The last of this page, where others follow.
     """
@@ -65,7 +70,7 @@ def page(view: View, sought: Sought, after: str | None = None) -> Catalogue:
         UnknownReferenceError: There is no such trait, or nothing to begin behind.
         BeingWorkedOutError: Statuses are asked for, and it is not known yet who has which.
     """
-    listed = view.artifacts(
+    matching = view.artifacts(
         sought.pattern,
         kinds=sought.kinds,
         trait=sought.trait,
@@ -73,16 +78,17 @@ def page(view: View, sought: Sought, after: str | None = None) -> Catalogue:
         after=after,
         limit=PAGE + 1,
     )
-    found = listed[:PAGE]
+    found = matching[:PAGE]
     meant = _meant(view, sought) if after is None else ()
-    risks = view.risks(dict.fromkeys((*(one.id for one in meant), *(one.fact.id for one in found))))
+    shown = dict.fromkeys((*(one.id for one in meant), *(one.fact.id for one in found)))
+    risks = view.risks(shown, trait=sought.standing_with)
     return Catalogue(
         sought=sought,
         meant=meant,
         found=found,
         standings={one.artifact: one for one in risks.artifacts},
         partial=risks.partial,
-        next=found[-1].fact.id if len(listed) > len(found) else None,
+        next=found[-1].fact.id if len(matching) > len(found) else None,
     )
 
 

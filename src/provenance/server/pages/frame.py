@@ -1,4 +1,4 @@
-"""The frame: what stands around every page: which registry, which date is looked at, and what a reader must know before anything else."""
+"""The frame: what stands around every page: which date is looked at, and what a reader must know before anything else."""
 
 from dataclasses import dataclass
 from datetime import datetime

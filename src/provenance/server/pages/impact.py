@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from provenance.artifacts import ArtifactId
-from provenance.risk import ImpactItem, Status
+from provenance.risk import Impact, ImpactItem, Status
 from provenance.server.pages.paging import Paged, paged
 from provenance.server.pages.spreadsheet import row
 from provenance.traits import Trait
@@ -72,13 +72,8 @@ def page(
     )
 
 
-def as_csv(view: View, ref: str, trait: str | None = None) -> Iterator[str]:
-    """All that is downstream of an artifact as CSV.
-
-    Raises:
-        UnknownReferenceError: The artifact or the trait is not recorded.
-    """
-    found = view.impact(ref, trait)
+def as_csv(found: Impact) -> Iterator[str]:
+    """All that is downstream of an artifact as CSV."""
     yield row(("artifact", "status", "score", "depth", "via"))
     for one in found.items:
         yield row((one.artifact, one.status, one.score, one.depth, one.via))

@@ -41,6 +41,7 @@ Start = Annotated[int, Query(ge=0, le=10**9)]
 Choice = Annotated[str | None, Query()]
 """One of a list, where the empty text means any."""
 _MOST_OPENED = 100
+"""Nodes of a lineage that one address unfolds."""
 _RELOAD = 10
 """Seconds between two looks at an audit."""
 
@@ -142,9 +143,9 @@ def show_risks(
 ) -> Response:
     """The risks of the whole registry."""
     wanted = risks.Filter(trait=trait or None, statuses=status, severities=severity, kinds=kind)
-    survey = asked.served.survey(asked.view, wanted.trait)
     if form == "csv":
         return _as_csv("risks.csv", risks.as_csv(asked.view.survey(wanted.trait), wanted))
+    survey = asked.served.survey(asked.view, wanted.trait)
     page = None if survey is None else risks.page(survey, wanted, _behind(asked, after))
     traits = tuple(one.fact for one in asked.view.reading.traits())
     return asked.show("risks.html", "Risks", page=page, wanted=wanted, traits=traits)
@@ -162,7 +163,7 @@ def show_impact(
 ) -> Response:
     """What is downstream of an artifact."""
     if form == "csv":
-        return _as_csv("impact.csv", impact.as_csv(asked.view, ref, trait or None))
+        return _as_csv("impact.csv", impact.as_csv(asked.view.impact(ref, trait or None)))
     page = impact.page(asked.view, ref, trait or None, statuses=status, start=start)
     return asked.show("impact.html", f"Impact of {page.source}", page=page)
 
