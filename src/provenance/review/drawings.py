@@ -15,7 +15,7 @@ from provenance.review.content import Review
 from provenance.review.records import EdgeTest, Standing
 from provenance.view import View
 
-_MOST = 40
+MOST_PLOTS = 40
 """Tests whose pictures are shown: each takes some 20 KB, and the first are those on witness paths."""
 
 _WORTH_DRAWING = frozenset({Standing.STANDS, Standing.DISPUTED})
@@ -56,7 +56,7 @@ def drawings(view: View, review: Review) -> Drawings:
     recorded = {one.id: one.fact for one in snapshot.all(Evidence)}
     tests: dict[str, Plot] = {}
     for test in shown_tests(review):
-        if len(tests) == _MOST:
+        if len(tests) == MOST_PLOTS:
             break
         if test.standing in _WORTH_DRAWING and test.evidence in recorded and test.evidence not in tests:
             drawn = picture(recorded[test.evidence], "svg")

@@ -18,7 +18,7 @@ from provenance.pages import environment, stylesheet, zoom_script
 from provenance.render import Picture, render
 from provenance.render.wording import short_digest
 from provenance.review.content import Review, Risk
-from provenance.review.drawings import NO_DRAWINGS, Drawings, Plot, shown_tests
+from provenance.review.drawings import MOST_PLOTS, NO_DRAWINGS, Drawings, Plot, shown_tests
 from provenance.review.records import EdgeTest
 from provenance.review.sealing import embeddable
 from provenance.risk import Status
@@ -48,6 +48,7 @@ def to_html(review: Review, drawings: Drawings = NO_DRAWINGS) -> str:
         page=page,
         href=page.href,
         data_url=_data_url,
+        most_plots=MOST_PLOTS,
         style=style,
         script=script,
         policy=_security(style, script),
