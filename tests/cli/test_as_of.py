@@ -50,6 +50,7 @@ OF_NOW = {
     "policy explain": "reads a policy file",
     "policy show": "reads a policy file",
     "probe": "measures a model as it is",
+    "serve": "shows any date, each page the one that it is asked for",
     "verify": "walks the whole chain; --head asks for an earlier end of it",
 }
 """What neither writes nor takes a date, and why."""

@@ -68,7 +68,7 @@ def test_every_reading_command_takes_a_date_and_prints_json() -> None:
 
 def test_all_commands_but_the_few_that_answer_nothing_print_json() -> None:
     silent = {name for name, found in ALL.items() if "as_json" not in {one.name for one in found.params}}
-    assert silent == {"init", "demo", *WITHOUT_TWIN}
+    assert silent == {"init", "demo", "serve", *WITHOUT_TWIN}
 
 
 def test_unknown_commands_are_answered_with_the_nearest(terminal: Terminal) -> None:

@@ -13,6 +13,7 @@ from datetime import datetime
 from threading import Lock
 from typing import Any, TypeVar
 
+from provenance.collector import settle
 from provenance.errors import ProvenanceError, RegistryError
 from provenance.status import WORKED_OUT_UP_TO
 from provenance.view import View
@@ -57,6 +58,13 @@ class _Kept:
     def is_large(self) -> bool:
         """Whether nobody waits for its answers."""
         return self.view.reading.head.entries > WORKED_OUT_UP_TO
+
+    def worked_out(self, work: Callable[[View], T]) -> T:
+        """An answer; what a large one holds stays out of the way of the requests that come after."""
+        answer = work(self.view)
+        if self.is_large:
+            settle()
+        return answer
 
     def forget(self) -> None:
         """Begins no work that nobody waits for."""
@@ -137,7 +145,7 @@ class WorkedOut:
             kept = self._kept.setdefault(state, _Kept(view))
             self._kept.move_to_end(state)
             if question not in kept.answers:
-                kept.answers[question] = self._worker.submit(work, kept.view)
+                kept.answers[question] = self._worker.submit(kept.worked_out, work)
             while len(self._kept) > _MOST_STATES:
                 _, gone = self._kept.popitem(last=False)
                 gone.forget()
