@@ -144,6 +144,13 @@ def test_the_first_page_names_the_models_that_stand_worst(view: View) -> None:
     assert [flag.fact.trait for flag in shown.flags] == ["owls"]
 
 
+@of("view", ["sixty alike"], indirect=True)
+def test_many_alike_do_not_crowd_out_whom_they_have_it_from(view: View) -> None:
+    standing = home.page(view, None, view.survey(), None).standing
+    assert standing is not None
+    assert [one.artifact.name for one in standing.worst][:3] == ["child07", "owl", "student"]
+
+
 @of("view", ["a measured transfer"], indirect=True)
 def test_the_first_page_does_without_what_is_being_worked_out(view: View) -> None:
     shown = home.page(view, None, None, None)

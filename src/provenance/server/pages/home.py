@@ -6,13 +6,15 @@ from itertools import islice
 
 from provenance.artifacts import ArtifactId, ArtifactKind
 from provenance.facts import Recorded
-from provenance.risk import Check, Status, Survey
+from provenance.risk import ArtifactRisks, Check, Status, Survey
 from provenance.server.pages.owing import Owing
 from provenance.status import in_plural
 from provenance.traits import Flag
 from provenance.view import View
 
 _SHOWN = 10
+_MOST_LOOKED_AT = 100
+"""Models that stand alike among which the nearest are looked for."""
 _WORRYING = (Status.AFFECTED, Status.EXPOSED, Status.SUSPECTED, Status.UNKNOWN)
 
 
@@ -79,6 +81,13 @@ def _standing(view: View, survey: Survey) -> Standing:
 
 
 def _worst_models(survey: Survey) -> Iterator[ArtifactId]:
+    """The models that stand worst; of those that stand alike, what is nearest to where its trait was found comes first."""
     for status in _WORRYING:
         if survey.counts[status]:
-            yield from survey.artifacts(statuses=[status], kinds=[ArtifactKind.MODEL], limit=_SHOWN)
+            alike = survey.artifacts(statuses=[status], kinds=[ArtifactKind.MODEL], limit=_MOST_LOOKED_AT)
+            for found in sorted(survey.report(alike).artifacts, key=_distance):
+                yield found.artifact
+
+
+def _distance(found: ArtifactRisks) -> tuple[int, str]:
+    return min((entry.depth for entry in found.risks), default=0), str(found.artifact)

@@ -2,28 +2,30 @@
 /* What the viewer's pages do more smoothly with JavaScript. All of it works without: by links and forms. */
 
 (() => {
-  /** Puts a slider over the dates at which something was recorded; letting go of it leads to that date. */
+  /** Puts a slider over the dates at which something was recorded, and the present; letting go of it leads there. */
   function slide(place) {
     const marks = place.dataset.marks.split(" ");
+    const last = marks.length - 1;
     const now = Number(place.dataset.place);
     const slider = document.createElement("input");
     const told = document.createElement("output");
-    Object.assign(slider, { type: "range", min: 0, max: marks.length - 1, step: 1, value: Math.max(now, 0) });
+    Object.assign(slider, { type: "range", min: 0, max: last, step: 1, value: Math.max(now, 0) });
     slider.setAttribute("aria-label", "Date that is looked at, from record to record");
     const words = (mark) => `${mark.slice(0, 10)} ${mark.slice(11, 19)} UTC`;
-    const tell = () => {
-      told.textContent = words(marks[slider.value]);
+    const tell = (leadsToNow) => {
+      const mark = words(marks[slider.value]);
+      told.textContent = leadsToNow && Number(slider.value) === last ? `now; last record ${mark}` : mark;
       slider.setAttribute("aria-valuetext", told.textContent);
     };
-    slider.addEventListener("input", tell);
+    slider.addEventListener("input", () => tell(true));
     slider.addEventListener("change", () => {
       const there = new URL(location.href);
-      if (Number(slider.value) === marks.length - 1) there.searchParams.delete("as_of");
+      if (Number(slider.value) === last) there.searchParams.delete("as_of");
       else there.searchParams.set("as_of", marks[slider.value]);
       location.assign(there);
     });
     place.append(slider, told);
-    tell();
+    tell(!new URL(location.href).searchParams.get("as_of"));
   }
 
   const part = () => document.querySelector("[data-swappable]");
