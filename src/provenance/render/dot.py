@@ -200,6 +200,7 @@ def _node_label(node: Node, more: Iterable[str], colour: str) -> str:
         [
             *kind,
             *(_font(line, size=_NAME, colour=colour, bold=True) for line in node.label),
+            _GAP,
             *(_font(line, size=_SMALL, colour=colour, bold=True) for line in signed(node)),
             *(_font(line, size=_TINY, colour=colour) for line in (*node.notes, *more)),
         ]
