@@ -236,3 +236,19 @@ def test_changes_since_a_date_say_what_the_gate_said_then(tmp_path: Path) -> Non
         cause.says for one in found.changes.diff.differences for turn in one.turns for cause in turn.causes
     }
     assert "owls flagged on model:owl@1" in causes
+
+
+def test_what_a_policy_lets_through_is_said_in_words_that_others_can_t_end(tmp_path: Path) -> None:
+    from provenance.risk import Policy
+
+    story = STORIES["an unknown ancestry"]
+    lenient = Policy.of({"gate.unknown": "report"})
+    with told(tmp_path, story) as registry:
+        found = review(registry.view(as_of=AS_OF, policy=lenient), ["found"])
+    assert found.headline == (
+        "model:found@1 MAY SHIP, WITH REMARKS: its ancestry is incomplete, which the policy lets through."
+    )
+    assert (
+        "the policy lets through that its ancestry is incomplete: “model:found@1: no starting weights declared”;"
+        in found.ruled.items[0].sentence
+    )

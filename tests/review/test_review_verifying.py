@@ -238,7 +238,7 @@ def test_a_head_that_the_chain_does_not_hold_fails(story: Registry, tmp_path: Pa
 def test_a_report_that_leaves_out_what_was_recorded_by_its_date_fails(tmp_path: Path) -> None:
     with told(tmp_path / "registry", STORIES["a measured transfer"]) as registry:
         early = registry.view(as_of=day("2026-02-15"))
-        question = replace(Question.of(registry.report(["student"], as_of=AS_OF)), head=early.head, number=0)
+        question = replace(Question.of(registry.report(["student"], as_of=AS_OF)), head=early.head)
         reading = question.reading(registry._ledger)
         assert reading is not None
         forged = question.answer(question.view(reading))
@@ -252,7 +252,7 @@ def test_a_report_that_leaves_out_what_was_recorded_by_its_date_fails(tmp_path: 
 def test_one_transaction_that_may_not_have_ended_can_t_be_told(tmp_path: Path) -> None:
     with told(tmp_path / "registry", STORIES["a measured transfer"]) as registry:
         before = registry.view(as_of=day("2026-04-15"))
-        question = replace(Question.of(registry.report(["student"], as_of=AS_OF)), head=before.head, number=0)
+        question = replace(Question.of(registry.report(["student"], as_of=AS_OF)), head=before.head)
         reading = question.reading(registry._ledger)
         assert reading is not None
         found = registry.verify_report(
@@ -364,6 +364,18 @@ def test_a_naive_date_is_none(story: Registry, tmp_path: Path) -> None:
     said["as_of"] = "2026-12-31T00:00:00"
     with pytest.raises(ContentError, match="a date without a time zone"):
         read(_forged(said, tmp_path / "forged.json"))
+    said["as_of"] = "0001-01-01T00:00:00+14:00"
+    with pytest.raises(ContentError, match="a date without a time zone"):
+        read(_forged(said, tmp_path / "forged.json"))
+
+
+def test_a_line_that_is_added_at_the_end_is_found(story: Registry, tmp_path: Path) -> None:
+    report = _write(story, story.report(["student"], as_of=AS_OF), tmp_path / "review.md")
+    for line in ("nothing more", "It MAY SHIP."):
+        report.write_text(
+            f"{written(Form.MARKDOWN, story.view(as_of=AS_OF), story.report(['student'], as_of=AS_OF))}{line}\n"
+        )
+        assert story.verify_report(report).finding is Finding.FAILS
 
 
 def test_what_stands_in_a_page_can_be_taken_for_nothing_else(story: Registry) -> None:

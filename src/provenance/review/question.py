@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from provenance.artifacts import ArtifactId
@@ -50,7 +50,6 @@ class Question:
         since: What it was compared with; None for nothing.
         head: Digest of the ledger's last transaction that was known.
         first: Digest of its first one.
-        number: Number of its transactions.
         software: Version of the program that answered.
         digest: Digest of the answer.
     """
@@ -63,7 +62,6 @@ class Question:
     since: Since | None
     head: str
     first: str
-    number: int
     software: str
     digest: str
 
@@ -85,7 +83,6 @@ class Question:
             since=since,
             head=found.ledger.head,
             first=found.ledger.first,
-            number=found.ledger.number,
             software=found.software,
             digest=found.digest,
         )
@@ -108,7 +105,7 @@ class Question:
                 name: data[name] for name in ("asked", "trait", "as_of", "unfinished", "software", "digest")
             }
             policy = data["policy"]["settings"]
-            marks = {name: ledger[name] for name in ("head", "first", "number")}
+            marks = {name: ledger[name] for name in ("head", "first")}
         except (KeyError, TypeError, IndexError) as error:
             raise ContentError(f"this is no review: it lacks {error}") from error
         return cls.read({**named, **marks, "policy": policy, "since": since})
@@ -128,7 +125,7 @@ class Question:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, first["loc"])) or "it"
             raise ContentError(f"this is no review: {where}: {first['msg']}") from error
-        if not found.asked or any(one.tzinfo is None for one in found.moments):
+        if not found.asked or not all(map(_is_dated, found.moments)):
             raise ContentError("this is no review: it names no artifact, or a date without a time zone")
         # Words that no ledger can confirm may at least say nothing else than what they are for.
         earlier = None if found.since is None else found.since.review
@@ -180,6 +177,14 @@ class Question:
         if self.since is not None:
             since = Baseline(at=self.since.at, policy=Policy.of(self.since.policy), review=self.since.review)
         return review(view, self.asked, trait=self.trait, since=since)
+
+
+def _is_dated(moment: datetime) -> bool:
+    """Whether a moment has a time zone, and one that leads to no year out of the calendar."""
+    try:
+        return moment.tzinfo is not None and moment.astimezone(UTC).tzinfo is UTC
+    except OverflowError:
+        return False
 
 
 def baseline(ledger: Ledger, earlier: datetime | Review | Question, policy: Policy) -> Baseline:

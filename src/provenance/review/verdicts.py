@@ -13,6 +13,12 @@ from provenance.risk.gate import is_only_unknown
 
 _LIMIT = "a trait that nobody looked for does not show here"
 _PARTIAL = "this answer is partial, since part of the ancestry could not be looked at"
+_KINDS: Mapping[str, str] = {
+    "contradiction": "the weights contradict what is recorded of its ancestry",
+    "unknown": "its ancestry is incomplete",
+    "partial": "part of its ancestry could not be looked at",
+}
+"""What the kinds of violation that are about no trait say."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -69,7 +75,7 @@ class Case:
         for violation in (*self.check.violations, *self.check.reported):
             entry = self.entry(violation)
             if entry is None:
-                yield f"{violation.kind}: {violation.message}"
+                yield f"{violation.kind}: {quoted(violation.message)}"
             else:
                 yield f"{name(self.artifact)} {self._body(entry)}"
 
@@ -93,7 +99,7 @@ class Case:
         cause = self.cause
         if cause is None:
             first = next(one for one in self.check.violations if one.kind not in {"unknown", "partial"})
-            yield f"may not ship: a recorded relation of its ancestry is contradicted: {first.message}"
+            yield f"may not ship: a recorded relation of its ancestry is contradicted: {quoted(first.message)}"
         else:
             yield f"may not ship: it {self._body(cause)}"
         if more:
@@ -111,7 +117,9 @@ class Case:
     def remarks(self) -> Iterator[str]:
         """What is to be said of one that the policy lets through."""
         remarks = [
-            f"it {self._body(entry)}" if (entry := self.entry(one)) else f"{one.kind}: {one.message}"
+            f"it {self._body(entry)}"
+            if (entry := self.entry(one))
+            else f"{_KINDS[one.kind]}: {quoted(one.message)}"
             for one in self.check.reported
         ]
         yield "may ship under this policy, with remarks"
@@ -222,7 +230,7 @@ def _of_one(case: Case) -> str:
 def _held_back(case: Case) -> str:
     cause = case.cause
     if cause is None:
-        return "MAY NOT SHIP: the weights contradict what is recorded of its ancestry"
+        return f"MAY NOT SHIP: {_KINDS['contradiction']}"
     return f"MAY NOT SHIP: {reason(cause, case.artifact)}"
 
 
@@ -237,7 +245,8 @@ def _remarks(case: Case) -> str:
     elif entries:
         why = f"it {entries[0].status.words} {name(entries[0].trait)}, which the policy lets through"
     else:
-        why = "its ancestry is not known in full, which the policy lets through"
+        kinds = [one.kind for one in case.check.reported]
+        why = f"{_KINDS[kinds[0] if kinds else 'partial']}, which the policy lets through"
     return f"MAY SHIP, WITH REMARKS: {why}"
 
 

@@ -335,16 +335,14 @@ def _differences(said: object, known: object, where: str = "") -> Iterator[str]:
 
 
 def _lines(said: str, known: str) -> Iterator[str]:
-    """The lines in which two texts differ, whatever ends them."""
-    for number, (one, other) in enumerate(
-        zip_longest(_bare(said), _bare(known), fillvalue="nothing more"), start=1
-    ):
+    """The lines in which two texts differ, whatever space ends them."""
+    for number, (one, other) in enumerate(zip_longest(_bare(said), _bare(known)), start=1):
         if one != other:
-            yield _told(f"line {number}", one, other, of="the report has")
+            yield _told(f"line {number}", one or "nothing", other or "nothing", of="the report has")
 
 
 def _bare(text: str) -> list[str]:
-    return [line.rstrip() for line in text.rstrip().splitlines()]
+    return [line.rstrip(" \t") for line in text.rstrip().split("\n")]
 
 
 def _as_text(value: object) -> str:
