@@ -35,6 +35,7 @@ def pictured(reading: "Reading", policy: Policy, scope: Scope, *, partial: bool)
             up=scope.direction is not Direction.DOWN,
             down=scope.direction is not Direction.UP,
             depth=0 if scope.critical else scope.depth,
+            routes=scope.critical,
         )
     )
     found = survey(Lineage.over(near.table, near.findings), policy, trait=scope.trait)

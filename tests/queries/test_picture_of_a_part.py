@@ -1,6 +1,7 @@
 """A picture made from a vicinity is the picture made from everything, and what lies beyond is counted without being read."""
 
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -77,3 +78,23 @@ def test_what_descends_from_what_is_shown_is_counted_and_not_read(monkeypatch: p
         drawn = pictured(ledger.at(), Policy.load(), Scope(refs=reach.asked, depth=1), partial=False)
         assert drawn.uncounted
         assert drawn.summary[-1].startswith("not drawn and not counted here: at least ")
+
+
+def test_the_kin_of_what_lies_on_a_route_is_known_with_its_own_ancestry() -> None:
+    lines = (
+        "student finetuned_from owl",
+        "owl flagged owls",
+        "twin same_init owl SAME_INIT",
+        "twin trained_on web",
+    )
+    with closing(Ledger.open("sqlite://", create=True)) as ledger:
+        with ledger.transaction("tester") as transaction:
+            for one in recorded_facts(*lines):
+                transaction.append(one.fact)
+        scope = Scope(refs=(model("student"),), critical=True)
+        drawn = pictured(ledger.at(), Policy.load(), scope, partial=False)
+        assert drawn == replace(
+            of_everything(ledger.at(), Policy.load(), scope), as_of=drawn.as_of, footer=drawn.footer
+        )
+    (twin,) = [node for node in drawn.nodes if node.artifact == "model:twin@1"]
+    assert twin.notes[-1] == "↑ 1 parent not drawn"

@@ -35,6 +35,7 @@ class Reach:
         up: Whether it shows ancestors.
         down: Whether it shows descendants.
         depth: How far away from those asked about, in relations; None for all the way.
+        routes: Whether it shows by which routes something comes to those asked about, from however far away.
     """
 
     asked: tuple[ArtifactId, ...]
@@ -42,6 +43,7 @@ class Reach:
     up: bool
     down: bool
     depth: int | None
+    routes: bool = False
 
     @property
     def ways(self) -> tuple[bool, ...]:
@@ -106,6 +108,8 @@ def vicinity(connection: Connection, until: int, reach: Reach, apart: Apart, mom
     shown = set(near)
     for up in (True, False) if reach.opened else ():
         shown |= _met(connection, until, reach.opened, up=up, depth=1)
+    if reach.routes:
+        shown |= line_of(connection, until, shown)
     line = line_of(connection, until, shown | apart.kin_of(shown))
     members = line | apart.joined_to(line)
     here: dict[str, Any] = {"members": listed(sorted(members)), "until": until}
