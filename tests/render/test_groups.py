@@ -48,6 +48,7 @@ def test_alike_siblings_are_one_node_with_their_number_the_worst_status_and_how_
     node = the_group(drawn)
     assert node.group is not None
     assert (node.kind, node.label, node.status) == (NodeKind.MODEL, ("12 models",), Status.EXPOSED)
+    assert node.name == "12 models: model:child-03@1, model:child-07@1, model:child-00@1 and 9 more"
     assert node.standing == ("1 EXPOSED", "1 SUSPECTED", "10 UNKNOWN")
     assert node.group.names == ("model:child-03@1", "model:child-07@1", "model:child-00@1")
     assert node.notes[:3] == (
@@ -77,6 +78,10 @@ def test_siblings_up_to_the_count_are_drawn_one_by_one() -> None:
     assert len(the_group(pictured(HUB, None, "hub", collapse=11)).label) == 1
     for count in (12, None):
         assert not groups(pictured(HUB, None, "hub", collapse=count))
+    assert (
+        the_group(pictured(HUB[:3], None, "hub", collapse=1)).name
+        == "2 models: model:child-00@1, model:child-01@1"
+    )
     with pytest.raises(UsageError, match="collapsed above a count of 0"):
         pictured(HUB, None, "hub", collapse=0)
 

@@ -112,7 +112,7 @@ def _group(scene: Scene, members: Sequence[ArtifactId]) -> Node:
             gaps=scene.missing.counted.get(place, 0),
             opener=_opener(scene, members[0]),
         ),
-        name=f"{title}: {', '.join(map(str, members[:NAMED]))} and {len(members) - NAMED:,} more",
+        name=f"{title}: {_listed(members)}",
         label=(title,),
         status=known[0][0] if known else None,
         standing=tuple(f"{count:,} {status.value.upper()}" for status, count in known),
@@ -120,6 +120,12 @@ def _group(scene: Scene, members: Sequence[ArtifactId]) -> Node:
         hidden_parents=len(_hidden_parents(scene, members)),
         hidden_children=_hidden_children(scene, members),
     )
+
+
+def _listed(members: Sequence[ArtifactId]) -> str:
+    """The first members by their names."""
+    more = f" and {len(members) - NAMED:,} more" if len(members) > NAMED else ""
+    return f"{', '.join(map(str, members[:NAMED]))}{more}"
 
 
 def _opener(scene: Scene, member: ArtifactId) -> str | None:
