@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from conftest import NARROW, WIDE, Browser, Site, alive, barriers, sideways
+from browser_fixtures import NARROW, WIDE, Browser, Site, alive, barriers, sideways
+
 from provenance.review.documents import Form, written
 from review_fixtures import HOSTILE_NAMES
 

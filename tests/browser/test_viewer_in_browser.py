@@ -3,8 +3,8 @@
 import re
 
 import pytest
+from browser_fixtures import NARROW, WIDE, Browser, Site, alive, barriers, sideways
 
-from conftest import NARROW, WIDE, Browser, Site, alive, barriers, sideways
 from provenance.evidence import Verdict
 from review_fixtures import HOSTILE_NAMES
 
