@@ -2,7 +2,7 @@
 
 Reading order, from the words to the door:
 
-- `provenance.errors`, `provenance.plain_text`: one root for every error, with a hint; words of others made harmless.
+- `provenance.errors`, `provenance.plain_text`, `provenance.version`: one root for every error, with a hint; words of others made harmless.
 - `provenance.digests`, `provenance.artifacts`, `provenance.relations`, `provenance.traits`, `provenance.evidence`: the domain, as
   frozen dataclasses that know nothing of files or databases.
 - `provenance.facts`, `provenance.fact_text`: what the ledger holds, how a fact is written, and the state of knowledge at a date.
@@ -24,8 +24,9 @@ Reading order, from the words to the door:
 - `provenance.mlflow_link`: the projection to MLflow.
 - `provenance.request`, `provenance.parentage`, `provenance.registration`, `provenance.findings`: from what is handed in to facts.
 - `provenance.view`: all that was known at a date, to be asked anything.
+- `provenance.review`: all that there is to say before an artifact ships, as a page, Markdown and JSON, and verified later.
 - `provenance.home`, `provenance.registry`: where a registry lives, and the one door to all of it; its parts are `provenance.examination`,
-  `provenance.judgement`, `provenance.exchange` and `provenance.projection`.
+  `provenance.judgement`, `provenance.exchange`, `provenance.projection` and `provenance.reporting`.
 - `provenance.tracking`: training scripts, captured through that door by one line.
 - `provenance.demo`: the owl story, told with real training through that door.
 """
