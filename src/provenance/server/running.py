@@ -66,6 +66,9 @@ def run(app: FastAPI, listening: socket.socket, *, ready: Callable[[], None]) ->
         app: The app.
         listening: The socket; closed at the end.
         ready: Called when the app answers.
+
+    Raises:
+        ProvenanceError: The app did not come up.
     """
     config = uvicorn.Config(
         app,
@@ -82,6 +85,8 @@ def run(app: FastAPI, listening: socket.socket, *, ready: Callable[[], None]) ->
     server = _Server(config, ready)
     with _ended_by_signals(server), listening:
         server.run(sockets=[listening])
+    if not server.started:
+        raise ProvenanceError("the server did not start", hint="The lines above say why.")
 
 
 class _Server(uvicorn.Server):
