@@ -76,7 +76,7 @@ def diagram(
 ) -> None:
     """Draw the lineage around REFS, with risks and evidence. Python: View.picture() and provenance.render.draw().
 
-    Nodes of an svg or a pdf lead to the artifacts' pages where the registry has a viewer. What is drawn as a group, and what is left
+    Nodes of an svg lead to the artifacts' pages where the registry has a viewer. What is drawn as a group, and what is left
     out, is said on stderr too.
     """
     from provenance.render.drawing import check_wishes, draw, render

@@ -97,6 +97,13 @@ def test_a_width_that_no_png_has_is_refused(width: int) -> None:
         render(OWL_PICTURE, "png", width=width)
 
 
+def test_a_width_at_which_a_picture_is_too_high_is_refused() -> None:
+    chain = ("m0 from_scratch", *(f"m{number} finetuned_from m{number - 1}" for number in range(1, 300)))
+    long = pictured(chain, None, "m0")
+    with pytest.raises(UsageError, match=r"900 pixels wide, this picture is higher than the 32,767"):
+        render(long, "png", width=900)
+
+
 @pytest.mark.parametrize("name", ["control \x07 and \ud800", "right to left \u202e here", "]]> <b>&amp;"])
 def test_what_no_glyph_stands_for_is_no_fault_of_the_drawing(name: str) -> None:
     nodes = tuple(replace(node, name=name, label=(name,), notes=(name,)) for node in OWL_PICTURE.nodes)

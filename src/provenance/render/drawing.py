@@ -9,7 +9,6 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
-from functools import partial
 from pathlib import Path
 from threading import Lock
 
@@ -21,6 +20,7 @@ from provenance.render.pictures import Picture
 from provenance.render.svg import finished
 
 _WIDEST = 32_767  # what the library that paints can hold
+_PNG_WIDTH = slice(16, 20)  # where its bytes say it
 _ONE_AT_A_TIME = Lock()
 """Graphviz keeps its state in globals."""
 
@@ -39,11 +39,11 @@ def render(
         picture: The picture.
         format: Which.
         width: Of a PNG, in pixels; None for as wide as legible text makes it.
-        links: Identity of an artifact to the address that its node leads to, or to None; not for PNG and Mermaid.
+        links: Identity of an artifact to the address that its node leads to, or to None; in SVG and DOT.
         prefix: What the ids in an SVG begin with, so that two in one page don't clash.
 
     Raises:
-        UsageError: There is no such format, or it has no width.
+        UsageError: There is no such format, it has no width, or the picture would be too high at that.
         MissingExtraError: Graphviz is needed, and neither ``dot`` nor pygraphviz is installed.
         ProvenanceError: Graphviz failed.
     """
@@ -119,6 +119,17 @@ def _svg(picture: Picture, wishes: _Wishes) -> bytes:
     return finished(drawing, picture, linked=wishes.links is not None).encode()
 
 
+def _png(picture: Picture, wishes: _Wishes) -> bytes:
+    """A PNG; a picture too high for one at the width that is asked for would come out narrower."""
+    drawing = _laid_out("png", picture, wishes)
+    if wishes.width is not None and int.from_bytes(drawing[_PNG_WIDTH]) != wishes.width:
+        raise UsageError(
+            f"{wishes.width} pixels wide, this picture is higher than the {_WIDEST:,} that a PNG can be",
+            hint="Ask for a smaller width, or for an svg.",
+        )
+    return drawing
+
+
 def _by_program(source: str, format_: str) -> bytes:
     from graphviz import CalledProcessError, pipe
 
@@ -152,7 +163,7 @@ def _pdf(picture: Picture, wishes: _Wishes) -> bytes:
 
 FORMATS: Mapping[str, Callable[[Picture, _Wishes], bytes]] = {
     "svg": _svg,
-    "png": partial(_laid_out, "png"),
+    "png": _png,
     "pdf": _pdf,
     "dot": _dot,
     "mmd": _mermaid,

@@ -3,7 +3,7 @@
 Graphviz asks fontconfig, which knows of no font in a bare container: the text would be invisible. So fontconfig is pointed at
 a configuration of our own, which names the usual folders and the DejaVu fonts that matplotlib brings along; measures of text are
 then the same on every machine that has that. The fontconfig inside pygraphviz's wheel reads the system's templates all the same, and
-warns of what is newer than itself there; that is kept from the user, as is Graphviz's warning that it has much to do, and nothing else.
+warns of what is newer than itself there; that is kept from the user, as are Graphviz's, that it has much to do and that a PNG can be so large only; and nothing else.
 """
 
 import os
@@ -21,7 +21,7 @@ _UNHINTED = (
     '<edit name="hintstyle" mode="assign"><const>hintnone</const></edit></match>'
 )
 """Letters as wide as browsers draw them: fitted to dots, they are measured too narrow for an SVG."""
-_NOISE = (b"Fontconfig", b"Warning: graph has ")
+_NOISE = (b"Fontconfig", b"Warning: graph has ", b"(null): graph is too large for cairo")
 _FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts")
 
 
