@@ -204,6 +204,14 @@ def test_without_a_risk_the_critical_path_says_that_none_is_known_and_how_it_sta
     assert [node.kind for node in drawn.nodes] == [NodeKind.MODEL, NodeKind.UNKNOWN]
 
 
+def test_many_gaps_in_one_place_are_counted_and_not_shortened_away() -> None:
+    parents = tuple(f"merged merged_from parent-{number}" for number in range(9))
+    drawn = pictured(parents, {}, "merged", critical=True)
+    (gap,) = [node for node in drawn.nodes if node.kind is NodeKind.UNKNOWN]
+    assert gap.label[-1] == "and 6 more gaps"
+    assert "9 gaps in the ancestry" in drawn.summary[1]
+
+
 # --- laws --------------------------------------------------------------------------------------------------------------
 
 

@@ -12,9 +12,10 @@ from provenance.artifacts import ArtifactId
 from provenance.lineage.gaps import Gaps
 from provenance.render.layout import Layout
 from provenance.render.pictures import Edge, Node, NodeKind
-from provenance.render.wording import shortened, visible, wrapped
+from provenance.render.wording import counted, shortened, visible, wrapped
 
 _COLUMNS = 140
+_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +74,16 @@ class UnknownAncestry:
 
     def _node(self, number: int, ids: tuple[str, ...], gaps: tuple[Gap, ...]) -> Node:
         """A node in which what its edges show anyway is not said again."""
-        plain = "; ".join(
-            visible(gap.words if self.layout.places.get(gap.home) in ids else str(gap)) for gap in gaps
-        )
+        said = [
+            visible(gap.words if self.layout.places.get(gap.home) in ids else str(gap))
+            for gap in gaps[:_SHOWN]
+        ]
+        more = (f"and {counted(len(gaps) - _SHOWN, 'more gap')}",) if len(gaps) > _SHOWN else ()
         return Node(
             id=_id(number),
             kind=NodeKind.UNKNOWN,
             name=f"unknown ancestry: {visible('; '.join(map(str, gaps)))}",
-            label=("unknown ancestry:", *wrapped(shortened(plain, _COLUMNS))),
+            label=("unknown ancestry:", *wrapped(shortened("; ".join(said), _COLUMNS)), *more),
         )
 
 
