@@ -18,7 +18,10 @@ def account(picture: Picture) -> str:
 def _nodes(picture: Picture) -> Iterator[str]:
     groups = (
         ("Asked about", [node for node in picture.nodes if node.asked]),
-        ("Flagged", [node for node in picture.nodes if any("FLAGGED HERE" in note for note in node.notes)]),
+        (
+            "Flagged",
+            [node for node in picture.nodes if any(note.startswith("FLAGGED HERE") for note in node.notes)],
+        ),
         ("Missing", [node for node in picture.nodes if node.kind is NodeKind.UNKNOWN]),
     )
     for heading, nodes in groups:
