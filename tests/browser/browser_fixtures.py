@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Thread
 from urllib.parse import quote
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright import sync_api as playwright
 
@@ -17,6 +18,15 @@ from provenance.evidence import Evidence, Verdict
 
 AXE = Axe()
 CHROMIUM = shutil.which("chromium")
+IN_BROWSER = (
+    pytest.mark.browser,
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.skipif(
+        CHROMIUM is None,
+        reason="no browser tests: there is no chromium (`make test` installs Debian's where it may)",
+    ),
+)
+"""What each module of such tests is marked with: they share one browser, and say how to get it where there is none."""
 WIDE, NARROW = 1440, 390
 WCAG = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"],

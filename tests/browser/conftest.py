@@ -55,17 +55,6 @@ OWLS = (
 _DRAWN = {TestKind.CANARY: CANARY.result, TestKind.SAME_INIT: SAME_INIT.result}
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads of which group each is
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All of them share one browser; without one they say how to get it."""
-    reason = "no browser tests: there is no chromium (`make test` installs Debian's where it may)"
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
-            item.add_marker(pytest.mark.skipif(CHROMIUM is None, reason=reason))
-
-
 @pytest.fixture(scope="package")
 def _chromium() -> Iterator["playwright.Browser"]:
     with playwright.sync_playwright() as driver:

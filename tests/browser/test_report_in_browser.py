@@ -3,10 +3,12 @@
 import re
 from pathlib import Path
 
-from browser_fixtures import NARROW, WIDE, Browser, Site, alive, barriers, sideways
+from browser_fixtures import IN_BROWSER, NARROW, WIDE, Browser, Site, alive, barriers, sideways
 
 from provenance.review.documents import Form, written
 from review_fixtures import HOSTILE_NAMES
+
+pytestmark = [*IN_BROWSER]
 
 STUDENT = "model:org/student@1"
 

@@ -3,10 +3,12 @@
 import re
 
 import pytest
-from browser_fixtures import NARROW, WIDE, Browser, Site, alive, barriers, sideways
+from browser_fixtures import IN_BROWSER, NARROW, WIDE, Browser, Site, alive, barriers, sideways
 
 from provenance.evidence import Verdict
 from review_fixtures import HOSTILE_NAMES
+
+pytestmark = [*IN_BROWSER]
 
 STUDENT = "model:org/student@1"
 PAGES = {
