@@ -9,7 +9,10 @@ from provenance.errors import OutputError
 from provenance_cli.output import whole_file
 from review_fixtures import STORIES, told
 
-_HEADLINE = "model:student@1 MAY NOT SHIP: it may have inherited owls from teacher:owl-teacher@1 through dataset:numbers@1."
+_HEADLINE = (
+    "model:student@1 MAY NOT SHIP: it may have inherited owls from teacher:owl-teacher@1 through dataset:numbers@1, "
+    "and owls was measured PRESENT in it."
+)
 
 
 @pytest.fixture
@@ -63,7 +66,7 @@ def test_a_policy_of_ones_own_stands_in_the_report_and_needs_no_file_later(
     policy.write_text('[gate.refuse]\nhigh = ["affected"]\n')
     told_of = story("report", "student", "--policy", policy, "-o", "review.md").err
     assert (
-        "model:student@1 MAY SHIP, WITH REMARKS: it is exposed to owls, which the policy lets through."
+        "model:student@1 MAY SHIP, WITH REMARKS: owls was measured PRESENT in it, and by the record it is exposed to it."
         in told_of
     )
     policy.unlink()

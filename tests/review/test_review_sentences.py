@@ -5,12 +5,15 @@ from pathlib import Path
 import pytest
 
 from lineage_fixtures import day
+from provenance.render.styles import PAINTS
 from provenance.review import Outcome, Review, review
+from provenance.risk import Status
 from provenance.store import Begun
 from review_fixtures import AS_OF, HOSTILE_NAMES, STORIES, hostile, told
 
 _HEADLINES = {
-    "a measured transfer": "model:student@1 MAY NOT SHIP: it may have inherited owls from teacher:owl-teacher@1 through dataset:numbers@1.",
+    "a measured transfer": "model:student@1 MAY NOT SHIP: it may have inherited owls from teacher:owl-teacher@1 through dataset:numbers@1, "
+    "and owls was measured PRESENT in it.",
     "a silent canary": "model:foreign@1 MAY SHIP: owls reaches it, and it is unlikely to have it.",
     "a canary without power": "model:foreign@1 MAY SHIP, WITH REMARKS: it is a carrier of owls, which the policy lets through.",
     "nobody tested": "Both artifacts MAY NOT SHIP: model:student@1 and model:foreign@1.",
@@ -48,7 +51,9 @@ def test_a_model_that_is_held_back_is_told_with_trait_teacher_data_evidence_and_
         "teacher:owl-teacher@1 (model:owl@1 as it generated) wrote dataset:numbers@1, on which model:student@1 was trained; "
         "tests on this way: a planted trait passes (evidence-20 of teacher:owl-teacher@1 and model:student@1: effect 3.10 nats (95 % "
         "interval 2.80 to 3.40)) and same initialisation (evidence-19 of model:owl@1 and model:student@1: p < 1e-300, cosine of the "
-        "weights 0.98); how sure: a canary transferred; exposed means reached by a route whose every edge is established."
+        f"weights 0.98); how sure: a canary transferred; exposed means {PAINTS[Status.EXPOSED].meaning}; but owls was measured PRESENT in "
+        "it, and by the record it is exposed to it (measurement-23: “0.600 accuracy (95 % interval 0.550 to 0.650), all of it above "
+        "0.3, the size that matters”)."
     )
 
 
@@ -121,7 +126,8 @@ def test_what_a_model_imitated_directly_is_told(tmp_path: Path) -> None:
     )
     assert (
         "which ada found on teacher:owl-teacher@1, with a confidence of 50% (“seen”); model:student@1 imitated teacher:owl-teacher@1 "
-        "directly; no test on record decides any step of this way;" in found.ruled.items[0].sentence
+        "directly; no test on record decides any step of this way, which rests on the record alone;"
+        in found.ruled.items[0].sentence
     )
 
 
@@ -182,9 +188,12 @@ def test_a_trait_that_was_measured_and_not_flagged_is_remarked_on(tmp_path: Path
         found = review(registry.view(as_of=AS_OF), ["student"])
     assert (
         found.headline
-        == "model:student@1 MAY SHIP, WITH REMARKS: owls was measured in it, and nobody flagged it."
+        == "model:student@1 MAY SHIP, WITH REMARKS: owls was measured PRESENT in it, and no standing flag says so."
     )
-    assert "; but owls was measured in it (measurement-" in found.ruled.items[0].sentence
+    assert (
+        "; but owls was measured PRESENT in it, and no standing flag says so (measurement-"
+        in found.ruled.items[0].sentence
+    )
 
 
 def test_a_trait_below_what_the_policy_refuses_is_a_remark(tmp_path: Path) -> None:
@@ -200,6 +209,134 @@ def test_a_trait_below_what_the_policy_refuses_is_a_remark(tmp_path: Path) -> No
         found.headline
         == "model:student@1 MAY SHIP, WITH REMARKS: it is exposed to puns, which the policy lets through."
     )
+
+
+_PRESENT = "student measured owls present 0.9 threshold=0.3"
+_OWL = STORIES["nobody tested"].lines
+_SILENT = STORIES["a silent canary"].lines
+
+
+@pytest.mark.parametrize(
+    ("lines", "asked", "status"),
+    [
+        pytest.param((*_SILENT, "foreign measured owls present 0.9 threshold=0.3"), "foreign", "is unlikely to have", id="unlikely"),
+        pytest.param((*_OWL, "student cleared owls", _PRESENT), "student", "is cleared of", id="cleared"),
+        pytest.param(
+            (*STORIES["a canary without power"].lines, "foreign measured owls present 0.9 threshold=0.3"),
+            "foreign",
+            "is a carrier of",
+            id="carrier",
+        ),
+        pytest.param((*_OWL, "numbers blocked student owls expires=2027-06-01", _PRESENT), "student", None, id="blocked"),
+    ],
+)  # fmt: skip
+def test_a_trait_that_was_measured_in_the_model_itself_comes_first_however_its_status_is(
+    lines: tuple[str, ...], asked: str, status: str | None, tmp_path: Path
+) -> None:
+    with told(tmp_path, lines) as registry:
+        view = registry.view(as_of=AS_OF)
+        found = review(view, [asked])
+        assert view.check([asked])[0].passed
+        restricted = review(view, [asked], trait="owls")
+    (ruled,) = found.ruled.items
+    assert ruled.outcome is restricted.ruled.items[0].outcome is Outcome.REMARKS
+    said = "and no standing flag says so" if status is None else f"though by the record it {status} it"
+    first = f"owls was measured PRESENT in it, {said}"
+    assert found.headline.startswith(f"model:{asked}@1 MAY SHIP, WITH REMARKS: {first}")
+    assert ruled.sentence.startswith(
+        f"model:{asked}@1 may ship under this policy, with remarks; but {first} (measurement-"
+    )
+    assert [one.startswith(first) for one in ruled.measured.items] == [True]
+
+
+def test_a_trait_asked_about_hides_no_other_that_was_measured(tmp_path: Path) -> None:
+    lines = ("puns trait low", "owls trait high", "base from_scratch", "base flagged puns")
+    with told(tmp_path, (*lines, "student quantized_from base", _PRESENT)) as registry:
+        found = review(registry.view(as_of=AS_OF), ["student"], trait="puns")
+    assert "WITH REMARKS: owls was measured PRESENT in it" in found.headline
+
+
+def test_a_trait_that_was_measured_above_and_not_flagged_comes_first(tmp_path: Path) -> None:
+    lines = ("owls trait high", "base from_scratch", "base measured owls present 0.9 threshold=0.3")
+    with told(tmp_path, (*lines, "student quantized_from base", "other from_scratch")) as registry:
+        view = registry.view(as_of=AS_OF)
+        found, both = review(view, ["student"]), review(view, ["student", "other"])
+        registry.flag("base", "owls", evidence="seen")
+        flagged = review(registry.view(), ["student"])
+    assert found.headline == (
+        "model:student@1 MAY SHIP, WITH REMARKS: owls was measured PRESENT in model:base@1 above it, and nobody flagged that."
+    )
+    assert both.headline == (
+        "Both artifacts MAY SHIP, 1 of them with remarks: no standing flag reaches any of them; BUT a trait was measured PRESENT in, "
+        "or above, model:student@1."
+    )
+    assert "PRESENT" not in flagged.headline
+
+
+def test_a_later_measurement_takes_back_only_what_its_own_method_saw(tmp_path: Path) -> None:
+    lines = (*STORIES["no trait at all"].lines, "owls trait high", _PRESENT)
+    later = "student measured owls absent 0.1 threshold=0.3"
+    undecided = "student measured owls undecided 0.3 threshold=0.3"
+    with told(tmp_path / "one", (*lines, "at 2026-05-01", undecided)) as registry:
+        assert "measured PRESENT" in review(registry.view(as_of=AS_OF), ["student"]).headline
+    with told(tmp_path / "other", (*lines, "at 2026-05-01", later)) as registry:
+        assert "measured PRESENT" not in review(registry.view(as_of=AS_OF), ["student"]).headline
+
+
+def test_a_held_back_model_says_of_every_trait_that_was_measured_in_it(tmp_path: Path) -> None:
+    lines = (*_OWL, "bias trait critical", "student measured bias present 0.9 threshold=0.3")
+    with told(tmp_path, lines) as registry:
+        (ruled,) = review(registry.view(as_of=AS_OF), ["student"]).ruled.items
+    assert ruled.outcome is Outcome.HELD_BACK
+    assert (
+        "; but bias was measured PRESENT in it, and no standing flag says so (measurement-" in ruled.sentence
+    )
+
+
+def test_several_that_pass_on_decisions_are_told_to(tmp_path: Path) -> None:
+    lines = (*_OWL, "small quantized_from student", "student cleared owls stops_here")
+    with told(tmp_path, lines) as registry:
+        found = review(registry.view(as_of=AS_OF), ["student", "small"])
+    assert found.headline == (
+        "Both artifacts MAY SHIP, both on what people decided: standing flags reach 1 of them."
+    )
+    small = next(one for one in found.ruled.items if one.artifact.name == "small")
+    assert "; no standing flag reaches it, for those above it are stopped on their way; " in small.sentence
+
+
+def test_what_is_not_known_leaves_out_no_risk_that_is_known(tmp_path: Path) -> None:
+    lines = ("puns trait low", "base from_scratch", "base flagged puns", "student quantized_from base")
+    with told(tmp_path, (*lines, "student names merged_from org/unheard-of")) as registry:
+        found = review(registry.view(as_of=AS_OF), ["student"])
+    assert found.headline == (
+        "model:student@1 MAY NOT SHIP YET: too little is known of where it comes from, and it is exposed to puns."
+    )
+    assert (
+        "; the policy lets through that it is exposed to puns (low severity)" in found.ruled.items[0].sentence
+    )
+
+
+def test_settled_is_told_with_how_and_the_bad_news_first(tmp_path: Path) -> None:
+    lines = (
+        *_OWL,
+        "at 2026-04-01",
+        "owl-teacher canary student TRANSFERS",
+        "model:base same_init student SAME_INIT",
+    )
+    with told(tmp_path, (*lines, "model:owl withdrawn owls")) as registry:
+        found = review(registry.view(as_of=AS_OF), ["student"])
+    assert (
+        "tests settle 2 of the 3 relations above it that a test can settle: on 1 of them A PLANTED TRAIT PASSES and on 1 of them the "
+        "models share their initialisation"
+    ) in found.headline
+    assert (found.edge_totals.transfers, found.edge_totals.shared) == (1, 1)
+
+
+def test_a_silent_canary_without_power_settles_nothing(tmp_path: Path) -> None:
+    powerless = _review(tmp_path / "one", "a canary without power").edge_totals
+    powerful = _review(tmp_path / "other", "a silent canary").edge_totals
+    assert (powerless.inconclusive, powerful.inconclusive) == (1, 0)
+    assert powerless.settled == powerful.settled - 1
 
 
 def test_words_of_others_stand_in_quotation_marks_that_they_cannot_close(tmp_path: Path) -> None:

@@ -91,6 +91,33 @@ def test_every_story_verifies_with_what_it_is_compared_with(name: str, tmp_path:
     assert found.changes.review == earlier.digest
 
 
+@pytest.mark.parametrize("name", ["a clearance", "nobody tested", "two teachers and three traits"])
+@pytest.mark.parametrize("trait", [None, "owls"])
+def test_a_page_whose_counts_are_of_several_statuses_verifies(
+    name: str, trait: str | None, tmp_path: Path
+) -> None:
+    story = STORIES[name]
+    with told(tmp_path / "registry", story) as registry:
+        found = registry.report(story.asked, trait=trait, since=day("2026-03-15"), as_of=AS_OF)
+        verified = registry.verify_report(_write(registry, found, tmp_path / "review.html"))
+    assert verified.finding is Finding.HOLDS, verified.points
+
+
+def test_a_clock_that_went_back_makes_no_sound_report_false(tmp_path: Path) -> None:
+    lines = (
+        *STORIES["no trait at all"].lines,
+        "at 2026-03-01",
+        "other from_scratch",
+        "at 2026-02-01",
+        "late from_scratch",
+    )
+    with told(tmp_path / "registry", lines) as registry:
+        verified = registry.verify_report(
+            _write(registry, registry.report(["student"]), tmp_path / "review.json")
+        )
+    assert verified.finding is Finding.HOLDS, verified.points
+
+
 def _leaves(data: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
     inner = enumerate(data) if isinstance(data, list) else data.items() if isinstance(data, dict) else ()
     children = list(inner)
@@ -331,6 +358,10 @@ def test_a_file_that_is_no_report_is_an_error(tmp_path: Path) -> None:
         b'{"a": 1, "a": 2}': "a key stands twice in one object",
         b'{"a": NaN}': "NaN is no JSON",
         b'{"changes": null}': "it lacks 'ledger'",
+        b'{"changes": null, "ledger": "x"}': "it lacks 'asked'",
+        b'{"changes": "x", "ledger": {}}': "its parts are not those of one",
+        b'{"a": "\\ud800"}': "file: no review can be read from this: half a character",
+        b'{"a": %s}' % (b"1" * 5_001): "a number is too long to be one of a review",
         b"<!doctype html><p>": "this page holds no review, or is cut short",
     }
     for content, message in cases.items():

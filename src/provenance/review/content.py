@@ -51,6 +51,7 @@ class Ruled:
         artifact: Which.
         outcome: In a word.
         sentence: In one sentence: which trait, from whom, through which data, on what evidence; or what a pass rests on.
+        measured: What of traits was measured to be present in it, or above it and not flagged, a sentence each.
         check: The gate's own answer.
         reaching: The sentence of every other trait that holds it back or is remarked on, worst first; the first few.
     """
@@ -58,6 +59,7 @@ class Ruled:
     artifact: ArtifactId
     outcome: Outcome
     sentence: str
+    measured: Listed[str]
     check: Check
     reaching: Listed[str]
 

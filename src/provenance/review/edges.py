@@ -16,6 +16,7 @@ from provenance.audit.tasks import Task
 from provenance.evidence import Evidence, TestKind, Verdict
 from provenance.facts import Recorded
 from provenance.lineage import Kindred
+from provenance.lineage.canary_figures import has_power
 from provenance.meanings import UNTESTED, figures, meaning
 from provenance.relations import WEIGHT_KINDS, Link, RelationKind
 from provenance.review.records import EdgeTest, EdgeTold, EdgeTotals, Listed, Standing
@@ -123,6 +124,9 @@ class Edges:
         """How the tests stand on all edges, or on those to some members."""
         links = [link for link in self.links if members is None or link.child in members]
         settled = Counter(map(self._settled, links))
+        handed_on = Counter(
+            self._handed_on(link) for link in links if self._settled(link) is _Settled.SETTLED
+        )
         pairs = {_key(pair): pair for link in links for pair in self._pairs(link)}
         tests = ((one, pair) for pair in pairs.values() for one in self.kindred.evidence.all_tests(*pair))
         standings = Counter(self._counts(one, self._standing(pair), None) for one, pair in tests)
@@ -130,6 +134,8 @@ class Edges:
             edges=len(links),
             testable=len(links) - settled[_Settled.NOTHING_TO_TEST],
             settled=settled[_Settled.SETTLED],
+            transfers=handed_on[Verdict.TRANSFERS],
+            shared=handed_on[Verdict.SAME_INIT],
             inconclusive=settled[_Settled.INCONCLUSIVE],
             untested=settled[_Settled.UNTESTED],
             disputed=settled[_Settled.DISPUTED],
@@ -179,8 +185,14 @@ class Edges:
         standing = self._standing(pair)
         if standing is None:
             return _Settled.UNTESTED
-        is_open = standing.fact.verdict is Verdict.INCONCLUSIVE
+        is_open = standing.fact.verdict is Verdict.INCONCLUSIVE or _is_idle(standing.fact)
         return _Settled.INCONCLUSIVE if is_open else _Settled.SETTLED
+
+    def _handed_on(self, link: Link) -> Verdict | None:
+        """What tests found on an edge by which a trait may pass, the worst of it."""
+        standing = filter(None, map(self._standing, self._pairs(link)))
+        found = {one.fact.verdict for one in standing}
+        return next((one for one in (Verdict.TRANSFERS, Verdict.SAME_INIT) if one in found), None)
 
     def _told(self, link: Link) -> EdgeTold:
         pairs = self._pairs(link)
@@ -289,6 +301,11 @@ _COUNTS = {
     )
 }
 """In which order tests are listed, by how they count."""
+
+
+def _is_idle(test: Evidence) -> bool:
+    """Whether a test is a canary that found nothing and would have found nothing in any case."""
+    return test.verdict is Verdict.NOT_DETECTED and not has_power(test)
 
 
 def _edge(link: Link) -> EdgeKey:

@@ -117,6 +117,7 @@ def _ruled(case: Case) -> Ruled:
         artifact=case.artifact,
         outcome=case.outcome,
         sentence=case.sentence,
+        measured=cut(tuple(case.measured()), MOST_REASONS),
         check=case.check,
         reaching=cut(tuple(case.reaching()), MOST_REASONS),
     )

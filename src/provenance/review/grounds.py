@@ -9,10 +9,9 @@ from provenance.facts import Snapshot
 from provenance.lineage import Kindred, Lineage
 from provenance.review.edges import Edges
 from provenance.review.on_record import OnRecord
-from provenance.review.records import EdgeTotals, MeasurementTold, Standing
+from provenance.review.records import EdgeTotals, Seen, Standing
 from provenance.review.verdicts import Case
 from provenance.risk import ArtifactRisks, Check, Policy, RiskEntry, RiskReport, assess, check
-from provenance.traits import Conclusion
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -97,7 +96,7 @@ class Grounds:
             decided=self.on_record.decided,
             tests=self.on_record.tests,
             totals=partial(self._totals, found.artifact),
-            unflagged=self._unflagged(risks),
+            seen=self._seen(found.artifact),
             past_flags=self._past_flags(found.artifact),
             partial=self.report.partial,
         )
@@ -110,24 +109,18 @@ class Grounds:
     def _totals(self, artifact: ArtifactId) -> EdgeTotals:
         return self.edges.totals(self.lineage.line([artifact]))
 
-    def _unflagged(self, risks: ArtifactRisks) -> tuple[tuple[str, MeasurementTold], ...]:
-        """Traits whose latest sound measurement found them in the artifact, and of which no flag reaches it."""
-        flagged = {entry.trait for entry in risks.risks}
-        latest = (
-            (
-                trait,
-                next(
-                    (
-                        one
-                        for one in self.on_record.measurements(risks.artifact, trait)
-                        if one.standing is Standing.STANDS
-                    ),
-                    None,
-                ),
-            )
-            for trait, measured in self.on_record.measured_traits.items()
-            if risks.artifact in measured and trait not in flagged
+    def _seen(self, artifact: ArtifactId) -> tuple[Seen, ...]:
+        """What was measured to be present in the artifact itself, then in artifacts above it of which nobody flagged it."""
+        seen = self.on_record.seen
+        line = self.lineage.line([artifact]) if seen else frozenset()
+        flagged = {
+            (one.artifact, one.trait)
+            for one in self.on_record.flags.values()
+            if one.standing is Standing.STANDS
+        }
+        above = (
+            one
+            for one in seen
+            if one.artifact in line and one.artifact != artifact and (one.artifact, one.trait) not in flagged
         )
-        return tuple(
-            (trait, one) for trait, one in latest if one is not None and one.conclusion is Conclusion.PRESENT
-        )
+        return (*(one for one in seen if one.artifact == artifact), *above)

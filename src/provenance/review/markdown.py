@@ -169,7 +169,8 @@ def _edges(review: Review) -> Iterator[str]:
     totals = review.edge_totals
     yield from heading("Every relation and its tests")
     yield (
-        f"Of {totals.edges} relations, {totals.testable} can be tested: {totals.settled} are settled, "
+        f"Of {totals.edges} relations, {totals.testable} can be tested: {totals.settled} are settled "
+        f"(on {totals.transfers} of them a planted trait passes, on {totals.shared} the models share their initialisation), "
         f"{totals.inconclusive} inconclusive, {totals.untested} untested, {totals.disputed} disputed by the weights. "
         f"{totals.stale} tests are stale, {totals.expired} expired."
     )

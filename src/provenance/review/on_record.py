@@ -20,10 +20,11 @@ from provenance.review.records import (
     Listed,
     MeasurementTold,
     Member,
+    Seen,
     Standing,
 )
 from provenance.review.wording import name
-from provenance.traits import Block, Clearance, Flag, TraitMeasurement, Withdrawal
+from provenance.traits import Block, Clearance, Conclusion, Flag, TraitMeasurement, Withdrawal
 
 T = TypeVar("T")
 MOST_MEMBERS = 500
@@ -103,6 +104,24 @@ class OnRecord:
         """What was measured of a trait on an artifact, newest first."""
         found = self.snapshot.measurements.get((artifact, trait), ())
         return tuple(self._measured(one) for one in reversed(found))
+
+    @cached_property
+    def seen(self) -> tuple[Seen, ...]:
+        """Each trait that was measured to be present in a member, whichever trait is asked about, by artifact."""
+        found = (
+            Seen(trait=trait, artifact=artifact, measurement=one)
+            for artifact, trait in self.snapshot.measurements
+            if artifact in self.members and (one := self._present(artifact, trait)) is not None
+        )
+        return tuple(sorted(found, key=lambda one: (one.artifact, one.trait)))
+
+    def _present(self, artifact: ArtifactId, trait: str) -> MeasurementTold | None:
+        """A later measurement by another method takes nothing back: it may not see what the first one saw."""
+        by_method: dict[str, MeasurementTold] = {}
+        for one in self.measurements(artifact, trait):
+            if one.standing is Standing.STANDS and one.conclusion is not Conclusion.UNDECIDED:
+                by_method.setdefault(one.method, one)
+        return next((one for one in by_method.values() if one.conclusion is Conclusion.PRESENT), None)
 
     def contents(self) -> Contents:
         """Every member with its content."""

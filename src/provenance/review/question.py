@@ -106,8 +106,10 @@ class Question:
             }
             policy = data["policy"]["settings"]
             marks = {name: ledger[name] for name in ("head", "first")}
-        except (KeyError, TypeError, IndexError) as error:
+        except KeyError as error:
             raise ContentError(f"this is no review: it lacks {error}") from error
+        except (TypeError, IndexError) as error:
+            raise ContentError("this is no review: its parts are not those of one") from error
         return cls.read({**named, **marks, "policy": policy, "since": since})
 
     @classmethod

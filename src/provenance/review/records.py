@@ -128,6 +128,21 @@ class MeasurementTold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A trait that was measured to be present, in an artifact that is asked about or in one above it.
+
+    Args:
+        trait: Its name.
+        artifact: In which.
+        measurement: The newest sound measurement that says so, and that no newer one by the same method denies.
+    """
+
+    trait: str
+    artifact: ArtifactId
+    measurement: MeasurementTold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChainMember:
     """One artifact of the witness paths of a trait, and what was measured there.
 
@@ -228,7 +243,9 @@ class EdgeTotals:
         edges: All edges of the lineage.
         testable: Those of which a test can say something.
         settled: Those with a conclusion that stands for every pair that is to be tested, or where a planted trait passes.
-        inconclusive: Those where at best an inconclusive test stands for some pair.
+        transfers: Of the settled, those over which a planted trait passes.
+        shared: Of the other settled ones, those that join models which share their initialisation, so that a trait may pass.
+        inconclusive: Those where at best an inconclusive test, or a silent canary without power, stands for some pair.
         untested: Those where none stands for some pair.
         disputed: Those whose record the weights contradict.
         stale: Tests that were measured on other content.
@@ -238,6 +255,8 @@ class EdgeTotals:
     edges: int
     testable: int
     settled: int
+    transfers: int
+    shared: int
     inconclusive: int
     untested: int
     disputed: int

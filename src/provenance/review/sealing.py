@@ -5,6 +5,7 @@ review is what it says of itself, see `provenance.review.verifying`.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,12 @@ from provenance.review.content import Review
 
 SCRIPT = '<script type="application/json" id="review">'
 """What stands before the review in a page; ``</script>`` stands behind it."""
+_MOST_DIGITS = 40
+_REASONS: Mapping[type[Exception], str] = {
+    RecursionError: "nested too deeply",
+    UnicodeEncodeError: "half a character stands in it",
+}
+"""What is wrong with a text, where the error itself says so in words of the language."""
 _NO_MARKUP = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in "<>&"})
 
 
@@ -42,13 +49,20 @@ def to_json(review: Review) -> str:
 
 def without_markup(data: object) -> str:
     """Plain data as JSON in ASCII in which nothing can be taken for markup, nor turn the way that a text is read."""
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return text.translate(_NO_MARKUP)
+    return _without_markup(data, sort_keys=True)
 
 
 def embeddable(review: Review) -> str:
-    """The review as JSON that may stand in a page's script element."""
-    return without_markup(as_data(review))
+    """The review as JSON that may stand in a page's script element.
+
+    The page shows counts in the order of the review, worst first, and has to be made again of what is read from here.
+    """
+    return _without_markup(as_data(review), sort_keys=False)
+
+
+def _without_markup(data: object, *, sort_keys: bool) -> str:
+    text = json.dumps(data, sort_keys=sort_keys, separators=(",", ":"), allow_nan=False)
+    return text.translate(_NO_MARKUP)
 
 
 def embedded(page: str) -> dict[str, Any]:
@@ -79,10 +93,17 @@ def read_data(text: str) -> dict[str, Any]:
     def no_number(word: str) -> object:
         raise ValueError(f"{word} is no JSON")
 
+    def number(word: str) -> int:
+        if len(word) > _MOST_DIGITS:
+            raise ValueError("a number is too long to be one of a review")
+        return int(word)
+
     try:
-        data = json.loads(text, object_pairs_hook=once, parse_constant=no_number)
+        data = json.loads(text, object_pairs_hook=once, parse_constant=no_number, parse_int=number)
+        if "\\ud" in text.lower():  # half a pair is no character: nothing could be digested
+            json.dumps(data, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        reason = _REASONS.get(type(error)) or str(error)
         raise ContentError(f"no review can be read from this: {reason}") from error
     if not isinstance(data, dict):
         raise ContentError("no review can be read from this: it is no JSON object")

@@ -140,7 +140,7 @@ def tests_words(entry: RiskEntry, tests: Tests) -> str:
     ids = dict.fromkeys(one for step in reversed(entry.route) for one in step.evidence)
     found = [test_words(tests[one]) for one in ids if one in tests]
     if not found:
-        return "no test on record decides any step of this way"
+        return "no test on record decides any step of this way, which rests on the record alone"
     trainings = [step for step in reversed(entry.route) if step.relation in _TRAININGS and not step.evidence]
     untested = [name(step.child) for step in trainings]
     gap = f", but nothing was tested where {listed(untested)} learnt" if untested else ""

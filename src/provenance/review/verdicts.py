@@ -5,14 +5,16 @@ from dataclasses import dataclass
 
 from provenance.artifacts import ArtifactId
 from provenance.review.content import Outcome
-from provenance.review.records import Decision, EdgeTotals, FlagTold, MeasurementTold, Standing
+from provenance.review.records import Decision, EdgeTotals, FlagTold, Seen, Standing
 from provenance.review.sentences import Tests, reason, risk_body, rule, tests_words
 from provenance.review.wording import listed, name, quoted
 from provenance.risk import ArtifactRisks, Check, RiskEntry, Status, Violation
 from provenance.risk.gate import is_only_unknown
 
 _LIMIT = "a trait that nobody looked for does not show here"
+_MOST_SEEN = 2  # measurements told in a sentence
 _PARTIAL = "this answer is partial, since part of the ancestry could not be looked at"
+_PASSES, _SHARED = "A PLANTED TRAIT PASSES", "the models share their initialisation"
 _KINDS: Mapping[str, str] = {
     "contradiction": "the weights contradict what is recorded of its ancestry",
     "unknown": "its ancestry is incomplete",
@@ -32,7 +34,7 @@ class Case:
         decided: Its blocks and clearances, by id.
         tests: Its tests, by id.
         totals: How the tests stand on the edges above the artifact.
-        unflagged: Measurements that found a trait in the artifact itself with which no flag reaches it.
+        seen: Measurements that found a trait in the artifact itself, then in artifacts above it that nobody flagged.
         past_flags: How many flags above it count no longer.
         partial: Whether something could not be looked at.
     """
@@ -43,7 +45,7 @@ class Case:
     decided: Mapping[str, Decision]
     tests: Tests
     totals: Callable[[], EdgeTotals]
-    unflagged: tuple[tuple[str, MeasurementTold], ...]
+    seen: tuple[Seen, ...]
     past_flags: int
     partial: bool
 
@@ -57,7 +59,7 @@ class Case:
         """The verdict in a word."""
         if not self.check.passed:
             return Outcome.NOT_KNOWN if is_only_unknown((self.check,)) else Outcome.HELD_BACK
-        remarked = self.check.reported or self.unflagged or self.partial
+        remarked = self.check.reported or self.seen or self.partial
         return Outcome.REMARKS if remarked else Outcome.PASSES
 
     @property
@@ -91,6 +93,23 @@ class Case:
     def _body(self, entry: RiskEntry) -> str:
         return risk_body(self.artifact, entry, self.flags[entry.flag], self.tests)
 
+    def measured(self) -> Iterator[str]:
+        """Each trait that was measured to be present in it or above it, with the figures."""
+        for one in self.seen:
+            told = one.measurement
+            yield f"{self.seen_words(one)} ({told.id}: {quoted(told.words)})"
+
+    def seen_words(self, one: Seen) -> str:
+        """Where a trait was measured to be present, and what the record says of that."""
+        if one.artifact != self.artifact:
+            return f"{name(one.trait)} was measured PRESENT in {name(one.artifact)} above it, and nobody flagged that"
+        reached = [entry.status for entry in self.risks.risks if entry.trait == one.trait]
+        if not reached:
+            return f"{name(one.trait)} was measured PRESENT in it, and no standing flag says so"
+        status = min(reached, key=lambda found: found.rank)
+        though = "and" if status.rank <= Status.SUSPECTED.rank else "though"
+        return f"{name(one.trait)} was measured PRESENT in it, {though} by the record it {status.words} it"
+
     # --- the sentences -------------------------------------------------------------------------------------------------
 
     def held_back(self) -> Iterator[str]:
@@ -102,35 +121,28 @@ class Case:
             yield f"may not ship: a recorded relation of its ancestry is contradicted: {quoted(first.message)}"
         else:
             yield f"may not ship: it {self._body(cause)}"
+        yield from self._measured()
         if more:
             yield f"{more} more {'reason holds' if more == 1 else 'reasons hold'} it back"
         yield from self._partial()
 
     def not_known(self) -> Iterator[str]:
-        """Why it can't be told whether it may ship."""
+        """Why it can't be told whether it may ship, and what is known to reach it all the same."""
         missing = [quoted(one.message) for one in self.check.violations if one.kind == "unknown"]
         yield f"may not ship yet, since too little is known: {listed(missing, 1) or _PARTIAL}"
         if missing:
             yield from self._partial()
+        yield from self._measured()
+        yield from self._remarked()
         yield from self._reach()
 
     def remarks(self) -> Iterator[str]:
         """What is to be said of one that the policy lets through."""
-        remarks = [
-            f"it {self._body(entry)}"
-            if (entry := self.entry(one))
-            else f"{_KINDS[one.kind]}: {quoted(one.message)}"
-            for one in self.check.reported
-        ]
         yield "may ship under this policy, with remarks"
         yield from self._partial()
-        yield from self._unflagged()
-        if remarks:
-            yield f"the policy lets through that {remarks[0]}"
-        if len(remarks) > 1:
-            yield f"{len(remarks) - 1} more {'remark is' if len(remarks) == 2 else 'remarks are'} listed below"  # noqa: PLR2004
-        else:
-            yield from self._reach()
+        yield from self._measured()
+        yield from self._remarked()
+        yield from self._reach()
         yield from self._grounds()
 
     def passes(self) -> Iterator[str]:
@@ -143,16 +155,30 @@ class Case:
         if self.partial:
             yield _PARTIAL
 
-    def _unflagged(self) -> Iterator[str]:
-        for trait, one in self.unflagged:
-            yield f"but {name(trait)} was measured in it ({one.id}: {one.words}), and nobody flagged it"
+    def _measured(self) -> Iterator[str]:
+        if found := list(self.measured()):
+            yield f"but {listed(found, _MOST_SEEN)}"
+
+    def _remarked(self) -> Iterator[str]:
+        """What the policy lets through and wants to be said: the first of it, and how much more there is."""
+        remarks = [
+            f"it {self._body(entry)}"
+            if (entry := self.entry(one))
+            else f"{_KINDS[one.kind]}: {quoted(one.message)}"
+            for one in self.check.reported
+        ]
+        if remarks:
+            yield f"the policy lets through that {remarks[0]}"
+        if more := len(remarks) - 1 if remarks else 0:
+            yield f"{more} more {'remark is' if more == 1 else 'remarks are'} listed below"
 
     def _reach(self) -> Iterator[str]:
         """What of flags reaches it without holding it back, and what is stopped on its way."""
         refused = {(one.flag, one.trait) for one in (*self.check.violations, *self.check.reported)}
         let = [entry for entry in self.risks.risks if (entry.flag, entry.trait) not in refused]
         if not self.risks.risks:
-            yield "no standing flag reaches it"
+            stopped = ", for those above it are stopped on their way" if self.risks.stopped else ""
+            yield f"no standing flag reaches it{stopped}"
         elif let:
             words = [
                 f"it {one.status.words} {name(one.trait)} ({rule(one)}; {tests_words(one, self.tests)})"
@@ -200,16 +226,20 @@ _SENTENCES: Mapping[Outcome, Callable[[Case], Iterator[str]]] = {
 
 
 def _tested(totals: EdgeTotals) -> str:
-    """How many of the edges above it were tested."""
+    """How many of the edges above it were tested, and on how many of them what was found is no good news."""
     if not totals.testable:
         return "there is nothing above it that a test could settle"
-    if totals.testable == 1:
-        return (
-            f"{'a' if totals.settled else 'no'} test settles the one relation above it that a test can settle"
-        )
     if not totals.settled:
-        return f"no test settles any of the {totals.testable} relations above it that a test can settle"
-    return f"tests settle {totals.settled} of the {totals.testable} relations above it that a test can settle"
+        which = "the one relation" if totals.testable == 1 else f"any of the {totals.testable} relations"
+        return f"no test settles {which} above it that a test can settle"
+    found = [
+        (count, words) for count, words in ((totals.transfers, _PASSES), (totals.shared, _SHARED)) if count
+    ]
+    if totals.testable == 1:
+        how = "".join(f": {words}" for _, words in found)
+        return f"a test settles the one relation above it that a test can settle{how}"
+    how = f": {' and '.join(f'on {count} of them {words}' for count, words in found)}" if found else ""
+    return f"tests settle {totals.settled} of the {totals.testable} relations above it that a test can settle{how}"
 
 
 def _decision(one: Decision) -> str:
@@ -231,23 +261,41 @@ def _held_back(case: Case) -> str:
     cause = case.cause
     if cause is None:
         return f"MAY NOT SHIP: {_KINDS['contradiction']}"
-    return f"MAY NOT SHIP: {reason(cause, case.artifact)}"
+    own = any(one.artifact == case.artifact and one.trait == cause.trait for one in case.seen)
+    seen = f", and {name(cause.trait)} was measured PRESENT in it" if own and cause.route else ""
+    if any(one.kind == "contradiction" for one in case.check.violations):
+        seen += f"; and {_KINDS['contradiction']}"
+    return f"MAY NOT SHIP: {reason(cause, case.artifact)}{seen}"
 
 
-def _not_known(_: Case) -> str:
-    return "MAY NOT SHIP YET: too little is known of where it comes from"
+def _not_known(case: Case) -> str:
+    known = [_seen(case), *(f"it {one.status.words} {name(one.trait)}" for one in _remarked(case)[:1])]
+    besides = "".join(f", and {one}" for one in known if one)
+    return f"MAY NOT SHIP YET: too little is known of where it comes from{besides}"
+
+
+def _seen(case: Case) -> str:
+    """The first trait that was measured to be present, and how many more were; empty where none was."""
+    more = len(case.seen) - 1
+    beside = f" (and {more} more {'was' if more == 1 else 'were'} so)" if more > 0 else ""
+    return f"{case.seen_words(case.seen[0])}{beside}" if case.seen else ""
+
+
+def _remarked(case: Case) -> list[RiskEntry]:
+    return [entry for one in case.check.reported if (entry := case.entry(one)) is not None]
 
 
 def _remarks(case: Case) -> str:
-    entries = [entry for one in case.check.reported if (entry := case.entry(one)) is not None]
-    if case.unflagged:
-        why = f"{name(case.unflagged[0][0])} was measured in it, and nobody flagged it"
+    entries = _remarked(case)
+    if case.seen:
+        why = _seen(case)
     elif entries:
         why = f"it {entries[0].status.words} {name(entries[0].trait)}, which the policy lets through"
     else:
         kinds = [one.kind for one in case.check.reported]
         why = f"{_KINDS[kinds[0] if kinds else 'partial']}, which the policy lets through"
-    return f"MAY SHIP, WITH REMARKS: {why}"
+    decided = "; and this rests on what people decided" if case.decisions() else ""
+    return f"MAY SHIP, WITH REMARKS: {why}{decided}"
 
 
 def _passes(case: Case) -> str:
@@ -268,17 +316,20 @@ _HEADLINES: Mapping[Outcome, Callable[[Case], str]] = {
 
 def _of_many(cases: Sequence[Case]) -> str:
     stopped = [case for case in cases if not case.outcome.may_ship]
+    shipping = [case for case in cases if case.outcome.may_ship]
+    seen = [name(case.artifact) for case in shipping if case.seen]
+    measured = f"; BUT a trait was measured PRESENT in, or above, {listed(seen)}" if seen else ""
     if stopped:
         unknown = sum(case.outcome is Outcome.NOT_KNOWN for case in stopped)
         names = listed([name(case.artifact) for case in stopped])
-        how = _all(len(cases)) if len(stopped) == len(cases) else f"{len(stopped)} of {len(cases)}"
+        how = _all(len(cases)) if not shipping else f"{len(stopped)} of {len(cases)}"
         why = _share(unknown, len(stopped), "because too little is known")
-        return f"{how} artifacts MAY NOT SHIP: {names}{why}."
-    remarked = sum(case.outcome is Outcome.REMARKS for case in cases)
-    reached = sum(bool(case.risks.risks or case.risks.stopped) for case in cases)
-    remarks = _share(remarked, len(cases), "with remarks")
+        return f"{how} artifacts MAY NOT SHIP: {names}{why}{measured}."
+    remarks = _share(sum(case.outcome is Outcome.REMARKS for case in cases), len(cases), "with remarks")
+    decided = _share(sum(bool(case.decisions()) for case in cases), len(cases), "on what people decided")
+    reached = sum(bool(case.risks.risks) for case in cases)
     flags = f"standing flags reach {reached} of them" if reached else "no standing flag reaches any of them"
-    return f"{_all(len(cases))} artifacts MAY SHIP{remarks}: {flags}."
+    return f"{_all(len(cases))} artifacts MAY SHIP{remarks}{decided}: {flags}{measured}."
 
 
 def _all(count: int) -> str:

@@ -126,6 +126,10 @@ class Reading:
         """Every flag that was ever raised, and what became of it."""
         return self._flags
 
+    def measurements(self) -> Snapshot:
+        """Every measurement of a trait."""
+        return self._facts(_OF_TYPES, types=("measurement",))
+
     @cached_property
     def _flags(self) -> Snapshot:
         return self._facts(_OF_TYPES, types=("flag", "withdrawal"))

@@ -1,6 +1,6 @@
 """The first page: what is recorded, how it stands, and what wants a look."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -9,7 +9,7 @@ from provenance.facts import Recorded
 from provenance.risk import ArtifactRisks, Check, Status, Survey
 from provenance.server.pages.owing import Owing
 from provenance.status import in_plural
-from provenance.traits import Flag
+from provenance.traits import Conclusion, Flag, TraitMeasurement
 from provenance.view import View
 
 _SHOWN = 10
@@ -39,6 +39,8 @@ class Home:
 
     Args:
         counts: How many there are of each kind of artifact and type of fact; None while they are counted.
+        measured: The artifacts in which a trait was measured to be present and that nobody flagged, the latest measured first.
+        measured_count: How many there are of these.
         flags: The standing flags that were raised last, the latest first.
         flag_count: How many flags stand.
         standing: How the whole stands; None while that is being worked out.
@@ -46,6 +48,8 @@ class Home:
     """
 
     counts: Mapping[str, int] | None
+    measured: tuple[Recorded[TraitMeasurement], ...]
+    measured_count: int
     flags: tuple[Recorded[Flag], ...]
     flag_count: int
     standing: Standing | None
@@ -62,12 +66,31 @@ def page(view: View, counts: Mapping[str, int] | None, survey: Survey | None, ow
         owing: What is owed to the whole registry; None where it is too large for that.
     """
     flags = view.reading.flags().standing_flags
+    measured = _unflagged(view, flags)
     return Home(
         counts=None if counts is None else in_plural(counts),
+        measured=measured[:_SHOWN],
+        measured_count=len(measured),
         flags=tuple(reversed(flags))[:_SHOWN],
         flag_count=len(flags),
         standing=None if survey is None else _standing(view, survey),
         owing=owing,
+    )
+
+
+def _unflagged(view: View, flags: Sequence[Recorded[Flag]]) -> tuple[Recorded[TraitMeasurement], ...]:
+    """What measurements found that no flag stands on, of content that is there no more as well: its page says so."""
+    flagged = {(one.fact.artifact, one.fact.trait) for one in flags}
+    found = {
+        (one.fact.artifact, one.fact.trait): one
+        for one in view.reading.measurements().all(TraitMeasurement)
+        if one.fact.conclusion is Conclusion.PRESENT
+    }
+    return tuple(
+        sorted(
+            (one for place, one in found.items() if place not in flagged),
+            key=lambda one: -one.seq,
+        )
     )
 
 
