@@ -102,6 +102,13 @@ def test_a_width_at_which_a_picture_is_too_high_is_refused() -> None:
     long = pictured(chain, None, "m0")
     with pytest.raises(UsageError, match=r"900 pixels wide, this picture is higher than the 32,767"):
         render(long, "png", width=900)
+    with pytest.raises(UsageError, match=r"10000 pixels wide, this picture is higher than the 6,710"):
+        render(long, "png", width=10_000)
+
+
+def test_a_tooltip_longer_than_graphviz_reads_is_cut() -> None:
+    nodes = tuple(replace(node, name="\\&" * 20_000) for node in OWL_PICTURE.nodes)
+    assert "…</title>" in svg(replace(OWL_PICTURE, nodes=nodes))
 
 
 @pytest.mark.parametrize("name", ["control \x07 and \ud800", "right to left \u202e here", "]]> <b>&amp;"])

@@ -6,6 +6,7 @@ import pytest
 
 from provenance import Registry
 from provenance.server.app import create_app
+from provenance.server.drawing import Most
 from review_fixtures import told
 from server_fixtures import Asking, serving
 
@@ -63,9 +64,48 @@ def test_an_error_repeats_no_markup(asking: Asking) -> None:
 def test_a_diagram_that_would_take_too_long_is_refused(
     asking: Asking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("provenance.server.downloads.MOST_DRAWN", 2)
-    assert asking("/diagrams/student.svg").status == 400
-    assert asking("/diagrams/student.dot").status == 200
+    for most in (Most(nodes=2, edges=99), Most(nodes=99, edges=1)):
+        monkeypatch.setattr("provenance.server.downloads.FILE", most)
+        found = asking("/diagrams/student.svg")
+        assert found.status == 422
+        assert "are more than the" in found.text
+        assert asking("/diagrams/student.dot").status == 200
+
+
+def test_a_drawing_that_takes_too_long_is_ended_and_the_next_is_done(
+    asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as hurried:
+        hurried.setattr(asking.app.state.served.file_layout, "_seconds", 1e-6)
+        for address in ("/diagrams/student.svg", "/diagrams/student.png", "/reports/student.html"):
+            found = asking(address)
+            assert found.status == 422, address
+            assert "Name a smaller depth, collapse what is alike, or take it as dot" in found.text
+        assert "<svg" in asking("/artifacts/student").text
+    assert asking("/diagrams/student.svg").status == 200
+
+
+def test_a_page_whose_diagram_takes_too_long_comes_without(
+    asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking.app.state.served.page_layout, "_seconds", 1e-6)
+    for address in ("/artifacts/student", "/lineage/student"):
+        found = asking(address)
+        assert (found.status, "etag" in found.headers) == (200, False), address
+        assert "Too large to be drawn here" in found.text
+
+
+def test_graphviz_never_runs_within_the_server(asking: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("provenance.render.drawing._in_process", None)
+    monkeypatch.setattr("provenance.render.drawing._by_program", None)
+    for address in (
+        "/diagrams/student.svg",
+        "/diagrams/student.pdf",
+        "/reports/student.html",
+        "/artifacts/student",
+        "/lineage/student",
+    ):
+        assert asking(address).status == 200, address
 
 
 def test_a_database_that_is_gone_is_said_and_brings_nobody_down(tmp_path: Path) -> None:

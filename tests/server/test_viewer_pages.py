@@ -197,9 +197,12 @@ def test_a_lineage_keeps_all_of_its_state_in_its_address(story: TestClient) -> N
 def test_a_lineage_too_large_to_be_drawn_is_listed(
     story: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from provenance.server.pages import lineage
+    from provenance.server.drawing import Most
+    from provenance.server.pages import routes
 
-    monkeypatch.setattr(lineage, "MOST_DRAWN", 2)
+    monkeypatch.setattr(routes, "PAGE", Most(nodes=99, edges=1))
+    assert "Too large to be drawn here" in _read(story, _address("artifacts", "model:student@1")).text
+    monkeypatch.setattr(routes, "PAGE", Most(nodes=2, edges=99))
     page = _read(story, _address("lineage", "model:student@1"))
     assert "svg" not in page.elements
     assert "Too large to be drawn here" in page.text

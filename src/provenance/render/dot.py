@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 FONT = "DejaVu Sans,Verdana,sans-serif"
 _NAME, _SMALL, _TINY = 12, 10, 9
 _EMPTY_CELLS = "<td></td><td></td>"
-_DPI, _NO_LIMIT = 96, 10_000  # dots in an inch of a PNG of a given width; inches that no drawing is high
+_DPI = 96  # dots in an inch of a PNG of a given width
+WIDEST = 32_767  # pixels: what the library that paints can hold, each way
+_MOST_PIXELS = 1 << 26  # some 256 MB while it is painted
 _LARGE = 400
+_LONGEST_TOOLTIP = 1_500  # characters; each takes up to 8 bytes, and Graphviz reads 16 KB of one
 _GAP = '<font point-size="3"> </font>'  # a line of air below a larger one
 # Beyond some hundred nodes, Graphviz spends most of its time on the last per cent of balance.
 _HURRY = {"nslimit": "0.2", "mclimit": "0.3"}
@@ -100,7 +103,7 @@ def to_dot(
         "tooltip": title,
     }
     if width is not None:
-        attributes |= {"dpi": str(_DPI), "size": f"{width / _DPI!r},{_NO_LIMIT}!"}
+        attributes |= {"dpi": str(_DPI), "size": f"{width / _DPI!r},{highest(width) / _DPI!r}!"}
     if framed:
         attributes["compound"] = "true"
     hurry = _HURRY if len(picture.nodes) > _LARGE else {}
@@ -125,6 +128,11 @@ def to_dot(
         for place, frame in enumerate(framed, 1):
             _add_frame(body, frame, f"{prefix}-f{place}", names)
     return str(graph.source)
+
+
+def highest(width: int) -> int:
+    """How many pixels a PNG of a width can be high at most; what would be higher comes out narrower."""
+    return min(WIDEST, _MOST_PIXELS // width)
 
 
 def _unframed(picture: Picture, framed: Iterable[Frame]) -> tuple[list[Node], list[Edge]]:
@@ -329,4 +337,6 @@ def _markup(text: str) -> str:
 
 
 def _tooltip(text: str) -> str:
-    return escape(shown(text), quote=False).replace("\\", "\\\\\\\\")
+    """A text as a tooltip, which can't be longer than 16 KB as it stands in DOT; nobody reads one that is."""
+    told = text if len(text) <= _LONGEST_TOOLTIP else f"{text[:_LONGEST_TOOLTIP]} …"
+    return escape(shown(told), quote=False).replace("\\", "\\\\\\\\")

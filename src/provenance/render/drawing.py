@@ -6,23 +6,27 @@ DOT and Mermaid everywhere, and of SVG, PNG and PDF wherever Graphviz and the fo
 
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 from threading import Lock
 
 from provenance.errors import MissingExtraError, ProvenanceError, UsageError
-from provenance.render.dot import Links, to_dot
+from provenance.render.dot import WIDEST, Links, highest, to_dot
 from provenance.render.fonts import fonts_found, noise_kept_back
 from provenance.render.mermaid import to_mermaid
 from provenance.render.pictures import Picture
 from provenance.render.svg import finished
 
-_WIDEST = 32_767  # what the library that paints can hold
 _PNG_WIDTH = slice(16, 20)  # where its bytes say it
 _ONE_AT_A_TIME = Lock()
 """Graphviz keeps its state in globals."""
+
+Layout = Callable[[str, str], bytes]
+"""DOT and one of Graphviz's formats to the drawing."""
 
 
 def render(
@@ -64,8 +68,8 @@ def check_wishes(format: str, width: int | None) -> None:  # noqa: A002 - the wo
         raise UsageError(
             f"{format} has no width in pixels", hint="Only png has: svg and pdf are sharp at any size."
         )
-    if width is not None and not 1 <= width <= _WIDEST:
-        raise UsageError(f"a PNG cannot be {width} pixels wide", hint=f"From 1 to {_WIDEST:,}.")
+    if width is not None and not 1 <= width <= WIDEST:
+        raise UsageError(f"a PNG cannot be {width} pixels wide", hint=f"From 1 to {WIDEST:,}.")
 
 
 def draw(
@@ -109,9 +113,31 @@ def _mermaid(picture: Picture, _: _Wishes) -> bytes:
 
 
 def _laid_out(format_: str, picture: Picture, wishes: _Wishes) -> bytes:
-    source = _dot(picture, wishes).decode()
+    return _LAYOUT.get()(_dot(picture, wishes).decode(), format_)
+
+
+def lay_out(source: str, format_: str) -> bytes:
+    """DOT, drawn by Graphviz.
+
+    Raises:
+        MissingExtraError: Neither ``dot`` nor pygraphviz is installed.
+        ProvenanceError: Graphviz failed.
+    """
     with _ONE_AT_A_TIME, fonts_found():
         return _by_program(source, format_) if shutil.which("dot") else _in_process(source, format_)
+
+
+_LAYOUT: ContextVar[Layout] = ContextVar("layout", default=lay_out)
+
+
+@contextmanager
+def laid_out_by(layout: Layout) -> Iterator[None]:
+    """Lets all that is rendered inside be laid out so, whoever renders it: in a server apart, see `provenance.render.apart`."""
+    before = _LAYOUT.set(layout)
+    try:
+        yield
+    finally:
+        _LAYOUT.reset(before)
 
 
 def _svg(picture: Picture, wishes: _Wishes) -> bytes:
@@ -124,7 +150,7 @@ def _png(picture: Picture, wishes: _Wishes) -> bytes:
     drawing = _laid_out("png", picture, wishes)
     if wishes.width is not None and int.from_bytes(drawing[_PNG_WIDTH]) != wishes.width:
         raise UsageError(
-            f"{wishes.width} pixels wide, this picture is higher than the {_WIDEST:,} that a PNG can be",
+            f"{wishes.width} pixels wide, this picture is higher than the {highest(wishes.width):,} that a PNG can be then",
             hint="Ask for a smaller width, or for an svg.",
         )
     return drawing

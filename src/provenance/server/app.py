@@ -11,6 +11,7 @@ from provenance.registry import Registry
 from provenance.risk import Policy
 from provenance.server import api, describing, downloads, login, pages
 from provenance.server.access import Door, Guard
+from provenance.server.drawing import LaidOut
 from provenance.server.failures import add_failures
 from provenance.server.serving import Served
 
@@ -39,7 +40,7 @@ def create_app(registry: Registry, *, token: str | None = None, policy: Path | N
     async def running(_app: FastAPI) -> AsyncIterator[None]:
         pages.prepare()
         yield
-        served.worked_out.close()
+        served.close()
 
     app = FastAPI(
         title="provenance",
@@ -52,6 +53,7 @@ def create_app(registry: Registry, *, token: str | None = None, policy: Path | N
     app.state.served = served
     app.state.door = door
     add_failures(app)
+    app.add_middleware(LaidOut, layout=served.page_layout)
     app.add_middleware(Guard, door=door)
     for part in (login, describing, api, downloads, pages):
         app.include_router(part.router)

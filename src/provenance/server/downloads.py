@@ -9,17 +9,17 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from provenance.errors import UnknownReferenceError, UsageError
+from provenance.errors import UnknownReferenceError
 from provenance.render import render
+from provenance.render.drawing import laid_out_by
 from provenance.render.evidence_pictures import picture
 from provenance.review import Baseline, review
 from provenance.review.documents import Form, written
+from provenance.server.drawing import FILE
 from provenance.server.pages.evidence import recorded_test
 from provenance.server.parameters import AskedDrawing, Ref, Since, TraitName
-from provenance.server.serving import AskedView
+from provenance.server.serving import AskedServed, AskedView
 
-MOST_DRAWN = 3_000
-"""Artifacts and groups in a diagram that is laid out while somebody waits."""
 _LONGEST_NAME = 100
 
 
@@ -57,7 +57,9 @@ def _answers(forms: Iterable[str]) -> dict[int | str, dict[str, Any]]:
 
 @router.get("/diagrams/{ref:path}.{form}", response_class=Response, responses=_answers(Drawn))
 def diagram(
+    served: AskedServed,
     view: AskedView,
+    *,
     drawing: AskedDrawing,
     ref: Ref,
     form: Drawn,
@@ -66,25 +68,33 @@ def diagram(
     """The diagram around an artifact: `diagram`.
 
     Raises:
-        UsageError: It is too large to be laid out, or a width is asked for where there is none.
+        TooMuchError: It is too large to be laid out.
+        UsageError: A width is asked for where there is none.
     """
     artifact = view.resolve(ref)
     found = drawing.picture(view, [artifact])
-    if form in _LAID_OUT and len(found.nodes) > MOST_DRAWN:
-        raise UsageError(
-            f"{len(found.nodes)} artifacts are more than the {MOST_DRAWN} that are laid out here",
-            hint="Name a smaller depth, or collapse what is alike; `provenance diagram` draws any number.",
-        )
-    return _file(render(found, form, width=width), f"{artifact}", form)
+    if form in _LAID_OUT:
+        FILE.check(found)
+    with laid_out_by(served.file_layout):
+        return _file(render(found, form, width=width), f"{artifact}", form)
 
 
 @router.get("/reports/{ref:path}.{form}", response_class=Response, responses=_answers(Form))
-def report(view: AskedView, ref: Ref, form: Form, since: Since = None, trait: TraitName = None) -> Response:
+def report(
+    served: AskedServed,
+    view: AskedView,
+    *,
+    ref: Ref,
+    form: Form,
+    since: Since = None,
+    trait: TraitName = None,
+) -> Response:
     """The safety review of an artifact: `report`."""
     artifact = view.resolve(ref)
     baseline = None if since is None else Baseline(at=since, policy=view.policy)
     found = review(view, [artifact], trait=trait, since=baseline)
-    return _file(written(form, view, found).encode(), f"review-{artifact}", form)
+    with laid_out_by(served.file_layout):
+        return _file(written(form, view, found).encode(), f"review-{artifact}", form)
 
 
 @router.get("/evidence/{id}.{form}", response_class=Response, responses=_answers(_SHOWN))

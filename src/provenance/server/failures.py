@@ -17,13 +17,16 @@ from provenance.errors import (
     UnknownReferenceError,
     UsageError,
 )
+from provenance.render.apart import TooMuchError
 from provenance.server.access import HEADERS, is_for_programs, path_of
 from provenance.server.caching import BeingWorkedOutError
 from provenance.server.serving import UnchangedError
 
 _SOON = "3"  # seconds
 _STATUSES: Mapping[type[ProvenanceError], HTTPStatus] = {
+    BusyError: HTTPStatus.SERVICE_UNAVAILABLE,  # before the conflict that it is one of
     UnknownReferenceError: HTTPStatus.NOT_FOUND,
+    TooMuchError: HTTPStatus.UNPROCESSABLE_ENTITY,
     UsageError: HTTPStatus.BAD_REQUEST,
     ContentError: HTTPStatus.BAD_REQUEST,
     ConflictError: HTTPStatus.CONFLICT,

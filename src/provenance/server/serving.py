@@ -15,10 +15,16 @@ from provenance.errors import ContentError, UsageError
 from provenance.facts import canonical_json
 from provenance.moments import read_moment
 from provenance.registry import Registry
+from provenance.render.apart import Apart
 from provenance.risk import Policy, RiskReport
 from provenance.risk.survey import Survey
 from provenance.server.caching import BeingWorkedOutError, WorkedOut
 from provenance.view import Answer, View
+
+PAGE_SECONDS = 8
+"""For which a page waits for its diagram; it comes without one then."""
+FILE_SECONDS = 20
+"""For which a download of a diagram, or of a report, waits for one."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,8 @@ class Served:
         policy_file: The file of the policy; None where it is the one that ships.
         policy: The policy of its answers.
         worked_out: What was worked out of the whole registry.
+        page_layout: Lays out the diagrams of pages.
+        file_layout: Lays out diagrams to download, for which somebody may wait longer; pages don't wait for them.
         started: Tells this server from one that was started at another time, from other code.
     """
 
@@ -64,7 +72,15 @@ class Served:
     policy_file: Path | None = None
     policy: Policy
     worked_out: WorkedOut = field(default_factory=WorkedOut)
+    page_layout: Apart = field(default_factory=partial(Apart, seconds=PAGE_SECONDS))
+    file_layout: Apart = field(default_factory=partial(Apart, seconds=FILE_SECONDS))
     started: str = field(default_factory=partial(token_hex, 8))
+
+    def close(self) -> None:
+        """Ends what was begun: drawings at once, and what is worked out of the whole registry when it is there."""
+        self.page_layout.close()
+        self.file_layout.close()
+        self.worked_out.close()
 
     def view(self, as_of: datetime | None = None) -> ServedView:
         """All that was known at a date (default: now); each request has a view of its own."""

@@ -17,9 +17,6 @@ DEPTHS = (1, 2, 3, 5)
 COLLAPSES = (3, 8, 25, 100)
 """Numbers to choose from, beside never."""
 
-MOST_DRAWN = 600
-"""Nodes that are laid out while somebody waits; what has more is listed, and drawn by its downloads."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
@@ -57,11 +54,6 @@ class LineagePage:
     shown: Shown
     traits: tuple[Trait, ...]
     picture: Picture
-
-    @property
-    def can_be_drawn(self) -> bool:
-        """Whether there are so few nodes that they are drawn."""
-        return len(self.picture.nodes) <= MOST_DRAWN
 
     @property
     def nodes(self) -> tuple[Node, ...]:

@@ -8,12 +8,14 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
 from provenance.artifacts import ArtifactId, ArtifactKind
-from provenance.errors import UnknownReferenceError
+from provenance.errors import BusyError, UnknownReferenceError
 from provenance.render import Direction, Picture, render
+from provenance.render.apart import TooMuchError
 from provenance.render.selection import COLLAPSE
 from provenance.review.records import Standing
 from provenance.risk import Status
 from provenance.server.caching import BeingWorkedOutError
+from provenance.server.drawing import PAGE
 from provenance.server.pages import (
     artifact,
     audit,
@@ -119,7 +121,7 @@ def show_lineage(
         "lineage.html",
         f"Lineage of {page.artifact}",
         page=page,
-        drawing=_drawn(asked, page.picture, unfolding=True) if page.can_be_drawn else None,
+        drawing=_drawn(asked, page.picture, unfolding=True),
         openers={node.id: lineage.opener(node, asked.here) for node in page.nodes},
         downloads={
             form: replace(asked.here, path=asked.links.file("diagrams", page.artifact, form).path).having(
@@ -228,8 +230,13 @@ def _behind(asked: Asked, after: str | None) -> ArtifactId | None:
     return asked.view.resolve(after) if after else None
 
 
-def _drawn(asked: Asked, picture: Picture, *, unfolding: bool = False) -> str:
-    """A diagram as SVG for a page, its nodes linked: to where more is drawn around them, or else to their own pages."""
+def _drawn(asked: Asked, picture: Picture, *, unfolding: bool = False) -> str | None:
+    """A diagram as SVG for a page, its nodes linked: to where more is drawn around them, or else to their own pages.
+
+    None where it is too large, or would take too long just now: the page lists all that it shows.
+    """
+    if not PAGE.holds(picture):
+        return None
     more = {}
     if unfolding:
         found = ((node.artifact, lineage.opener(node, asked.here)) for node in picture.nodes)
@@ -238,7 +245,11 @@ def _drawn(asked: Asked, picture: Picture, *, unfolding: bool = False) -> str:
     def linked(identity: str) -> str:
         return more.get(identity) or str(asked.links.to("artifacts", identity))
 
-    return render(picture, "svg", links=linked).decode()
+    try:
+        return render(picture, "svg", links=linked).decode()
+    except (TooMuchError, BusyError):
+        asked.request.state.tag = None  # asked again, it may be drawn
+        return None
 
 
 def _as_csv(name: str, lines: Iterator[str]) -> StreamingResponse:
