@@ -194,7 +194,7 @@ class Told:
         """The part of the report that is about some artifacts."""
         return replace(self.full, artifacts=tuple(map(self._risks, artifacts)))
 
-    def witnesses(self, artifacts: Iterable[ArtifactId], statuses: Collection[Status]) -> frozenset[Link]:
+    def ways(self, artifacts: Iterable[ArtifactId], statuses: Collection[Status]) -> frozenset[Link]:
         """The relations of the routes that the report tells."""
         steps = {
             (step.parent, step.relation, step.child)

@@ -22,8 +22,8 @@ from provenance_cli.output import as_data, print_json, say, size
 
 if TYPE_CHECKING:
     from provenance.artifacts import Artifact
+    from provenance.description import Description
     from provenance.facts import Recorded
-    from provenance.view import Description
 
 _MOST_CHILDREN = 20  # shown of one artifact; a base model has thousands
 

@@ -46,8 +46,8 @@ _NEVER = "none"
     help="Ancestors, descendants, or both.",
 )
 @click.option("--depth", type=click.IntRange(min=1), help="No further than this many relations.")
-@click.option("--trait", metavar="T", help="Show only this trait's risks.")
-@click.option("--critical", is_flag=True, help="Show only the routes by which traits arrive.")
+@click.option("--trait", metavar="T", help="Look at this trait alone: CLEAR is clear of it.")
+@click.option("--critical", is_flag=True, help="Show only the routes by which traits arrive, or are stopped.")
 @click.option(
     "--collapse",
     metavar=f"N|{_NEVER}",
@@ -76,7 +76,7 @@ def diagram(
 ) -> None:
     """Draw the lineage around REFS, with risks and evidence. Python: View.picture() and provenance.render.draw().
 
-    Nodes of an svg lead to the artifacts' pages where the registry has a viewer. What is drawn as a group, and what is left
+    Nodes of an svg (not of a pdf) lead to the artifacts' pages where the registry has a viewer. What is drawn as a group, and what is left
     out, is said on stderr too.
     """
     from provenance.render.drawing import check_wishes, draw, render

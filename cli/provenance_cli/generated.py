@@ -16,6 +16,7 @@ from provenance.artifacts import Alias, ArtifactId
 from provenance.audit import AuditReport, Task
 from provenance.canary import CanaryResult, ScreenResult, SelfTest
 from provenance.canary.matrix import TransferMatrix
+from provenance.description import Description
 from provenance.differences import Diff, RegistryDiff
 from provenance.discovery import SearchReport
 from provenance.facts import FACT_TYPES, adapter
@@ -41,7 +42,7 @@ from provenance.sameinit.palimpsest import Palimpsest
 from provenance.status import RegistryStatus
 from provenance.store import Verification
 from provenance.traits import Trait
-from provenance.view import Description, RiskPage
+from provenance.view import RiskPage
 from provenance.watching import Event
 from provenance_cli.answers import FindingAnswer, FlagAnswer, FlaggingAnswer
 from provenance_cli.main import COMMANDS, provenance

@@ -11,12 +11,12 @@ A question about some artifacts reads an excerpt of the ledger, see `provenance.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from provenance.artifacts import Alias, Artifact, ArtifactId, ArtifactKind
+from provenance.description import Description
 from provenance.errors import ContentError, UnknownReferenceError, UsageError
 from provenance.evidence import Evidence
 from provenance.facts import Recorded, Snapshot
@@ -39,8 +39,7 @@ from provenance.risk import (
     impact,
 )
 from provenance.risk.survey import Survey, survey
-from provenance.shown import Shown
-from provenance.traits import Block, Clearance, Flag, TraitMeasurement
+from provenance.traits import TraitMeasurement
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -49,41 +48,6 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer", RiskReport, Impact)
 _CHUNK = 500  # artifacts that are looked up together
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Description(Shown):
-    """All that is recorded of one artifact.
-
-    Args:
-        artifact: The artifact itself.
-        actor: Who registered it.
-        registered_at: When, aware, UTC.
-        location: Where its content was last seen.
-        aliases: Its other names, in the order in which they were recorded.
-        parents: The relations to its parents.
-        children: The relations to its children.
-        gaps: What is missing in its ancestry, in words.
-        flags: The standing flags on it.
-        clearances: Its clearances that have not expired.
-        blocks: The standing blocks of the edges to it.
-        evidence: The tests it was part of.
-        measurements: What was measured of traits on it.
-    """
-
-    artifact: Artifact
-    actor: str
-    registered_at: datetime
-    location: str | None
-    aliases: tuple[str, ...]
-    parents: tuple[Relation, ...]
-    children: tuple[Relation, ...]
-    gaps: tuple[str, ...]
-    flags: tuple[Recorded[Flag], ...]
-    clearances: tuple[Recorded[Clearance], ...]
-    blocks: tuple[Recorded[Block], ...]
-    evidence: tuple[Recorded[Evidence], ...]
-    measurements: tuple[Recorded[TraitMeasurement], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -135,7 +135,9 @@ def test_a_gap_inside_a_cycle_is_still_drawn() -> None:
 
 def test_a_block_and_a_contradicted_relation_stand_on_their_edges() -> None:
     drawn = pictured(UNKNOWN, UNKNOWN_STATUSES, "assistant-tuned")
-    assert edge(drawn, "mixed", "assistant").blocks == ("BLOCKED: insecure-code until 2027-03-01",)
+    assert edge(drawn, "mixed", "assistant").blocks == (
+        "BLOCKED: insecure-code until 2027-03-01, because: decided",
+    )
     (found,) = edge(drawn, "merged-base", "assistant").findings
     assert found.tone is Tone.DISPUTES
     assert found.text.startswith("DISPUTED: independent init")
@@ -156,10 +158,14 @@ def test_a_withdrawn_flag_and_an_expired_block_leave_no_trace() -> None:
 def test_a_trait_that_was_not_asked_for_is_not_shown() -> None:
     sentences = (*OWL, "base flagged insecure-code", "numbers blocked student insecure-code")
     drawn = pictured(sentences, OWL_STATUSES | {"base": "affected"}, "student", trait="owl-preference")
-    assert node(drawn, "base").standing == ("CLEAR",)
+    assert node(drawn, "base").standing == ("CLEAR of owl-preference",)
     assert not any("insecure-code" in text for one in drawn.nodes for text in (*one.standing, *one.notes))
     assert not any(one.blocks for one in drawn.edges)
-    assert drawn.title == "Lineage of model:student@1: owl-preference"
+    assert drawn.title == "Lineage of model:student@1, owl-preference alone"
+    assert drawn.summary[-1] == "owl-preference alone: other traits were not looked at"
+    assert "1 clear of owl-preference" in drawn.summary[1]
+    (clear,) = [entry for entry in drawn.legend if entry.sign is Status.CLEAR]
+    assert clear.meaning.endswith("for owl-preference alone")
 
 
 def test_the_worst_of_several_traits_colours_the_node_and_each_has_its_line() -> None:

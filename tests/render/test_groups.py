@@ -117,7 +117,7 @@ def test_a_decision_on_every_sibling_shows_on_their_group() -> None:
     decided = [f"hub blocked {child} owls expires=2027-03-01" for child in CHILDREN]
     decided += [f"{child} cleared cats stops_here" for child in CHILDREN]
     drawn = pictured((*HUB, *decided), {}, "hub")
-    assert edge_to(drawn, "group 1").blocks == ("BLOCKED: owls until 2027-03-01",)
+    assert edge_to(drawn, "group 1").blocks == ("BLOCKED: owls until 2027-03-01, because: decided",)
     assert "cats stops at each of them" in the_group(drawn).notes
 
 
@@ -192,7 +192,7 @@ def test_the_critical_path_is_the_witness_path_and_what_hangs_off_is_counted() -
     notes = {node.artifact: node.notes for node in drawn.nodes}
     assert "↑ 2 parents not drawn" in notes["model:student@1"]
     assert "↓ 1 child not drawn" in notes["model:student@1"]
-    assert drawn.title == "Witness paths to model:student@1"
+    assert drawn.title == "Routes of flagged traits to model:student@1"
     assert drawn.summary[0] == "3 artifacts: only the routes by which flagged traits arrive"
     assert drawn.hidden == 3
 

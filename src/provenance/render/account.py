@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 
 from provenance.render.pictures import Node, NodeKind, Picture
 from provenance.render.wording import counted, visible
@@ -49,12 +50,17 @@ def _routes(picture: Picture) -> Iterator[str]:
         if edge.on_route:
             above.setdefault(edge.child, []).append(edge.parent)
     names = {node.id: node.name for node in picture.nodes}
+    told: set[tuple[str, str]] = set()
     for node in picture.nodes:
         routes = _routes_to(node.id, above) if node.asked else []
         for route in routes[:_SHOWN]:
+            told.update(pairwise(route))
             yield f"A flagged trait arrives by this route: {', then '.join(names[one] for one in route)}"
         if len(routes) > _SHOWN:
             yield f"{counted(len(routes) - _SHOWN, 'more route')} to {node.name}"
+    others = {(edge.parent, edge.child) for edge in picture.edges if edge.on_route} - told
+    if told and others:
+        yield f"Flagged traits go along {counted(len(others), 'more line')} of the drawing, on other routes"
 
 
 def _routes_to(end: str, above: Mapping[str, list[str]]) -> list[list[str]]:

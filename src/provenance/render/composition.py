@@ -1,7 +1,7 @@
 """Composition: from lineage, records and risks to a picture. Pure: the same facts give the same picture, in whatever order."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC
 
 from provenance.lineage.gaps import NO_TRUST, Gaps, Trust
@@ -20,6 +20,13 @@ from provenance.risk.report import Status
 
 _SHOWN_REFS = 3
 _PARTIAL = "PARTIAL: something could not be looked at"
+_ROUTES = {
+    (True, True): "only the routes by which flagged traits arrive, and those that were stopped",
+    (True, False): "only the routes by which flagged traits arrive",
+    (False, True): "only routes that were stopped; no other by which a flagged trait arrives is known",
+    (False, False): "no route by which a flagged trait arrives is known",
+}
+"""What the critical path shows, by whether a trait arrives and whether one was stopped."""
 _WAYS = {
     Direction.UP: "ancestors",
     Direction.DOWN: "descendants",
@@ -69,7 +76,7 @@ def picture(
         summary=_summary(scene, drawn, joined, partial),
         nodes=drawn,
         edges=joined,
-        legend=legend(drawn, joined),
+        legend=legend(drawn, joined, trait=scope.trait),
         as_of=lineage.snapshot.as_of,
         footer=_footer(scene, head, partial),
         hidden=scene.border.hidden(scene.drawn),
@@ -80,14 +87,15 @@ def picture(
 def _title(scope: Scope) -> str:
     named = [shortened(str(ref)) for ref in dict.fromkeys(scope.refs)]
     more = f" and {len(named) - _SHOWN_REFS} more" if len(named) > _SHOWN_REFS else ""
-    about = f": {shortened(scope.trait, TRAIT_COLUMNS)}" if scope.trait is not None else ""
-    what = "Witness paths to" if scope.critical else "Lineage of"
+    about = f", {shortened(scope.trait, TRAIT_COLUMNS)} alone" if scope.trait is not None else ""
+    what = "Routes of flagged traits to" if scope.critical else "Lineage of"
     return f"{what} {', '.join(named[:_SHOWN_REFS])}{more}{about}"
 
 
 def _summary(scene: Scene, drawn: Sequence[Node], joined: Sequence[Edge], partial: bool) -> tuple[str, ...]:
     """Whether something could not be looked at; what is drawn; how that stands and what nobody knows of it; what is left out."""
     lines = [_extent(scene, drawn), ", ".join(_account(scene, joined))]
+    lines += _reservations(scene)
     if partial:
         lines.insert(0, _PARTIAL)
     if hidden := scene.border.hidden(scene.drawn):
@@ -96,6 +104,17 @@ def _summary(scene: Scene, drawn: Sequence[Node], joined: Sequence[Edge], partia
             f"not drawn and not counted here: {least}{counted(hidden, 'more artifact')} of the lineage"
         )
     return tuple(lines)
+
+
+def _reservations(scene: Scene) -> Iterator[str]:
+    """What keeps a trait from those asked about by decision alone, and which traits were not looked at."""
+    stops = dict.fromkeys(stop for ref in scene.scope.refs for stop in scene.stopped(ref))
+    words = [f"{shortened(stop.trait, TRAIT_COLUMNS)} by {stop.by}" for stop in stops]
+    if words:
+        more = [f"{len(words) - _SHOWN_REFS:,} more"] if len(words) > _SHOWN_REFS else []
+        yield f"stopped by recorded decisions: {'; '.join([*words[:_SHOWN_REFS], *more])}"
+    if scene.scope.trait is not None and scene.standings is not None:
+        yield f"{shortened(scene.scope.trait, TRAIT_COLUMNS)} alone: other traits were not looked at"
 
 
 def _extent(scene: Scene, drawn: Sequence[Node]) -> str:
@@ -115,15 +134,15 @@ def _extent(scene: Scene, drawn: Sequence[Node]) -> str:
 def _routes(scene: Scene) -> str:
     if scene.standings is None:
         return "no routes, since no risk was assessed"
-    if any(scene.entries(ref) for ref in scene.scope.refs):
-        return "only the routes by which flagged traits arrive"
-    return "no route by which a flagged trait arrives is known"
+    refs = scene.scope.refs
+    arrive, stopped = any(map(scene.entries, refs)), any(map(scene.stopped, refs))
+    return _ROUTES[arrive, stopped]
 
 
 def _account(scene: Scene, joined: Sequence[Edge]) -> list[str]:
     standing = Counter(scene.status(artifact) for artifact in scene.drawn)
     untested = sum(found.missing for edge in joined for found in edge.findings)
-    words = [f"{standing[status]:,} {status}" for status in Status if standing[status]]
+    words = [f"{standing[status]:,} {scene.word(status)}" for status in Status if standing[status]]
     if not words:
         words.append("risk not assessed")
     elif standing[None]:

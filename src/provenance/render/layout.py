@@ -11,7 +11,7 @@ from provenance.lineage.kinship import Kindred
 from provenance.render.collapse import Ties, alike
 from provenance.render.records import Records, blocked
 from provenance.render.selection import Scope, drawn, neighbours
-from provenance.render.standings import Standings
+from provenance.render.standings import ROUTE_STATUSES, Standings
 
 PAGE = 24
 """How many members of a group are drawn one by one when the artifact beside it is opened once more."""
@@ -67,7 +67,8 @@ def arranged(kindred: Kindred, records: Records, standings: Standings | None) ->
     """
     scope = records.scope
     routes = _routes(kindred.lineage, scope, standings)
-    near, shown = drawn(kindred, scope, routes)
+    others = _other_routes(kindred.lineage, scope, standings) if scope.critical else frozenset()
+    near, shown = drawn(kindred, scope, routes | others)
     sorting = _Sorting(kindred, records, standings)
     alone = frozenset(scope.refs) | routes
     if scope.opened:
@@ -85,6 +86,31 @@ def _routes(lineage: Lineage, scope: Scope, standings: Standings | None) -> froz
     entries = (entry for risks in standings.report(asked).artifacts for entry in risks.risks)
     steps = (step for entry in entries if scope.concerns(entry.trait) for step in entry.route)
     return frozenset(end for step in steps for end in (step.parent, step.child))
+
+
+def _other_routes(lineage: Lineage, scope: Scope, standings: Standings | None) -> frozenset[ArtifactId]:
+    """What lies on all other routes by which traits come to those asked about, and on those that a recorded decision stops.
+
+    Of a stopped route that is the way to where it is stopped, and from there a shortest way on to who was asked about.
+    """
+    if standings is None:
+        return frozenset()
+    asked = [one for one in dict.fromkeys(scope.refs) if lineage.recorded(one)]
+    found = {end for link in standings.ways(asked, ROUTE_STATUSES) for end in (link.parent, link.child)}
+    stops = [
+        (stop, risks.artifact)
+        for risks in standings.report(asked).artifacts
+        for stop in risks.stopped
+        if scope.concerns(stop.trait)
+    ]
+    places = filter(lineage.recorded, dict.fromkeys(stop.parent for stop, _ in stops))
+    before = {risks.artifact: risks.risks for risks in standings.report(places).artifacts}
+    for stop, end in stops:
+        entries = (entry for entry in before.get(stop.parent, ()) if entry.trait == stop.trait)
+        found.update(one for entry in entries for step in entry.route for one in (step.parent, step.child))
+        found.update(one for link in lineage.path(stop.child, end) or () for one in (link.parent, link.child))
+        found.update((stop.parent, stop.child))
+    return frozenset(found)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,12 +4,22 @@ from collections.abc import Sequence
 
 from provenance.relations import Channel
 from provenance.render.pictures import Edge, LegendEntry, Mark, Node, NodeKind
+from provenance.render.records import TRAIT_COLUMNS
 from provenance.render.styles import ABOVE, BELOW, LINES, MARKS, PAINTS, ROOT, SHAPES
+from provenance.render.wording import shortened
 from provenance.risk.report import Status
 
 
-def legend(nodes: Sequence[Node], edges: Sequence[Edge]) -> tuple[LegendEntry, ...]:
-    """Shapes, then statuses from the worst, then lines, then marks."""
+def legend(
+    nodes: Sequence[Node], edges: Sequence[Edge], *, trait: str | None = None
+) -> tuple[LegendEntry, ...]:
+    """Shapes, then statuses from the worst, then lines, then marks.
+
+    Args:
+        nodes: What is drawn.
+        edges: What joins it.
+        trait: The one trait that was looked at; None for all.
+    """
     kinds = {node.kind for node in nodes}
     statuses = {node.status for node in nodes}
     statuses |= {status for node in nodes if node.group for status, _ in node.group.statuses}
@@ -27,7 +37,7 @@ def legend(nodes: Sequence[Node], edges: Sequence[Edge]) -> tuple[LegendEntry, .
     return (
         *(LegendEntry(sign=kind, meaning=SHAPES[kind].meaning) for kind in NodeKind if kind in kinds),
         *(
-            LegendEntry(sign=status, meaning=PAINTS[status].meaning)
+            LegendEntry(sign=status, meaning=_meaning(status, trait))
             for status in Status
             if status in statuses
         ),
@@ -38,3 +48,9 @@ def legend(nodes: Sequence[Node], edges: Sequence[Edge]) -> tuple[LegendEntry, .
         ),
         *(LegendEntry(sign=mark, meaning=MARKS[mark][1]) for mark in Mark if marks[mark]),
     )
+
+
+def _meaning(status: Status, trait: str | None) -> str:
+    if status is not Status.CLEAR or trait is None:
+        return PAINTS[status].meaning
+    return f"{PAINTS[status].meaning}, for {shortened(trait, TRAIT_COLUMNS)} alone"

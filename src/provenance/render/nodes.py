@@ -36,7 +36,7 @@ def _single(scene: Scene, artifact: ArtifactId) -> Node:
         name=str(artifact),
         label=wrapped(_short(artifact)),
         status=status,
-        standing=tuple(_standing(scene.entries(artifact), status)),
+        standing=tuple(_standing(scene, artifact, scene.entries(artifact))),
         notes=tuple(_notes(scene, artifact, status)),
         asked=artifact in scene.scope.refs,
         hidden_parents=len(_hidden_parents(scene, [artifact])),
@@ -48,8 +48,8 @@ def _short(artifact: ArtifactId) -> str:
     return shortened(f"{artifact.name}@{artifact.version}")
 
 
-def _standing(entries: Iterable[RiskEntry], status: Status | None) -> Iterator[str]:
-    """One line for each trait, with the worst of its entries."""
+def _standing(scene: Scene, artifact: ArtifactId, entries: Iterable[RiskEntry]) -> Iterator[str]:
+    """One line for each trait, with the worst of its entries; where no flag reaches it, what that rests on."""
     worst: dict[str, RiskEntry] = {}
     for entry in entries:
         worst.setdefault(entry.trait, entry)
@@ -58,16 +58,26 @@ def _standing(entries: Iterable[RiskEntry], status: Status | None) -> Iterator[s
         yield f"{entry.status.value.upper()}: {name} ({entry.severity})"
     if len(worst) > _SHOWN:
         yield f"and {counted(len(worst) - _SHOWN, 'more trait')}"
+    status = scene.status(artifact)
     if not worst and status is not None:
-        yield status.value.upper()
+        stops = len(scene.stopped(artifact))
+        yield _shouted(scene, status) + (f", {counted(stops, 'route')} stopped" if stops else "")
+
+
+def _shouted(scene: Scene, status: Status) -> str:
+    return scene.word(status).replace(status.value, status.value.upper(), 1)
 
 
 def _notes(scene: Scene, artifact: ArtifactId, status: Status | None) -> Iterator[str]:
-    for flag in scene.records.flags.get(artifact, ()):
+    flags = scene.records.flags.get(artifact, ())
+    for flag in flags[:_SHOWN]:
         yield f"FLAGGED HERE: {shortened(flag.fact.trait, TRAIT_COLUMNS)}, {flag.id}"
+    if more := flags[_SHOWN:]:
+        yield f"FLAGGED HERE: and {counted(len(more), 'more time')}"
     yield from _far_origins(scene, [artifact])
     for stop in scene.records.stops.get(artifact, ()):
-        yield f"{shortened(stop.fact.trait, TRAIT_COLUMNS)} stops here, {stop.id}"
+        because = shortened(visible(stop.fact.evidence), TRAIT_COLUMNS)
+        yield f"{shortened(stop.fact.trait, TRAIT_COLUMNS)} stops here, {stop.id}, because: {because}"
     if not scene.lineage.recorded(artifact):
         yield "named, not registered"
     elif _is_root(scene, artifact):
@@ -115,7 +125,7 @@ def _group(scene: Scene, members: Sequence[ArtifactId]) -> Node:
         name=f"{title}: {_listed(members)}",
         label=(title,),
         status=known[0][0] if known else None,
-        standing=tuple(f"{count:,} {status.value.upper()}" for status, count in known),
+        standing=tuple(f"{count:,} {_shouted(scene, status)}" for status, count in known),
         notes=tuple(_group_notes(scene, members, statuses)),
         hidden_parents=len(_hidden_parents(scene, members)),
         hidden_children=_hidden_children(scene, members),
@@ -161,7 +171,8 @@ def _named(scene: Scene, members: Iterable[ArtifactId]) -> Iterator[str]:
     """One of the first members for each thing that is said of them, the worst first."""
     said: dict[str, ArtifactId] = {}
     for member in members:
-        said.setdefault(next(_standing(scene.entries(member)[:1], None), ""), member)
+        entries = scene.entries(member)[:1]
+        said.setdefault(next(_standing(scene, member, entries), "") if entries else "", member)
     for words, member in said.items():
         yield f"such as {_short(member)}{': ' if words else ''}{words}"
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 from provenance.artifacts import ArtifactId
 from provenance.facts import Recorded, Snapshot
 from provenance.render.selection import Scope
-from provenance.render.wording import shortened
+from provenance.render.wording import shortened, visible
 from provenance.traits import Block, Clearance, Flag
 
 TRAIT_COLUMNS = 40
@@ -57,4 +57,6 @@ class Records:
 
 def blocked(block: Recorded[Block]) -> str:
     """A block, in words for its edge."""
-    return f"BLOCKED: {shortened(block.fact.trait, TRAIT_COLUMNS)} until {block.fact.expires_at:%Y-%m-%d}"
+    fact = block.fact
+    what = f"BLOCKED: {shortened(fact.trait, TRAIT_COLUMNS)} until {fact.expires_at:%Y-%m-%d}"
+    return f"{what}, because: {shortened(visible(fact.reason), TRAIT_COLUMNS)}"

@@ -10,11 +10,12 @@ from provenance.lineage.graph import Lineage
 from provenance.lineage.kinship import Kindred
 from provenance.relations import Link
 from provenance.render.layout import Layout
-from provenance.render.records import Records
+from provenance.render.records import TRAIT_COLUMNS, Records
 from provenance.render.selection import Border, Direction, Scope, selected
 from provenance.render.standings import ROUTE_STATUSES, Standings
 from provenance.render.unknown_ancestry import UnknownAncestry, unknown_ancestry
-from provenance.risk.report import ArtifactRisks, RiskEntry, RiskReport, Status
+from provenance.render.wording import shortened
+from provenance.risk.report import ArtifactRisks, RiskEntry, RiskReport, Status, Stopped
 
 NAMED = 3
 """How many members of a group are named, the worst first."""
@@ -93,7 +94,7 @@ class Scene:
         """The relations along which a trait reaches what is drawn."""
         if self.standings is None:
             return frozenset()
-        return self.standings.witnesses(filter(self.lineage.recorded, self.layout.drawn), ROUTE_STATUSES)
+        return self.standings.ways(filter(self.lineage.recorded, self.layout.drawn), ROUTE_STATUSES)
 
     def entries(self, artifact: ArtifactId) -> list[RiskEntry]:
         """The artifact's risks that the picture is about, worst first."""
@@ -109,6 +110,17 @@ class Scene:
                 entry.flag,
             ),
         )
+
+    def stopped(self, artifact: ArtifactId) -> tuple[Stopped, ...]:
+        """The decisions behind which an artifact lies that ended the way of a trait."""
+        risks = self.risks.get(artifact)
+        return () if risks is None else tuple(one for one in risks.stopped if self.scope.concerns(one.trait))
+
+    def word(self, status: Status) -> str:
+        """A status as a word; clear is of the one trait that was looked at."""
+        if status is not Status.CLEAR or self.scope.trait is None:
+            return status.value
+        return f"{status.value} of {shortened(self.scope.trait, TRAIT_COLUMNS)}"
 
     def status(self, artifact: ArtifactId) -> Status | None:
         """Where an artifact stands; None where that was not assessed."""

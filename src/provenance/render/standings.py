@@ -8,7 +8,7 @@ from provenance.relations import Link
 from provenance.risk.report import RiskReport, Status
 
 ROUTE_STATUSES = frozenset({Status.EXPOSED, Status.SUSPECTED, Status.CARRIER})
-"""The statuses of an artifact at which a trait arrives: the routes of these are marked."""
+"""The statuses of an artifact at which a trait arrives: all routes to these are marked."""
 
 
 class Standings(Protocol):
@@ -20,5 +20,5 @@ class Standings(Protocol):
     def report(self, artifacts: Iterable[ArtifactId]) -> RiskReport:
         """The entries of some artifacts with their routes."""
 
-    def witnesses(self, artifacts: Iterable[ArtifactId], statuses: Collection[Status]) -> frozenset[Link]:
-        """The relations on the witness paths of some artifacts' entries of some statuses."""
+    def ways(self, artifacts: Iterable[ArtifactId], statuses: Collection[Status]) -> frozenset[Link]:
+        """The relations on all ways by which a flagged trait puts some artifacts where one of some statuses is."""

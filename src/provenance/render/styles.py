@@ -71,7 +71,9 @@ class Line:
 PAINTS: Mapping[Status, Paint] = {
     Status.AFFECTED: Paint(sign="■", fill=ALARM, text="#ffffff", meaning="the trait was found on it"),
     Status.EXPOSED: Paint(
-        sign="▲", fill="#f08a3c", meaning="reached by a route whose every edge is established"
+        sign="▲",
+        fill="#f08a3c",
+        meaning="reached by a route whose every edge is established, by test or by record",
     ),
     Status.SUSPECTED: Paint(
         sign="△", fill="#efbf2e", meaning="reached, but some edge is untested or inconclusive"
@@ -84,7 +86,7 @@ PAINTS: Mapping[Status, Paint] = {
     ),
     Status.CLEARED: Paint(sign="✓", fill="#daf1e7", meaning="tested itself and found free of the trait"),
     Status.UNKNOWN: Paint(sign="?", fill="#ececec", meaning="no route found, but its ancestry is incomplete"),
-    Status.CLEAR: Paint(sign="○", fill="#ffffff", meaning="complete ancestry, no route"),
+    Status.CLEAR: Paint(sign="○", fill="#ffffff", meaning="complete ancestry, no route that is not stopped"),
 }
 """Fill of a node by status; a node whose status was not assessed is white without a word."""
 
@@ -137,7 +139,7 @@ ROOT, ABOVE, BELOW = "⌂", "↑", "↓"
 
 MARKS: Mapping[Mark, tuple[str, str]] = {
     Mark.ASKED: ("heavy border", "what was asked about"),
-    Mark.ROUTE: ("thick red line", "a route by which a flagged trait arrives"),
+    Mark.ROUTE: ("thick red line", "a route by which a flagged trait arrives; all such routes are red"),
     Mark.BLOCKED: ("BLOCKED", "a recorded decision stops the trait here"),
     Mark.MEASURED: ("═══", "measured to share an initialisation; no record says why"),
     Mark.GROUP: ("double border", "so many alike artifacts, in the colour of the worst of them"),

@@ -83,7 +83,11 @@ class UnknownAncestry:
             id=_id(number),
             kind=NodeKind.UNKNOWN,
             name=f"unknown ancestry: {visible('; '.join(map(str, gaps)))}",
-            label=("unknown ancestry:", *wrapped(shortened("; ".join(said), _COLUMNS)), *more),
+            label=(
+                "unknown ancestry:",
+                *(line for one in said for line in wrapped(shortened(one, _COLUMNS // len(said)))),
+                *more,
+            ),
         )
 
 

@@ -84,6 +84,7 @@ class Spread:
     arrivals: Mapping[Manner, Mapping[int, Arrival]]
     stops: tuple[Stopped, ...]
     _told: dict[_Way, tuple[Hop, Step]] = field(default_factory=dict, init=False, repr=False)
+    _handed: dict[tuple[Manner, int, bool], Manner] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def worst(self) -> Mapping[int, tuple[Manner, Arrival]]:
@@ -108,15 +109,48 @@ class Spread:
             arrival = self.arrivals[arrival.before][parents[arrival.edge]]
         return tuple(reversed(steps))
 
-    def edges(self, nodes: Iterable[int]) -> set[int]:
-        """The edges of the ways to some nodes."""
-        parents, taken = self.conduction.kindred.lineage.table.parents, set[_Way]()
-        for node in nodes:
-            arrival = self.worst[node][1]
-            while arrival.before is not None and (arrival.edge, arrival.before) not in taken:
-                taken.add((arrival.edge, arrival.before))
-                arrival = self.arrivals[arrival.before][parents[arrival.edge]]
-        return {edge for edge, _ in taken}
+    def edges(self, ends: Iterable[tuple[int, Manner]], barriers: Barriers) -> set[int]:
+        """The edges of all ways, not of the best alone, by which some nodes are reached in some manners.
+
+        Args:
+            ends: The nodes, each with a manner that it is reached in.
+            barriers: What stopped the spread.
+        """
+        lineage, found = self.conduction.kindred.lineage, set[int]()
+        start = (lineage.node(self.conduction.origin.artifact), self.conduction.start())
+        seen = {start, *ends}
+        open_ = list(seen - {start})
+        while open_:
+            node, manner = open_.pop()
+            for edge in lineage.above(node):
+                parent = lineage.table.parents[edge]
+                if edge in barriers.edges or parent in barriers.nodes:
+                    continue
+                ways = {
+                    (parent, one) for one in self._manners.get(parent, ()) if self._after(one, edge) == manner
+                }
+                if ways:
+                    found.add(edge)
+                    open_.extend(ways - seen)
+                    seen |= ways
+        return found
+
+    @cached_property
+    def _manners(self) -> Mapping[int, list[Manner]]:
+        """The manners in which each node is reached."""
+        manners: dict[int, list[Manner]] = {}
+        for manner, reached in self.arrivals.items():
+            for node in reached:
+                manners.setdefault(node, []).append(manner)
+        return manners
+
+    def _after(self, before: Manner, edge: int) -> Manner:
+        """The manner in which an edge hands on what came in some manner; asked once for each sort of edge."""
+        sort = self.conduction.terrain.sorts[edge]
+        key = (before, edge, True) if sort == SINGULAR else (before, sort, False)
+        if key not in self._handed:
+            self._handed[key] = self.conduction.hop(before, self.conduction.kindred.lineage.link(edge)).manner
+        return self._handed[key]
 
     def _taken(self, edge: int, before: Manner) -> tuple[Hop, Step]:
         """What an edge did, and its step in words; worked out once, since many ways share their first steps."""

@@ -85,8 +85,8 @@ class Survey:
         """
         return report(self._lineage.snapshot, self.terrain, artifacts, self.trait)
 
-    def witnesses(self, artifacts: Iterable[ArtifactId], statuses: Collection[Status]) -> frozenset[Link]:
-        """The relations on the witness paths of some artifacts' entries of some statuses; all paths at once, not step by step.
+    def ways(self, artifacts: Iterable[ArtifactId], statuses: Collection[Status]) -> frozenset[Link]:
+        """The relations on all ways by which a flagged trait puts some artifacts where one of some statuses is, not on witness paths alone.
 
         Raises:
             UnknownReferenceError: One of the artifacts is not recorded.
@@ -94,13 +94,14 @@ class Survey:
         nodes = set(map(self._lineage.node, artifacts))
         edges: set[int] = set()
         for source in sources(self._lineage.snapshot, self.terrain, self.trait):
-            reached = source.spread(self.terrain)
-            edges |= reached.edges(
-                node
-                for node in nodes.intersection(reached.worst)
-                if source.decisions.judge(node, reached.worst[node][0], at_origin=node == source.node)
-                in statuses
+            reached, judge = source.spread(self.terrain), source.decisions.judge
+            ends = (
+                (node, manner)
+                for manner, there in reached.arrivals.items()
+                for node in nodes.intersection(there)
+                if judge(node, manner, at_origin=node == source.node) in statuses
             )
+            edges |= reached.edges(ends, source.decisions.barriers)
         return frozenset(map(self._lineage.link, edges))
 
     def _nodes(

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query
 from provenance.answers import ImpactAnswer, ListedArtifact
 from provenance.artifacts import ArtifactId, ArtifactKind
 from provenance.audit import Task
+from provenance.description import Description
 from provenance.differences import Diff
 from provenance.errors import UsageError
 from provenance.evidence import Evidence, TestKind
@@ -41,7 +42,7 @@ from provenance.server.parameters import (
 from provenance.server.serving import AskedMoment, AskedServed, AskedView
 from provenance.status import WORKED_OUT_UP_TO, RegistryStatus
 from provenance.traits import Flag, Trait
-from provenance.view import Description, RiskPage
+from provenance.view import RiskPage
 
 _MOST_PATHS = 100
 Upper = Annotated[str, Query(description="The artifact to begin with.")]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from provenance.artifacts import ArtifactId
+from provenance.description import Description
 from provenance.relations import Relation
 from provenance.render import Picture
 from provenance.review.content import Outcome
@@ -11,7 +12,7 @@ from provenance.review.records import Decision, EdgeTold, FlagTold, MeasurementT
 from provenance.risk import ArtifactRisks
 from provenance.server.pages.paging import Paged, paged
 from provenance.server.pages.timelines import Timeline
-from provenance.view import Description, View
+from provenance.view import View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
