@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _DRAWN = re.compile("<!--drawn-->.*?<!--/drawn-->", re.DOTALL)
 """What the macro ``drawn`` of the templates sets between its marks."""
 _SIZE = re.compile(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"')
-_ROOM = {"beside": (800, 1050), "below": (1700, 900)}
+_ROOM = {"beside": (850, 1050), "below": (1700, 900)}
 """How many points a drawing may measure to be legible where it is fitted into the first screen."""
 
 
