@@ -1,5 +1,7 @@
 """What is missing in an ancestry, in words."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from lineage_fixtures import model, snapshot
@@ -149,3 +151,18 @@ def test_a_model_from_scratch_may_be_asked_for_its_data() -> None:
     kindred, heir = Kindred.of(Lineage.of(state)), model("heir")
     assert gaps(kindred, heir) == ()
     assert gaps(kindred, heir, Trust(scratch_needs_data=True)) == ("model:heir@1: no training data declared",)
+
+
+def test_what_is_missing_is_put_together_once_though_all_below_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ("m0 from_scratch", *(f"m{number} finetuned_from m{number - 1}" for number in range(1, 30)))
+    missing = Gaps(Kindred.of(Lineage.of(snapshot(*lines))))
+    looked, look = [], Gaps._missing_of
+
+    def counted(self: Gaps, node: int) -> Iterator[str]:
+        looked.append(node)
+        return look(self, node)
+
+    monkeypatch.setattr(Gaps, "_missing_of", counted)
+    assert len(missing.above(model("m29"))) == 29
+    assert len(missing.above(model("m28"))) == 28
+    assert len(looked) == 30

@@ -9,7 +9,7 @@ import pytest
 from provenance import Registry
 from provenance.errors import UsageError
 from provenance.home import VIEWER_ENVIRONMENT
-from provenance.server.access import COOKIE, HEADERS, Door, checked_token, is_loopback, make_token
+from provenance.server.access import HEADERS, Door, checked_token, is_loopback, make_token
 from provenance.server.app import create_app
 from server_fixtures import Asking, addresses, serving
 
@@ -59,12 +59,34 @@ def test_a_name_of_this_machine_is_answered(host: str, asking: Asking) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "10.0.0.7", ""]
+    "host",
+    [
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example:80",
+        "10.0.0.7",
+        "",
+        "[::1",
+        "a]b",
+        "evil.example@localhost",
+        "localhost:abc",
+        "localhost:80:80",
+        "[localhost]",
+        "localhost/",
+    ],
 )
 def test_a_strangers_name_for_this_machine_is_not(host: str, asking: Asking) -> None:
     found = asking("/api/status", Host=host)
     assert found.status == 421
     assert "model" not in found.text
+
+
+def test_no_page_of_another_site_has_the_server_work_for_it(asking: Asking) -> None:
+    for dest in ("image", "iframe", "script", "empty"):
+        found = asking("/diagrams/student.png", Sec_Fetch_Site="cross-site", Sec_Fetch_Dest=dest)
+        assert found.status == 403, dest
+    for site, dest in (("cross-site", "document"), ("same-origin", "image"), ("none", "document")):
+        assert asking("/artifacts/student", Sec_Fetch_Site=site, Sec_Fetch_Dest=dest).status == 200
 
 
 def test_the_name_that_readers_use_is_answered_behind_a_proxy(
@@ -126,9 +148,10 @@ def test_the_form_gives_a_browser_a_cookie_that_does_not_tell_the_token(guarded:
     assert (found.status, found.headers["location"]) == (303, "/risks?trait=owls")
     cookie, *words = found.headers["set-cookie"].split("; ")
     assert {"HttpOnly", "Path=/", "SameSite=strict"} <= set(words)
+    assert cookie.startswith(f"provenance_viewer_{guarded.port}=")
     assert TOKEN not in cookie
     assert guarded("/risks", Cookie=cookie).status == 200
-    assert guarded("/risks", Cookie=f"{COOKIE}={TOKEN}").status == 401
+    assert guarded("/risks", Cookie=f"{cookie.partition('=')[0]}={TOKEN}").status == 401
 
 
 def test_a_wrong_token_in_the_form_is_said_and_not_repeated(guarded: Asking) -> None:
@@ -156,6 +179,8 @@ def test_what_is_no_form_is_refused(body: str, guarded: Asking) -> None:
 
 def test_where_no_token_is_asked_for_the_form_leads_on(asking: Asking) -> None:
     assert asking("/login?next=/risks").headers["location"] == "/risks"
+    answer = asking("/login", method="POST", body=urlencode({"token": TOKEN}), Content_Type=FORM)
+    assert (answer.status, "set-cookie" in answer.headers) == (303, False)
 
 
 def test_over_https_the_cookie_goes_nowhere_else() -> None:

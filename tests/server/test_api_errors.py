@@ -55,6 +55,11 @@ def test_people_are_told_by_a_page(asking: Asking) -> None:
     assert "no artifact" in found.text
 
 
+def test_a_form_that_a_list_has_not_is_an_error(asking: Asking) -> None:
+    for address in ("/risks?as=xml", "/impact/student?as=xml"):
+        assert asking(address).status == 422, address
+
+
 def test_an_error_repeats_no_markup(asking: Asking) -> None:
     found = asking("/artifacts/%3Cscript%3Ealert(1)%3C%2Fscript%3E")
     assert found.status in {400, 404}

@@ -89,7 +89,7 @@ def test_a_port_that_is_taken_is_said(place: Path, terminal: Terminal) -> None:
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         answer = terminal("serve", "--registry", place, "--port", port, code=4)
-    assert f"cannot listen on port {port} of 127.0.0.1" in answer.err
+    assert f"cannot listen on port {port} of 127.0.0.1: Address already in use\n" in answer.err
     assert "--port 0" in answer.err
 
 

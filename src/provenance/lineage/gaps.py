@@ -173,8 +173,17 @@ class Gaps:
                         free.append(child)
         return {node for node, count in missing.items() if count}
 
-    def _own(self, node: int) -> Iterator[str]:
-        """What is not known of an artifact itself, in words."""
+    def _own(self, node: int) -> tuple[str, ...]:
+        """What is not known of an artifact itself, in words; put together once, though all that descends from it asks."""
+        if (found := self._told.get(node)) is None:
+            found = self._told[node] = tuple(self._missing_of(node))
+        return found
+
+    @cached_property
+    def _told(self) -> dict[int, tuple[str, ...]]:
+        return {}
+
+    def _missing_of(self, node: int) -> Iterator[str]:
         if self._trusts(node):
             return
         yield from _missing(self._said(node), self.trust.scratch_needs_data)

@@ -5,6 +5,7 @@ on, which no page of a stranger may borrow by a name of its own (DNS rebinding).
 """
 
 import hmac
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from http import HTTPStatus
 from ipaddress import ip_address
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request, cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,7 +22,6 @@ from provenance.errors import UsageError
 
 SHORTEST_TOKEN = 20
 """Characters of a token that can't be guessed."""
-COOKIE = "provenance_viewer"
 LOGIN = "/login"
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -37,6 +37,8 @@ HEADERS: Mapping[str, str] = {
 """What every answer carries."""
 
 _LONGEST_ADDRESS = 8_192  # bytes of a path and its query; a name has at most some hundreds
+_HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{0,5})?")
+"""A name or an address, and perhaps a port: nothing else names a server."""
 _READING = frozenset({"GET", "HEAD"})
 
 
@@ -107,21 +109,23 @@ class Door:
         """Whether a request may name the server so; where a token is asked for, a stranger's page has none to show."""
         if self.token is not None:
             return True
-        name = urlsplit(f"//{host}").hostname or ""
-        return is_loopback(name) or name == urlsplit(self.viewer or "").hostname
+        asked = _HOST.fullmatch(host)
+        name = asked["name"].strip("[]").lower() if asked else ""
+        return is_loopback(name) or (name != "" and name == urlsplit(self.viewer or "").hostname)
 
     def opens(self, token: str) -> bool:
         """Whether a token is the right one, found out in a time that tells nothing."""
         return self.token is None or _same(token, self.token)
 
-    def lets_in(self, headers: Headers) -> bool:
+    def lets_in(self, request: Request) -> bool:
         """Whether a request shows the token, or what a browser was given for it."""
+        headers = request.headers
         if self.token is None:
             return True
         scheme, _, shown = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and _same(shown.strip(), self.token):
             return True
-        return _same(cookie_parser(headers.get("cookie", "")).get(COOKIE, ""), self.pass_)
+        return _same(cookie_parser(headers.get("cookie", "")).get(cookie_of(request), ""), self.pass_)
 
 
 class Guard:
@@ -172,7 +176,14 @@ class Guard:
                 "this server does not answer to that name",
                 "Ask by 127.0.0.1 or localhost, or name the address that readers use: `viewer` in the registry's config.toml.",
             )
-        if path == LOGIN or path.startswith("/static/") or self._door.lets_in(request.headers):
+        if _is_borrowed(request):
+            return failure(
+                request,
+                HTTPStatus.FORBIDDEN,
+                "a page of another site asks for this",
+                "A link to it may be followed; nothing here stands within other sites' pages.",
+            )
+        if path == LOGIN or path.startswith("/static/") or self._door.lets_in(request):
             return None
         return self._unknown(request, path)
 
@@ -196,6 +207,12 @@ class Guard:
         return answer
 
 
+def cookie_of(request: Request) -> str:
+    """What the cookie is called that a browser keeps: it goes along to every port of a host, and each may have a viewer of its own."""
+    _, port = request.scope.get("server") or ("", None)
+    return f"provenance_viewer_{port}"
+
+
 def path_of(scope: Scope) -> str:
     """The path that is asked for, without the prefix that a proxy left on it."""
     path, prefix = scope["path"], scope.get("root_path", "")
@@ -206,6 +223,12 @@ def path_of(scope: Scope) -> str:
 def is_for_programs(path: str) -> bool:
     """Whether who asks for a path reads JSON, errors included."""
     return path.startswith("/api/") or path in {"/api", "/openapi.json"}
+
+
+def _is_borrowed(request: Request) -> bool:
+    """Whether a page of another site asks, as its picture or frame: it could read nothing, and keep the server busy for all that."""
+    told = request.headers
+    return told.get("sec-fetch-site") == "cross-site" and told.get("sec-fetch-dest") != "document"
 
 
 def _misshapen(scope: Scope) -> tuple[HTTPStatus, str] | None:

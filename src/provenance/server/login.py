@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from provenance.server.access import COOKIE, LOGIN, Door
+from provenance.server.access import LOGIN, Door, cookie_of
 
 _LONGEST_FORM = 16_384  # bytes: a token, and an address to go back to
 router = APIRouter(include_in_schema=False)
@@ -26,13 +26,15 @@ def form(request: Request, next: str = "") -> Response:  # noqa: A002 - its name
 async def enter(request: Request) -> Response:
     """Lets in who types the token, and leads them to where they were going."""
     door: Door = request.app.state.door
+    if door.token is None:
+        return form(request)
     said = await _typed(request)
     onward = said.get("next", "")
     if not door.opens(said.get("token", "").strip()):
         return _form(request, onward, status=HTTPStatus.FORBIDDEN, refused=True)
     answer = RedirectResponse(door.prefix + _own(onward), HTTPStatus.SEE_OTHER)
     answer.set_cookie(
-        COOKIE,
+        cookie_of(request),
         door.pass_,
         path=door.prefix or "/",
         httponly=True,

@@ -1,5 +1,6 @@
 """Running the app: a socket of our own, so that a port that is taken is said in words, and an end that leaves nothing behind."""
 
+import os
 import signal
 import socket
 import sys
@@ -43,12 +44,17 @@ def listen(host: str, port: int) -> socket.socket:
             EACCES: "Ports below 1024 are the administrator's: name another with --port.",
         }
         raise ProvenanceError(
-            f"cannot listen on port {port} of {host}: {error.strerror or error}",
+            f"cannot listen on port {port} of {host}: {_reason(error)}",
             hint=hints.get(error.errno or 0, "--host takes an address of this machine."),
         ) from error
     # Handed on to each connection: else the end of an answer waits 40 ms for word that its beginning has arrived.
     found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return found
+
+
+def _reason(error: OSError) -> str:
+    """What went wrong, without the address, which Python adds to it."""
+    return os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror or str(error)
 
 
 def address_of(listening: socket.socket, path: str = "") -> str:

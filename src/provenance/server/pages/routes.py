@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
@@ -141,7 +141,7 @@ def show_risks(
     severity: Annotated[tuple[Severity, ...], Query()] = (),
     kind: Annotated[tuple[ArtifactKind, ...], Query()] = (),
     after: Choice = None,
-    form: Annotated[str, Query(alias="as")] = "page",
+    form: Annotated[Literal["page", "csv"], Query(alias="as")] = "page",
 ) -> Response:
     """The risks of the whole registry."""
     wanted = risks.Filter(trait=trait or None, statuses=status, severities=severity, kinds=kind)
@@ -161,7 +161,7 @@ def show_impact(
     trait: Choice = None,
     status: Annotated[tuple[Status, ...], Query()] = (),
     start: Start = 0,
-    form: Annotated[str, Query(alias="as")] = "page",
+    form: Annotated[Literal["page", "csv"], Query(alias="as")] = "page",
 ) -> Response:
     """What is downstream of an artifact."""
     if form == "csv":
