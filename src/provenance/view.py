@@ -130,6 +130,7 @@ class View(LineageView):
         self,
         pattern: str = "*",
         *,
+        any_case: bool = False,
         kinds: Collection[ArtifactKind] = (),
         metadata: Mapping[str, str] | None = None,
         trait: str | None = None,
@@ -141,6 +142,7 @@ class View(LineageView):
 
         Args:
             pattern: Of names, with ``*`` and ``?``; of identities, where it holds ``:`` or ``@``.
+            any_case: Whether the pattern's capitals stand for small letters, too, and the other way round.
             kinds: Of these kinds; any where there are none.
             metadata: With these words.
             trait: Flagged with this trait; where statuses are asked for, the trait to which they apply.
@@ -155,13 +157,21 @@ class View(LineageView):
         start = None if after is None else in_full(after) or self.resolve(after)
         if not statuses:
             return self.reading.page(
-                kinds=kinds, pattern=pattern, metadata=metadata or {}, flagged=trait, after=start, limit=limit
+                kinds=kinds,
+                pattern=pattern,
+                any_case=any_case,
+                metadata=metadata or {},
+                flagged=trait,
+                after=start,
+                limit=limit,
             )
         standing = self.survey(trait).artifacts(statuses=statuses, after=start)
         found: list[Recorded[Artifact]] = []
         for first in range(0, len(standing), _CHUNK):
             among = standing[first : first + _CHUNK]
-            found += self.reading.page(kinds=kinds, pattern=pattern, metadata=metadata or {}, among=among)
+            found += self.reading.page(
+                kinds=kinds, pattern=pattern, any_case=any_case, metadata=metadata or {}, among=among
+            )
             if limit is not None and len(found) >= limit:
                 break
         return tuple(found[:limit])

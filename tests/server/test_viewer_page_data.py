@@ -172,6 +172,7 @@ def test_artifacts_are_found_by_part_of_a_name_by_pattern_and_by_digest(view: Vi
     assert found("[") == []
     digest = view.show("student").artifact.content
     assert digest is not None
+    assert found("STUDENT") == found("student") != []
     by_digest = catalogue.page(view, catalogue.Sought(text=str(digest.digest)[:20]))
     assert [one.id for one in by_digest.meant] == [model("student")]
     assert by_digest.standings[model("student")].status is Status.EXPOSED

@@ -54,7 +54,8 @@ def listen(host: str, port: int) -> socket.socket:
 
 def _reason(error: OSError) -> str:
     """What went wrong, without the address, which Python adds to it."""
-    return os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror or str(error)
+    number = error.errno or 0  # below 0 where it is a name that is not found
+    return os.strerror(number) if number > 0 else error.strerror or str(error)
 
 
 def address_of(listening: socket.socket, path: str = "") -> str:

@@ -142,13 +142,13 @@ def _metadata_in_postgresql(element: Any, compiler: Any, **options: Any) -> str:
     return f"(CAST({body} AS json) -> 'metadata' ->> CAST({key} AS text))"
 
 
-def _matches(dialect: str, pattern: str) -> Any:  # noqa: ANN401 - an SQL expression
+def _matches(dialect: str, pattern: str, *, any_case: bool) -> Any:  # noqa: ANN401 - an SQL expression
     """Whether a name matches a pattern in which only ``*`` and ``?`` have a meaning; with : or @ in it, the whole identity."""
     column = ARTIFACT.c.name if {":", "@"}.isdisjoint(pattern) else ARTIFACT.c.key  # no name holds either
-    if dialect == "sqlite":
+    if dialect == "sqlite" and not any_case:
         return column.op("GLOB")(pattern.replace("[", "[[]"))
     wanted = _literal(pattern).replace("*", "%").replace("?", "_")
-    return column.like(wanted, escape="\\")
+    return column.ilike(wanted, escape="\\") if any_case else column.like(wanted, escape="\\")
 
 
 def _literal(text: str) -> str:
@@ -162,6 +162,7 @@ def page(
     *,
     kinds: Collection[ArtifactKind],
     pattern: str,
+    any_case: bool = False,
     metadata: Mapping[str, str],
     among: Collection[ArtifactId] | None,
     after: ArtifactId | None,
@@ -179,7 +180,7 @@ def page(
             ARTIFACT.c.key.between(f"{min(kinds)}:", f"{max(kinds)};"),
         )
     if pattern != "*":
-        chosen = chosen.where(_matches(connection.dialect.name, pattern))
+        chosen = chosen.where(_matches(connection.dialect.name, pattern, any_case=any_case))
     if metadata:
         said = (_Metadata(FACT.c.body, key) == value for key, value in metadata.items())
         chosen = chosen.where(ARTIFACT.c.seq.in_(select(FACT.c.seq).where(FACT.c.type == "artifact", *said)))

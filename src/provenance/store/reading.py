@@ -237,6 +237,7 @@ class Reading:
         *,
         kinds: Collection[ArtifactKind] = (),
         pattern: str = "*",
+        any_case: bool = False,
         metadata: Mapping[str, str] = MappingProxyType({}),
         flagged: str | None = None,
         among: Collection[ArtifactId] | None = None,
@@ -249,6 +250,7 @@ class Reading:
             kinds: Only of these kinds; empty for any.
             pattern: Only those whose name matches; ``*`` stands for any characters and ``?`` for one. With ``:`` or ``@`` in it,
                 ``kind:name@version`` has to match.
+            any_case: Whether small letters stand for capitals in it, and capitals for small ones; no index helps then.
             metadata: Only those of which the registrant said these words, key to value.
             flagged: Only those on which a flag of this trait stands.
             among: Only these; None for any.
@@ -264,6 +266,7 @@ class Reading:
                 self.head.entries,
                 kinds=kinds,
                 pattern=pattern,
+                any_case=any_case,
                 metadata=metadata,
                 among=among,
                 after=after,

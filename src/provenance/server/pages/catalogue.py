@@ -72,6 +72,7 @@ def page(view: View, sought: Sought, after: str | None = None) -> Catalogue:
     """
     matching = view.artifacts(
         sought.pattern,
+        any_case=True,
         kinds=sought.kinds,
         trait=sought.trait,
         statuses=sought.statuses,
