@@ -2,7 +2,7 @@
 
 In reading order: `pictures` (what a picture is), `selection` (what is in it), `collapse` and `layout` (what of that is drawn as
 groups), `composition` (from facts to a picture, with `scene`, `nodes`, `edges` and `unknown_ancestry`), `styles`
-and `legend`, `dot` and `mermaid` (a picture in a language), `drawing` (a picture as a file); and apart from
+and `legend`, `dot` and `mermaid` (a picture in a language), `drawing` (a picture as a file), `apart` (the same in a process that can be ended); and besides
 these `evidence_pictures` (what one test rests on, drawn), with `canary_picture` and `depth_picture`, and `timeline_picture` (flags along time); both are `plots`.
 """
 
