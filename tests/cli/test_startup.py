@@ -11,18 +11,24 @@ from command_line import Terminal
 
 HEAVY = (
     "alembic",
+    "fastapi",
+    "jinja2",
+    "matplotlib",
     "mlflow",
     "networkx",
     "numpy",
     "pandas",
     "pyarrow",
     "pydantic",
+    "pygraphviz",
     "scipy",
     "sklearn",
     "sqlalchemy",
     "sqlmodel",
+    "starlette",
     "torch",
     "transformers",
+    "uvicorn",
 )
 SLOWEST = ("mlflow", "pandas", "sklearn", "torch", "transformers")
 
@@ -44,7 +50,16 @@ def command(line: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "line", ["--help", "--version", "risks --help", "register model --help", "completion bash"]
+    "line",
+    [
+        "--help",
+        "--version",
+        "risks --help",
+        "report --help",
+        "serve --help",
+        "register model --help",
+        "completion bash",
+    ],
 )
 def test_asking_for_help_loads_nothing_heavy(folder: Path, line: str) -> None:
     assert not loaded(command(line), folder) & set(HEAVY)
