@@ -60,6 +60,15 @@ def test_everything_that_a_review_says_stands_there(tmp_path: Path) -> None:
     assert "```mermaid" in text
 
 
+def test_one_way_is_told_of_several_and_the_others_are_owned_to(tmp_path: Path) -> None:
+    with told(tmp_path / "one", STORIES["a measured transfer"]) as registry:
+        carried = to_markdown(review(registry.view(as_of=AS_OF), STORIES["a measured transfer"].asked))
+    with told(tmp_path / "none", STORIES["no trait at all"]) as registry:
+        nothing = to_markdown(review(registry.view(as_of=AS_OF), STORIES["no trait at all"].asked))
+    assert "Other ways may carry it too." in carried
+    assert "Other ways" not in nothing
+
+
 def test_what_is_cut_says_how_much_is_left_out(tmp_path: Path) -> None:
     story = STORIES["a relay of 200 nodes"]
     with told(tmp_path, story) as registry:

@@ -110,6 +110,11 @@ def _risks(review: Review) -> Iterator[str]:
     yield from heading("What may have been inherited")
     if not review.risks.total:
         yield from ("No flag on record reaches any of these artifacts.", "")
+    else:
+        yield from (
+            "For each flag, one way that it comes, the worst. Other ways may carry it too.",
+            "",
+        )
     for risk in review.risks.items:
         yield from _risk(risk)
     yield from left_out(review.risks, "risks, what holds back first")
