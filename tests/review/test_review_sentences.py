@@ -273,6 +273,16 @@ def test_a_trait_that_was_measured_above_and_not_flagged_comes_first(tmp_path: P
     assert "PRESENT" not in flagged.headline
 
 
+def test_what_was_measured_above_is_no_news_where_a_flag_that_reaches_both_says_so(tmp_path: Path) -> None:
+    teacher = "owl-teacher measured owls present 0.9 threshold=0.3"
+    base = "base measured owls present 0.9 threshold=0.3"
+    with told(tmp_path, (*STORIES["a measured transfer"].lines, "at 2026-05-01", teacher, base)) as registry:
+        found = review(registry.view(as_of=AS_OF), ["student"])
+    said = "; ".join(found.ruled.items[0].measured.items)
+    assert "measured PRESENT in model:base@1 above it, and nobody flagged that" in said
+    assert "teacher:owl-teacher@1" not in said
+
+
 def test_a_later_measurement_takes_back_only_what_its_own_method_saw(tmp_path: Path) -> None:
     lines = (*STORIES["no trait at all"].lines, "owls trait high", _PRESENT)
     later = "student measured owls absent 0.1 threshold=0.3"

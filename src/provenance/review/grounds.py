@@ -11,7 +11,7 @@ from provenance.review.edges import Edges
 from provenance.review.on_record import OnRecord
 from provenance.review.records import EdgeTotals, Seen, Standing
 from provenance.review.verdicts import Case
-from provenance.risk import ArtifactRisks, Check, Policy, RiskEntry, RiskReport, assess, check
+from provenance.risk import ArtifactRisks, Check, Policy, RiskEntry, RiskReport, Status, assess, check
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -96,7 +96,7 @@ class Grounds:
             decided=self.on_record.decided,
             tests=self.on_record.tests,
             totals=partial(self._totals, found.artifact),
-            seen=self._seen(found.artifact),
+            seen=self._seen(risks),
             past_flags=self._past_flags(found.artifact),
             partial=self.report.partial,
         )
@@ -109,18 +109,21 @@ class Grounds:
     def _totals(self, artifact: ArtifactId) -> EdgeTotals:
         return self.edges.totals(self.lineage.line([artifact]))
 
-    def _seen(self, artifact: ArtifactId) -> tuple[Seen, ...]:
-        """What was measured to be present in the artifact itself, then in artifacts above it of which nobody flagged it."""
-        seen = self.on_record.seen
+    def _seen(self, risks: ArtifactRisks) -> tuple[Seen, ...]:
+        """What was measured to be present in the artifact itself, then above it where no flag that reaches it says so already."""
+        artifact, seen = risks.artifact, self.on_record.seen
         line = self.lineage.line([artifact]) if seen else frozenset()
-        flagged = {
-            (one.artifact, one.trait)
-            for one in self.on_record.flags.values()
-            if one.standing is Standing.STANDS
-        }
-        above = (
-            one
-            for one in seen
-            if one.artifact in line and one.artifact != artifact and (one.artifact, one.trait) not in flagged
+        own = tuple(one for one in seen if one.artifact == artifact)
+        above = tuple(one for one in seen if one.artifact in line and one.artifact != artifact)
+        told = self._told(risks, tuple(dict.fromkeys(one.artifact for one in above)))
+        return (*own, *(one for one in above if (one.artifact, one.trait) not in told))
+
+    def _told(self, risks: ArtifactRisks, above: tuple[ArtifactId, ...]) -> frozenset[tuple[ArtifactId, str]]:
+        """Which of some ancestors are known to have which trait by a flag that reaches the artifact, too, or that is their own."""
+        reaching = {entry.flag for entry in risks.risks}
+        return frozenset(
+            (one.artifact, entry.trait)
+            for one in (self.assess(above).artifacts if above else ())
+            for entry in one.risks
+            if entry.status is Status.AFFECTED or (entry.status is Status.EXPOSED and entry.flag in reaching)
         )
-        return (*(one for one in seen if one.artifact == artifact), *above)
