@@ -1,7 +1,7 @@
 """A real Chromium that looks at a real server on loopback, and fails a test on whatever a page complains of or asks from elsewhere.
 
-Pictures of the pages go to the folder that ``SCREENSHOTS`` names, to be looked at. The browser lives no longer than the tests of this folder:
-as long as it does, no other test of the process could run an event loop.
+Pictures of the pages go to the folder that ``SCREENSHOTS`` names, to be looked at. The browser lives no longer than the tests of one
+module: as long as it does, no other test of the process could run an event loop.
 """
 
 import os
@@ -55,7 +55,7 @@ OWLS = (
 _DRAWN = {TestKind.CANARY: CANARY.result, TestKind.SAME_INIT: SAME_INIT.result}
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def _chromium() -> Iterator["playwright.Browser"]:
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -77,7 +77,7 @@ def browser(_chromium: "playwright.Browser") -> Iterator[Browser]:
     assert opened.complaints == []
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def owls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The owl story, served, its tests with figures that can be drawn."""
     facts = [
@@ -90,7 +90,7 @@ def owls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield site
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def mallory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A registry of hostile words, served."""
     with hostile(tmp_path_factory.mktemp("mallory")) as registry, served(registry) as site:
