@@ -15,7 +15,7 @@ from provenance.review.content import Review
 from provenance.review.records import EdgeTest, Standing
 from provenance.view import View
 
-MOST_PLOTS = 40
+MOST_PLOTS = 36
 """Tests whose pictures are shown: each takes some 20 KB, and the first are those on witness paths."""
 
 _WORTH_DRAWING = frozenset({Standing.STANDS, Standing.DISPUTED})
